@@ -1,0 +1,41 @@
+# Everything a fresh machine with Python 3.11 and make needs: each target installs what it uses.
+SHELL   := /bin/bash
+PYTHON  ?= $(shell command -v python3.11 || command -v python3)
+VENV    := .venv
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/.installed
+# One thread per worker: several small models side by side run faster than one that fights for cores.
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test lint bench install clean help
+
+help:
+	@echo "make demo    install, run the quickstart study, write its report"
+	@echo "make test    install, run the whole test suite"
+	@echo "make lint    ruff and mypy --strict"
+	@echo "make bench   speed against peers, as ratios in one run"
+	@echo "make clean   remove the environment and every cache (results stay)"
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "AMSER needs Python 3.11 or newer: make PYTHON=/path/to/python3.11" >&2; exit 3; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/amser run quickstart
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n auto
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

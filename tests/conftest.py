@@ -1,0 +1,37 @@
+"""What every test shares: threads, property-test profiles, and where optional corpora and traces lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Before numpy or torch start their pools: workers of the suite share the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("NUMBA_NUM_THREADS", "1")
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadline: the machines that run the suite are shared, and a slow second is not a fault.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def _folder(variable: str) -> Path:
+    value = os.environ.get(variable)
+    if not value or not Path(value).is_dir():
+        pytest.skip(f"{variable} does not name a folder")
+    return Path(value)
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of downloaded corpora (AMSER_CORPORA); skips the test without it."""
+    return _folder("AMSER_CORPORA")
+
+
+@pytest.fixture(scope="session")
+def traces() -> Path:
+    """The folder of recorded link traces (AMSER_TRACES); skips the test without it."""
+    return _folder("AMSER_TRACES")
