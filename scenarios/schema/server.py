@@ -1,0 +1,254 @@
+"""The edge server, what it recognises with, and the speech the devices send."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from scenarios.quantities import Duration, PositiveDuration, Power
+from scenarios.schema.base import Spec
+
+PLUGIN_PATH = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+
+
+class BatchingSpec(Spec):
+    """Dynamic batching: a batch starts when it is full or its oldest upload has waited long enough."""
+
+    largest: Annotated[int, Field(ge=1, le=4096)] = 8
+    """Most utterances in one batch; 1 serves uploads one by one."""
+    longest_wait: Duration = 0.0
+    """How long a free accelerator waits for a batch to fill; `0 s` starts with whatever is queued."""
+
+
+class CalibratedServiceSpec(Spec):
+    """Service times measured on (or published for) some hardware, from a calibration file."""
+
+    kind: Literal["calibration"] = "calibration"
+    """`calibration`: seconds per batch come from a calibration file."""
+    hardware: str = "host-cpu"
+    """A committed calibration by name (see `amser list calibrations`) or the path of a calibration JSON file."""
+    model: str | None = None
+    """Which model's service times; by default those of the scenario's recogniser."""
+
+
+class ConstantServiceSpec(Spec):
+    """Every batch takes the same time, whatever is in it."""
+
+    kind: Literal["constant"]
+    """`constant`: one duration for every batch."""
+    time: PositiveDuration
+    """Service time of a batch."""
+
+
+class AffineServiceSpec(Spec):
+    """Service time of a batch = per_batch + per_utterance x utterances + per_audio_second x audio seconds."""
+
+    kind: Literal["affine"]
+    """`affine`: a constant, a part for each utterance and a part for each second of audio."""
+    per_batch: Duration = 0.0
+    """Time of a batch whatever its size."""
+    per_utterance: Duration = 0.0
+    """Time added by each utterance of the batch."""
+    per_audio_second: Duration = 0.0
+    """Time added by each second of audio in the batch."""
+
+    @model_validator(mode="after")
+    def _takes_time(self) -> AffineServiceSpec:
+        if self.per_batch + self.per_utterance + self.per_audio_second <= 0.0:
+            raise ValueError("an affine service needs at least one of per_batch, per_utterance, per_audio_second above zero")
+        return self
+
+
+class TableServiceSpec(Spec):
+    """Service time by batch size, linear between the sizes given and beyond the last two."""
+
+    kind: Literal["table"]
+    """`table`: durations by batch size."""
+    times: dict[Annotated[int, Field(ge=1)], PositiveDuration]
+    """Batch size to service time, such as `{1: 80 ms, 8: 200 ms}`; a size between two is interpolated."""
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> TableServiceSpec:
+        if not self.times:
+            raise ValueError("a table service needs at least one batch size, such as {1: 80 ms}")
+        return self
+
+
+class ExponentialServiceSpec(Spec):
+    """Exponentially distributed service times, for checks against queueing theory (M/M/1)."""
+
+    kind: Literal["exponential"]
+    """`exponential`: a memoryless service time, drawn anew for every batch."""
+    mean: PositiveDuration
+    """Mean service time of a batch."""
+
+
+class _Shorthand:
+    """Lets a calibration be given by its name alone: `service: host-cpu` or `service: rtx-2080-ti/turbo`."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        described = {"type": "string", "description": "a calibration by name, `hardware` or `hardware/model`"}
+        return {"anyOf": [described, handler(core)]}
+
+
+def _from_name(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if value.endswith(".json"):
+        return {"kind": "calibration", "hardware": value}
+    hardware, _, model = value.partition("/")
+    return {"kind": "calibration", "hardware": hardware, "model": model or None}
+
+
+ServiceSpec = Annotated[
+    CalibratedServiceSpec | ConstantServiceSpec | AffineServiceSpec | TableServiceSpec | ExponentialServiceSpec,
+    Field(discriminator="kind"),
+    BeforeValidator(_from_name),
+    _Shorthand,
+]
+
+
+class ServerPowerSpec(Spec):
+    """Electrical power of one accelerator."""
+
+    idle: Power
+    """Power while it has no batch."""
+    active: Power
+    """Power while it serves a batch."""
+    source: str
+    """Where the two figures come from: a data sheet, a meter, a publication."""
+
+    @model_validator(mode="after")
+    def _active_above_idle(self) -> ServerPowerSpec:
+        if self.active < self.idle:
+            raise ValueError(f"active power ({self.active:g} W) is below idle power ({self.idle:g} W)")
+        return self
+
+
+class ServerSpec(Spec):
+    """One edge server: identical accelerators that share one queue."""
+
+    accelerators: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """Accelerators (GPUs, or CPU sockets) that serve batches side by side from one queue."""
+    batching: BatchingSpec = BatchingSpec()
+    """How queued uploads are put into batches."""
+    service: ServiceSpec = CalibratedServiceSpec()
+    """Seconds a batch takes: a calibration by name, or an explicit model."""
+    queue_limit: Annotated[int, Field(ge=0)] | None = None
+    """Uploads that may wait; one more is rejected. Left out, the queue is unbounded."""
+    power: ServerPowerSpec | None = None
+    """Power of one accelerator; left out, it comes from the calibration (an explicit service has none: 0 W)."""
+
+
+class WhisperSpec(Spec):
+    """openai-whisper: a model of the library by name, a checkpoint by path, or the shipped `nano`."""
+
+    kind: Literal["whisper"] = "whisper"
+    """`whisper`: openai-whisper's architecture and decoding."""
+    model: str = "nano"
+    """`nano` (shipped, for the shipped commands), `tiny.en` ... `turbo`, or the path of a checkpoint."""
+
+
+class SphinxSpec(Spec):
+    """PocketSphinx with the English model of its package, fed from the uploaded Mel (extra `sphinx`)."""
+
+    kind: Literal["sphinx"]
+    """`sphinx`: open English speech without a download."""
+
+
+class NoRecogniserSpec(Spec):
+    """Nothing is recognised: sizes, latency and energy only."""
+
+    kind: Literal["none"]
+    """`none`: for studies of network and energy alone."""
+
+
+class RecogniserPluginSpec(Spec):
+    """A recogniser of the user's own."""
+
+    kind: Literal["plugin"]
+    """`plugin`: a class that is imported by name."""
+    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
+    """The class as `package.module:Name`; it offers `name`, `bands`, `fingerprint()` and `transcribe(mels)`."""
+    options: dict[str, Any] = {}
+    """Keyword arguments for the class."""
+
+
+RecogniserSpec = Annotated[
+    WhisperSpec | SphinxSpec | NoRecogniserSpec | RecogniserPluginSpec, Field(discriminator="kind")
+]
+
+
+class EmotionSpec(Spec):
+    """The speech emotion network that follows the recogniser."""
+
+    kind: Literal["amser", "umons", "xu", "yoon", "none"] = "amser"
+    """The architecture; `none` leaves emotion out."""
+    weights: str = "shipped"
+    """`shipped` (trained on the shipped speech) or the path of a safetensors file."""
+
+
+class _Audio(Spec):
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """Use only this many utterances, evenly spread over the corpus."""
+
+
+class ShippedCorpusSpec(_Audio):
+    """The speech that ships with the project: synthetic voice-assistant commands in four emotions."""
+
+    kind: Literal["shipped"] = "shipped"
+    """`shipped`: the committed test clips."""
+
+
+class ManifestCorpusSpec(_Audio):
+    """The user's own audio, listed in a table."""
+
+    kind: Literal["manifest"]
+    """`manifest`: a TSV file with a header: path, text, and if known emotion, speaker, split."""
+    path: str
+    """The TSV file, or the folder that holds `manifest.tsv`; audio paths are relative to it."""
+    split: str | None = None
+    """Only the rows of this split."""
+
+
+class FolderCorpusSpec(_Audio):
+    """A published corpus in its own folder layout."""
+
+    kind: Literal["librispeech", "iemocap", "ravdess", "emodb", "crema-d"]
+    """Which corpus, and so which layout and label files."""
+    path: str
+    """The corpus's folder."""
+
+
+class SyntheticCorpusSpec(Spec):
+    """Utterances that are durations only, for `fixed` codecs and studies without recognition."""
+
+    kind: Literal["synthetic"]
+    """`synthetic`: log-normally distributed durations, no audio."""
+    utterances: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """How many different utterances."""
+    median: PositiveDuration = 3.0
+    """Median duration of an utterance."""
+    spread: Annotated[float, Field(ge=0.0, le=2.0)] = 0.4
+    """Standard deviation of the duration's natural logarithm; 0 makes all alike."""
+    shortest: PositiveDuration = 0.3
+    """Durations below are raised to this."""
+    longest: PositiveDuration = 30.0
+    """Durations above are cut to this (Whisper's window)."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SyntheticCorpusSpec:
+        if not self.shortest <= self.median <= self.longest:
+            raise ValueError(
+                f"durations need shortest <= median <= longest, found {self.shortest:g} s, {self.median:g} s, {self.longest:g} s"
+            )
+        return self
+
+
+CorpusSpec = Annotated[
+    ShippedCorpusSpec | ManifestCorpusSpec | FolderCorpusSpec | SyntheticCorpusSpec, Field(discriminator="kind")
+]
