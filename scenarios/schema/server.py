@@ -29,7 +29,7 @@ class CalibratedServiceSpec(Spec):
     kind: Literal["calibration"] = "calibration"
     """`calibration`: seconds per batch come from a calibration file."""
     hardware: str = "host-cpu"
-    """A committed calibration by name (see `amser list calibrations`) or the path of a calibration JSON file."""
+    """A committed calibration by name (see `amser list calibrations`) or the path of a calibration's JSON."""
     model: str | None = None
     """Which model's service times; by default those of the scenario's recogniser."""
 
@@ -58,7 +58,7 @@ class AffineServiceSpec(Spec):
     @model_validator(mode="after")
     def _takes_time(self) -> AffineServiceSpec:
         if self.per_batch + self.per_utterance + self.per_audio_second <= 0.0:
-            raise ValueError("an affine service needs at least one of per_batch, per_utterance, per_audio_second above zero")
+            raise ValueError("one of per_batch, per_utterance, per_audio_second must be above zero")
         return self
 
 
@@ -105,7 +105,11 @@ def _from_name(value: Any) -> Any:
 
 
 ServiceSpec = Annotated[
-    CalibratedServiceSpec | ConstantServiceSpec | AffineServiceSpec | TableServiceSpec | ExponentialServiceSpec,
+    CalibratedServiceSpec
+    | ConstantServiceSpec
+    | AffineServiceSpec
+    | TableServiceSpec
+    | ExponentialServiceSpec,
     Field(discriminator="kind"),
     BeforeValidator(_from_name),
     _Shorthand,
@@ -141,7 +145,7 @@ class ServerSpec(Spec):
     queue_limit: Annotated[int, Field(ge=0)] | None = None
     """Uploads that may wait; one more is rejected. Left out, the queue is unbounded."""
     power: ServerPowerSpec | None = None
-    """Power of one accelerator; left out, it comes from the calibration (an explicit service has none: 0 W)."""
+    """Power of one accelerator; left out, it comes from the calibration (0 W for explicit times)."""
 
 
 class WhisperSpec(Spec):
@@ -173,8 +177,8 @@ class RecogniserPluginSpec(Spec):
     kind: Literal["plugin"]
     """`plugin`: a class that is imported by name."""
     class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
-    """The class as `package.module:Name`; it offers `name`, `bands`, `fingerprint()` and `transcribe(mels)`."""
-    options: dict[str, Any] = {}
+    """The class as `package.module:Name`; it has `name`, `bands`, `fingerprint()`, `transcribe(mels)`."""
+    options: dict[str, Any] = Field(default={})
     """Keyword arguments for the class."""
 
 
@@ -243,12 +247,12 @@ class SyntheticCorpusSpec(Spec):
     @model_validator(mode="after")
     def _ordered(self) -> SyntheticCorpusSpec:
         if not self.shortest <= self.median <= self.longest:
-            raise ValueError(
-                f"durations need shortest <= median <= longest, found {self.shortest:g} s, {self.median:g} s, {self.longest:g} s"
-            )
+            found = f"{self.shortest:g} s, {self.median:g} s, {self.longest:g} s"
+            raise ValueError(f"durations need shortest <= median <= longest, found {found}")
         return self
 
 
 CorpusSpec = Annotated[
-    ShippedCorpusSpec | ManifestCorpusSpec | FolderCorpusSpec | SyntheticCorpusSpec, Field(discriminator="kind")
+    ShippedCorpusSpec | ManifestCorpusSpec | FolderCorpusSpec | SyntheticCorpusSpec,
+    Field(discriminator="kind"),
 ]

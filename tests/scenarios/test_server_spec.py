@@ -55,7 +55,7 @@ def test_quantities_become_si() -> None:
     ("change", "told"),
     [
         ({"service": {"kind": "constant", "time": 0.1}}, "needs a unit"),
-        ({"service": {"kind": "affine"}}, "at least one of per_batch"),
+        ({"service": {"kind": "affine"}}, "must be above zero"),
         ({"service": {"kind": "table", "times": {}}}, "at least one batch size"),
         ({"power": {"idle": "80 W", "active": "70 W", "source": "x"}}, "below idle"),
         ({"power": {"idle": "80 W", "active": "90 W"}}, "source"),
