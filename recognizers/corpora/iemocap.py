@@ -1,0 +1,96 @@
+"""IEMOCAP, exactly as released: Session1 to Session5 with wavs, EmoEvaluation files and transcriptions.
+
+Busso et al., "IEMOCAP: interactive emotional dyadic motion capture database", LREC 2008.
+The data come from USC SAIL on request and cannot ship with this project.
+
+    Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav
+    Session1/dialog/EmoEvaluation/Ses01F_impro01.txt      (its subfolders, single annotators, are not read)
+    Session1/dialog/transcriptions/Ses01F_impro01.txt
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from recognizers.corpora.audio import probe
+from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, canonical_emotion
+
+__all__ = ["FOUR_CLASSES", "find_iemocap", "open_iemocap"]
+
+FOUR_CLASSES = ("angry", "happy", "neutral", "sad")
+"""The usual task: happy includes excited (1103 + 1636 + 1708 + 1084 = 5531 utterances in all)."""
+
+# [6.2901 - 8.2357]<TAB>Ses01F_impro01_F000<TAB>neu<TAB>[2.5000, 2.5000, 2.5000]
+_TURN = re.compile(r"^\[\s*[\d.]+\s*-\s*[\d.]+\s*\]\t(Ses\S+)\t(\w+)\t\[")
+# Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.
+_SAID = re.compile(r"^(Ses\d\d[FM]_\S+_[FM]\d+)\s+\[[^\]]*\]:?\s*(.*)$")
+_EVENT = re.compile(r"\[[A-Z ]+\]|<[A-Z ]+>")
+
+
+def find_iemocap(root: Path) -> Path | None:
+    """The folder that holds Session1 ... , at `root` or one below; None if there is none."""
+    for folder in (root, root / "IEMOCAP_full_release"):
+        if any(folder.glob("Session[1-5]/dialog/EmoEvaluation")):
+            return folder
+    return None
+
+
+def open_iemocap(root: Path, *, four_classes: bool = True) -> Corpus:
+    """Open IEMOCAP. With `four_classes`, excited counts as happy and only `FOUR_CLASSES` are kept.
+
+    Turns without a majority label (`xxx`) are never kept; `[LAUGHTER]` and such are cut from the transcripts.
+    `session` is "1" to "5"; the speaker is the session and the turn's gender, such as `Ses01F`.
+    """
+    base = find_iemocap(root)
+    if base is None:
+        raise CorpusError(f"{root}: not IEMOCAP; expected Session1/dialog/EmoEvaluation/*.txt in it")
+    utterances: list[Utterance] = []
+    faults: list[Fault] = []
+    for session in sorted(base.glob("Session[1-5]")):
+        for evaluation in _texts(session / "dialog" / "EmoEvaluation"):
+            _read_dialog(session, evaluation, utterances, faults)
+    corpus = Corpus("iemocap", base, tuple(utterances), tuple(faults))
+    if not utterances:
+        raise CorpusError(
+            f"{base}: no usable turn; {len(faults)} faults, first: {faults[0] if faults else 'none'}"
+        )
+    return corpus.select(labels=FOUR_CLASSES, merge={"excited": "happy"}) if four_classes else corpus
+
+
+def _read_dialog(session: Path, evaluation: Path, utterances: list[Utterance], faults: list[Fault]) -> None:
+    dialog = evaluation.stem
+    transcription = session / "dialog" / "transcriptions" / f"{dialog}.txt"
+    said = dict(_transcript(transcription)) if transcription.exists() else {}
+    if not said:
+        faults.append(Fault(transcription, "missing or empty transcription; its turns have no text"))
+    for line in evaluation.read_text(encoding="utf-8", errors="replace").splitlines():
+        turn = _TURN.match(line)
+        if turn is None or turn[2] == "xxx":
+            continue
+        identity = turn[1]
+        audio = session / "sentences" / "wav" / dialog / f"{identity}.wav"
+        duration = probe(audio)
+        if isinstance(duration, Fault):
+            faults.append(duration)
+            continue
+        if said and identity not in said:
+            faults.append(Fault(transcription, f"no line for {identity}; it has no text"))
+        speaker = identity[:5] + identity.rsplit("_", 1)[1][0]
+        emotion = canonical_emotion(turn[2])
+        text = said.get(identity, "")
+        utterances.append(Utterance(identity, audio, text, emotion, speaker, duration, "", session.name[-1]))
+
+
+def _transcript(path: Path) -> Iterator[tuple[str, str]]:
+    """Turn and words of every line that names a turn; lines such as `M: ...` and `..._XX0` name none."""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        match = _SAID.match(line.strip())
+        if match:
+            yield match[1], " ".join(_EVENT.sub(" ", match[2]).split())
+
+
+def _texts(folder: Path) -> list[Path]:
+    """The .txt files of a folder, without the `._` files that macOS leaves in the archive."""
+    return sorted(path for path in folder.glob("*.txt") if not path.name.startswith("._"))

@@ -1,0 +1,83 @@
+"""Open any corpus: by kind and folder, or by folder alone, whose layout then tells the kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from recognizers.corpora.acted import (
+    find_cremad,
+    find_emodb,
+    find_ravdess,
+    open_cremad,
+    open_emodb,
+    open_ravdess,
+)
+from recognizers.corpora.iemocap import find_iemocap, open_iemocap
+from recognizers.corpora.librispeech import find_librispeech, open_librispeech
+from recognizers.corpora.manifest import open_manifest
+from recognizers.corpora.types import Corpus, CorpusError
+
+__all__ = ["CORPUS_KINDS", "corpus_kind", "open_corpus", "open_shipped"]
+
+
+def open_shipped() -> Corpus:
+    """The speech that ships with the project: synthetic voice-assistant commands in four emotions."""
+    from recognizers.speech.pack import shipped
+
+    return shipped()
+
+
+CORPUS_KINDS: Mapping[str, Callable[[Path], Corpus]] = {
+    "manifest": open_manifest,
+    "iemocap": open_iemocap,
+    "librispeech": open_librispeech,
+    "ravdess": open_ravdess,
+    "emodb": open_emodb,
+    "cremad": open_cremad,
+}
+"""What `open_corpus` can read from a folder, by kind."""
+
+
+def open_corpus(kind_or_path: str | Path, path: str | Path | None = None) -> Corpus:
+    """Open a corpus: `open_corpus("shipped")`, `open_corpus("iemocap", folder)`, or `open_corpus(folder)`.
+
+    With a folder (or a manifest file) alone the kind is told from the layout. Raises `CorpusError` for an
+    unknown kind, a missing folder, an unknown layout, or a corpus without a usable utterance.
+    """
+    if path is None and str(kind_or_path) == "shipped":
+        return open_shipped()
+    if path is None:
+        place = _existing(Path(kind_or_path))
+        kind = corpus_kind(place)
+    else:
+        place, kind = _existing(Path(path)), str(kind_or_path)
+    if kind not in CORPUS_KINDS:
+        raise CorpusError(f"unknown corpus kind {kind!r}; known: shipped, {', '.join(CORPUS_KINDS)}")
+    return CORPUS_KINDS[kind](place)
+
+
+def corpus_kind(place: Path) -> str:
+    """The kind that a folder's layout shows; a manifest wins. Raises `CorpusError` if it shows none."""
+    if place.is_file() or (place / "manifest.tsv").is_file():
+        return "manifest"
+    finders: Mapping[str, Callable[[Path], object]] = {
+        "iemocap": find_iemocap,
+        "librispeech": find_librispeech,
+        "ravdess": find_ravdess,
+        "emodb": find_emodb,
+        "cremad": find_cremad,
+    }
+    for kind, find in finders.items():
+        if find(place):
+            return kind
+    raise CorpusError(
+        f"{place}: no known layout; known: {', '.join(CORPUS_KINDS)}. For your audio write a manifest.tsv "
+        "with the columns path, text, emotion, speaker, split"
+    )
+
+
+def _existing(place: Path) -> Path:
+    if not place.exists():
+        raise CorpusError(f"{place}: no such folder or manifest; known kinds without a folder: shipped")
+    return place
