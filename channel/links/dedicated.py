@@ -1,0 +1,111 @@
+"""Dedicated: every upload has the capacity for itself."""
+
+from __future__ import annotations
+
+import heapq
+import math
+
+from channel.links.capacity import Capacity
+from channel.links.sharing import SharedLink
+
+INFINITY = math.inf
+
+
+class DedicatedLink(SharedLink):
+    """No sharing: each upload runs at min(capacity, its own cap), whoever else is there.
+
+    ``busy_s`` is the sum over uploads, so it may exceed the time that passed, and `utilisation` is the mean
+    number of full-rate uploads.
+    """
+
+    __slots__ = ("_constant", "_heap", "_members", "_sequence", "busy_s", "capacity", "carried_bits")
+    immediate = True
+    work_conserving = False
+
+    def __init__(self, capacity: Capacity) -> None:
+        self.capacity = capacity
+        self._constant = capacity.constant_bps
+        self.carried_bits = 0.0
+        self.busy_s = 0.0
+        self._sequence = 0
+        self._heap: list[tuple[float, int, int]] = []
+        self._members: dict[int, tuple[int, float, float, float]] = {}  # sequence, start, bits, cap
+
+    def finish_of(self, now: float, bits: float, cap_bps: float = INFINITY, until: float = INFINITY) -> float:
+        """Return when the last of ``bits`` has passed; inf when that is after ``until`` (see `SharedLink`)."""
+        rate = self._constant
+        if rate is None:
+            finish = self.capacity.time_to_send_capped(now, bits, cap_bps)
+        else:
+            finish = now + bits / (rate if rate < cap_bps else cap_bps)
+        if finish <= until:
+            self.busy_s += finish - now
+            self.carried_bits += bits
+            return finish
+        if until > now:
+            self.busy_s += until - now
+            self.carried_bits += self._passed(now, until, cap_bps)
+        return INFINITY
+
+    def _passed(self, start: float, end: float, cap: float) -> float:
+        """Bits of one upload with its cap between two instants."""
+        if cap == INFINITY:
+            return self.capacity.bits_between(start, end)
+        bits, t = 0.0, start
+        for rate, until in self.capacity.segments(start):
+            stop = min(until, end)
+            bits += min(rate, cap) * (stop - t)
+            t = stop
+            if t >= end:
+                break
+        return bits
+
+    @property
+    def active(self) -> int:
+        """Uploads that came by `join` and are not finished."""
+        return len(self._members)
+
+    def join(self, now: float, key: int, bits: float, weight: float = 1.0, cap_bps: float = INFINITY) -> None:
+        """Start an upload (see `SharedLink.join`)."""
+        if key in self._members:
+            raise KeyError(f"upload {key} is on the link already")
+        self._sequence += 1
+        finish = self.capacity.time_to_send_capped(now, bits, cap_bps)
+        self._members[key] = (self._sequence, now, bits, cap_bps)
+        heapq.heappush(self._heap, (finish, self._sequence, key))
+
+    def _clean(self) -> None:
+        heap, members = self._heap, self._members
+        while heap and (heap[0][2] not in members or members[heap[0][2]][0] != heap[0][1]):
+            heapq.heappop(heap)
+
+    def next_finish(self) -> float:
+        """Earliest finish of all uploads."""
+        self._clean()
+        return self._heap[0][0] if self._heap else INFINITY
+
+    def pop_finished(self, now: float) -> list[int]:
+        """Keys finished by ``now``."""
+        done: list[int] = []
+        while self.next_finish() <= now:
+            finish, _, key = heapq.heappop(self._heap)
+            _, start, bits, _ = self._members.pop(key)
+            self.busy_s += finish - start
+            self.carried_bits += bits
+            done.append(key)
+        return done
+
+    def leave(self, now: float, key: int) -> float:
+        """Stop an upload; its bits so far are counted as carried."""
+        _, start, bits, cap = self._members.pop(key)
+        passed = min(bits, self._passed(start, now, cap))
+        self.busy_s += now - start
+        self.carried_bits += passed
+        return bits - passed
+
+    def settle(self, now: float) -> None:
+        """Nothing to do: an upload is counted when it finishes or leaves."""
+
+    def fair_rate_bps(self, now: float) -> float:
+        """The whole capacity."""
+        return self._constant if self._constant is not None else self.capacity.rate_at(now)

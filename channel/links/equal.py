@@ -1,0 +1,159 @@
+"""Equal sharing (egalitarian processor sharing) in virtual time."""
+
+from __future__ import annotations
+
+import math
+from heapq import heappop, heappush
+
+from channel.links.capacity import Capacity
+from channel.links.sharing import SharedLink
+
+INFINITY = math.inf
+_Entry = tuple[float, int, int]  # virtual finish, sequence number, key
+
+
+class EqualLink(SharedLink):
+    """All active uploads share the capacity equally.
+
+    Virtual time V is the service (bits) that each upload present since the link was last empty has had:
+    dV = dK / n with the capacity's integral K and n uploads.  An upload of b bits that joins at V finishes at
+    V + b whatever happens later, so a heap of virtual finishes is all there is to keep: O(log n) an event
+    (Parekh and Gallager 1993, ACM/IEEE ToN 1(3), for weighted fair queueing; here without packets).
+    """
+
+    __slots__ = (
+        "_busy_from", "_heap", "_integral", "_integral_from", "_last", "_members", "_rate", "_sequence",
+        "_virtual", "busy_s", "capacity", "carried_bits",
+    )  # fmt: skip
+
+    def __init__(self, capacity: Capacity) -> None:
+        self.capacity = capacity
+        # With a constant rate the integral is rate * t and needs no look-up.
+        self._rate = capacity.constant_bps
+        self._heap: list[_Entry] = []
+        self._members: dict[int, _Entry] = {}
+        self._sequence = 0
+        self._virtual = 0.0
+        self._last = 0.0  # the instant to which V is known
+        self._integral = 0.0  # K(_last); only used with a varying capacity
+        self._busy_from = 0.0
+        self._integral_from = 0.0  # K(_busy_from)
+        self.carried_bits = 0.0
+        self.busy_s = 0.0
+
+    @property
+    def active(self) -> int:
+        """Uploads on the link."""
+        return len(self._members)
+
+    def join(self, now: float, key: int, bits: float, weight: float = 1.0, cap_bps: float = INFINITY) -> None:
+        """Start an upload (see `SharedLink.join`); weight and cap do not matter to equal sharing."""
+        members = self._members
+        n = len(members)
+        if n:
+            if key in members:
+                raise KeyError(f"upload {key} is on the link already")
+            rate = self._rate
+            if rate is not None:
+                self._virtual += (now - self._last) * rate / n
+            else:
+                integral = self.capacity.cumulative(now)
+                self._virtual += (integral - self._integral) / n
+                self._integral = integral
+        else:
+            self._start_busy(now)
+        self._last = now
+        self._sequence = sequence = self._sequence + 1
+        entry = (self._virtual + bits, sequence, key)
+        members[key] = entry
+        heappush(self._heap, entry)
+
+    def _start_busy(self, now: float) -> None:
+        self._virtual = 0.0  # V restarts with every busy period, which keeps its rounding error small
+        self._heap.clear()
+        self._busy_from = now
+        if self._rate is None:
+            self._integral = self._integral_from = self.capacity.cumulative(now)
+
+    def _advance(self, now: float) -> None:
+        n = len(self._members)
+        if self._rate is not None:
+            if n:
+                self._virtual += (now - self._last) * self._rate / n
+        else:
+            integral = self.capacity.cumulative(now)
+            if n:
+                self._virtual += (integral - self._integral) / n
+            self._integral = integral
+        self._last = now
+
+    def next_finish(self) -> float:
+        """Finish of the upload with the smallest virtual finish, if nobody joins or leaves before."""
+        heap, members = self._heap, self._members
+        n = len(members)
+        if not n:
+            return INFINITY
+        top = heap[0]
+        while members.get(top[2]) is not top:  # it has left
+            heappop(heap)
+            top = heap[0]
+        need = (top[0] - self._virtual) * n
+        if need <= 0.0:
+            return self._last
+        rate = self._rate
+        if rate is not None:
+            return self._last + need / rate
+        finish = self.capacity.time_of(self._integral + need)
+        return finish if finish > self._last else self._last
+
+    def pop_finished(self, now: float) -> list[int]:
+        """Keys finished by ``now``, by virtual finish, then by arrival.
+
+        V is set to the finished upload's virtual finish itself, so no rounding can leave it unfinished.
+        """
+        done: list[int] = []
+        finish = self.next_finish()
+        while finish <= now:
+            virtual, _, key = heappop(self._heap)
+            n = len(self._members)
+            if self._rate is None:
+                self._integral += max(0.0, (virtual - self._virtual) * n)
+            if virtual > self._virtual:
+                self._virtual = virtual
+            self._last = finish
+            del self._members[key]
+            done.append(key)
+            if n == 1:
+                self._end_busy(finish)
+                break
+            finish = self.next_finish()
+        return done
+
+    def _end_busy(self, now: float) -> None:
+        self.busy_s += now - self._busy_from
+        if self._rate is not None:
+            self.carried_bits += (now - self._busy_from) * self._rate
+        else:
+            self.carried_bits += self._integral - self._integral_from
+
+    def leave(self, now: float, key: int) -> float:
+        """Take an upload off the link; its entry in the heap is dropped when it surfaces."""
+        virtual = self._members[key][0]
+        self._advance(now)
+        del self._members[key]
+        if not self._members:
+            self._end_busy(now)
+        return max(0.0, virtual - self._virtual)
+
+    def settle(self, now: float) -> None:
+        """Bring the accounts to ``now`` and go on from there."""
+        if not self._members:
+            return
+        self._advance(now)
+        self._end_busy(now)
+        self._busy_from, self._integral_from = now, self._integral
+
+    def fair_rate_bps(self, now: float) -> float:
+        """Capacity over one more than the uploads that are there."""
+        rate = self._rate if self._rate is not None else self.capacity.rate_at(now)
+        return rate / (len(self._members) + 1)

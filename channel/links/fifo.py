@@ -1,0 +1,138 @@
+"""FIFO: uploads use the whole capacity one after the other, in order of arrival."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from channel.links.capacity import Capacity
+from channel.links.sharing import SharedLink
+
+INFINITY = math.inf
+
+
+class FifoLink(SharedLink):
+    """One server, first come, first served; the finish is known on arrival.
+
+    `finish_of` is the short way (no events).  `join`, `leave` and `pop_finished` give the same finishes and
+    allow an upload to leave later than planned; one link uses one of the two ways, not both.
+    """
+
+    __slots__ = (
+        "_constant", "_free_at", "_head_from", "_head_until", "_queue", "_settled_to", "busy_s", "capacity",
+        "carried_bits",
+    )  # fmt: skip
+    immediate = True
+
+    def __init__(self, capacity: Capacity) -> None:
+        self.capacity = capacity
+        self._constant = capacity.constant_bps
+        self._free_at = 0.0  # the end of all work known so far (finish_of)
+        self._settled_to = 0.0
+        self.carried_bits = 0.0
+        self.busy_s = 0.0
+        self._queue: deque[tuple[int, float]] = deque()
+        self._head_from = 0.0
+        self._head_until = INFINITY
+
+    # ---- the short way
+
+    def finish_of(self, now: float, bits: float, cap_bps: float = INFINITY, until: float = INFINITY) -> float:
+        """Return when the last of ``bits`` has passed; inf when that is after ``until`` (see `SharedLink`).
+
+        ``carried_bits`` and ``busy_s`` count the whole upload at once; `settle` does not split it.
+        """
+        free = self._free_at
+        start = free if free > now else now
+        rate = self._constant
+        finish = start + bits / rate if rate is not None else self.capacity.time_to_send(start, bits)
+        if finish > until:
+            return self._give_up(start, until)
+        self._free_at = finish
+        self.busy_s += finish - start
+        self.carried_bits += bits
+        return finish
+
+    def _give_up(self, start: float, until: float) -> float:
+        if until > start:
+            self._free_at = until
+            self.busy_s += until - start
+            self.carried_bits += self.capacity.bits_between(start, until)
+        return INFINITY
+
+    def backlog_bits(self, now: float) -> float:
+        """Bits that wait or are being sent at ``now``: the fill of the buffer in front of the link."""
+        if self._queue:
+            return sum(bits for _, bits in self._queue) - self.capacity.bits_between(self._head_from, now)
+        return self.capacity.bits_between(now, self._free_at) if self._free_at > now else 0.0
+
+    # ---- the way through events
+
+    @property
+    def active(self) -> int:
+        """Uploads on the link that came by `join`."""
+        return len(self._queue)
+
+    def join(self, now: float, key: int, bits: float, weight: float = 1.0, cap_bps: float = INFINITY) -> None:
+        """Queue an upload (see `SharedLink.join`); weight and cap do not matter to FIFO."""
+        queue = self._queue
+        queue.append((key, bits))
+        if len(queue) == 1:
+            free = self._free_at
+            self._start_head(free if free > now else now)
+
+    def _start_head(self, at: float) -> None:
+        self._head_from = self._settled_to = at
+        self._head_until = self.capacity.time_to_send(at, self._queue[0][1])
+
+    def next_finish(self) -> float:
+        """Finish of the upload at the head."""
+        return self._head_until
+
+    def pop_finished(self, now: float) -> list[int]:
+        """Keys finished by ``now``; each next one starts exactly where the one before it ended."""
+        done: list[int] = []
+        queue = self._queue
+        while self._head_until <= now:
+            end = self._head_until
+            self._account(end)
+            done.append(queue.popleft()[0])
+            if queue:
+                self._start_head(end)
+            else:
+                self._head_until, self._free_at = INFINITY, end
+        return done
+
+    def leave(self, now: float, key: int) -> float:
+        """Take an upload out of the queue (O(n)) or off the link."""
+        queue = self._queue
+        for place, (member, bits) in enumerate(queue):
+            if member == key:
+                break
+        else:
+            raise KeyError(key)
+        if place:
+            del queue[place]
+            return bits
+        self._account(now)
+        queue.popleft()
+        remaining = max(0.0, bits - self.capacity.bits_between(self._head_from, now))
+        self._head_until, self._free_at = INFINITY, now
+        if queue:
+            self._start_head(now)
+        return remaining
+
+    def _account(self, now: float) -> None:
+        if now > self._settled_to:
+            self.busy_s += now - self._settled_to
+            self.carried_bits += self.capacity.bits_between(self._settled_to, now)
+            self._settled_to = now
+
+    def settle(self, now: float) -> None:
+        """Bring the accounts to ``now``; work known through `finish_of` is counted already."""
+        if self._queue:
+            self._account(min(now, self._head_until))
+
+    def fair_rate_bps(self, now: float) -> float:
+        """The whole capacity: an upload that is being sent has the link for itself."""
+        return self._constant if self._constant is not None else self.capacity.rate_at(now)

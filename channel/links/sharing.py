@@ -1,0 +1,81 @@
+"""Shared links: who gets how much of a capacity, and when an upload's last bit has passed.
+
+A link is driven from outside: `SharedLink.join` when an upload starts, `SharedLink.next_finish` for the next
+event, `SharedLink.pop_finished` at that event.  Nothing in here waits or draws random numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+from channel.links.capacity import Capacity
+
+INFINITY = math.inf
+
+
+class SharedLink(ABC):
+    """What every discipline has in common.
+
+    ``carried_bits`` and ``busy_s`` (time with at least one upload on the link) are complete up to the last
+    event; `settle` brings them to a given instant.
+    """
+
+    immediate = False
+    """True when the finish is known at the start: `finish_of` needs no events."""
+    work_conserving = True
+    """True when the link is never idle or slower than its capacity while an upload is there."""
+
+    capacity: Capacity
+    carried_bits: float
+    busy_s: float
+
+    @property
+    @abstractmethod
+    def active(self) -> int:
+        """Number of uploads on the link now (as of the last call)."""
+
+    @abstractmethod
+    def join(self, now: float, key: int, bits: float, weight: float = 1.0, cap_bps: float = INFINITY) -> None:
+        """Start an upload of ``bits`` at ``now``; ``key`` names it and must not be on the link already.
+
+        ``weight`` matters to weighted sharing; ``cap_bps`` is the device's own rate: its limit under max-min and
+        dedicated sharing, its physical rate under the air-time disciplines.  Times never go back.
+        """
+
+    @abstractmethod
+    def leave(self, now: float, key: int) -> float:
+        """Take an upload off the link and return its remaining bits; KeyError when it is not there."""
+
+    @abstractmethod
+    def next_finish(self) -> float:
+        """Return the instant of the next event if nothing else happens; inf when there is none.
+
+        Some disciplines also need to be called between finishes (max-min under a changing capacity): then
+        `pop_finished` at that instant returns an empty list.
+        """
+
+    @abstractmethod
+    def pop_finished(self, now: float) -> list[int]:
+        """Return the keys of all uploads finished by ``now``, in order of finish, then of arrival."""
+
+    @abstractmethod
+    def fair_rate_bps(self, now: float) -> float:
+        """Rate that one more upload could expect at ``now`` in bit/s, for the transport's window."""
+
+    @abstractmethod
+    def settle(self, now: float) -> None:
+        """Bring ``carried_bits`` and ``busy_s`` to ``now`` (for utilisation between two instants)."""
+
+    def finish_of(self, now: float, bits: float, cap_bps: float = INFINITY, until: float = INFINITY) -> float:
+        """Start an upload and return its finish at once; only for disciplines with ``immediate``.
+
+        Returns inf when it is not finished at ``until`` (the sender gives up then and takes no more of the link).
+        """
+        raise TypeError(f"{type(self).__name__} shares in a way that later uploads change: use join()")
+
+    def utilisation(self, now: float) -> float:
+        """Carried bits over the bits that could have been carried from 0 to ``now``."""
+        self.settle(now)
+        offered = self.capacity.bits_between(0.0, now)
+        return self.carried_bits / offered if offered > 0.0 else 0.0
