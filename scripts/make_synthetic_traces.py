@@ -4,8 +4,8 @@
 
 The traces are not recordings.  A Markov chain of channel states (outage, cell edge, middle, near) with
 exponential sojourns gives the median rate of the moment; around it the logarithm of the rate follows a
-first-order autoregression, one value every 100 ms.  The parameters are chosen by hand so that mean and quantiles
-come near published statistics of recorded LTE uplinks: `driving` near Verizon-LTE-short.up of Mahimahi (mean
+first-order autoregression, one value every 100 ms.  Parameters and seeds are chosen by hand so that mean and
+quantiles come near published statistics of recorded LTE uplinks: `driving` near Verizon-LTE-short.up of Mahimahi (mean
 5.95 Mbit/s, 5 % quantile 1.18, 95 % quantile 11.5), `static` near T-Mobile-LTE-short.up (13.3, 2.5, 27.8).
 """
 
@@ -36,7 +36,7 @@ class Channel:
 
 CHANNELS = (
     Channel(
-        "synthetic-lte-driving", 20250401,
+        "synthetic-lte-driving", 8,
         ((0.0, 0.7, 0.08), (1.3, 5.0, 0.30), (4.4, 9.0, 0.37), (8.0, 8.0, 0.25)), 0.32, 1.0, 18.0,
     ),
     Channel(
@@ -76,7 +76,8 @@ def main() -> None:
         low, median, high = np.percentile(rates, (5, 50, 95))
         summary = f"mean {rates.mean():.2f} Mbit/s, 5 % {low:.2f}, median {median:.2f}, 95 % {high:.2f}"
         lines = [
-            f"# {channel.name}: synthetic, not a recording; scripts/make_synthetic_traces.py, seed {channel.seed}",
+            f"# {channel.name}: synthetic, not a recording",
+            f"# made by scripts/make_synthetic_traces.py with seed {channel.seed}",
             f"# {summary}; {DURATION_S:g} s, then it repeats",
             "time_s,rate_mbps",
             *(f"{i * STEP_S:.1f},{rate:.3f}" for i, rate in enumerate(rates)),
