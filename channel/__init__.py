@@ -1,0 +1,1 @@
+"""What travels and how: codecs of speech, and the links that carry their payloads."""

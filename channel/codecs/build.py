@@ -1,0 +1,101 @@
+"""From a codec's specification to the codec."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from channel.codecs.base import Codec
+from channel.codecs.fixed import Fixed
+from channel.codecs.lossy import G722, Mp3, Opus
+from channel.codecs.svd import MelSvd
+from channel.codecs.waveform import Flac, MuLaw, Pcm
+from scenarios.schema.codec import (
+    STANDARD_CODECS,
+    CodecPluginSpec,
+    CodecSpec,
+    FixedSpec,
+    FlacSpec,
+    G722Spec,
+    MelKltSpec,
+    MelSvdSpec,
+    Mp3Spec,
+    MuLawSpec,
+    OpusSpec,
+    PcmSpec,
+)
+
+
+def build_codec(spec: CodecSpec | str, *, bands: int = 80, name: str | None = None) -> Codec:
+    """The codec that ``spec`` describes, for a recogniser of ``bands`` Mel bands.
+
+    ``spec`` may be the name of a standard codec.  ``name`` is the codec's label; by default the standard
+    name, or the kind.  Raises ``ValueError`` for an unknown name or a plugin that cannot be used.
+    """
+    if isinstance(spec, str):
+        if spec not in STANDARD_CODECS:
+            raise ValueError(f"no codec is called '{spec}'; standard ones are {', '.join(STANDARD_CODECS)}")
+        name, spec = name or spec, STANDARD_CODECS[spec]
+    return _build(spec, name or _default_name(spec), bands)
+
+
+def _default_name(spec: CodecSpec) -> str:
+    for name, standard in STANDARD_CODECS.items():
+        if standard == spec:
+            return name
+    return spec.kind
+
+
+def _build(spec: CodecSpec, name: str, bands: int) -> Codec:
+    match spec:
+        case PcmSpec():
+            return Pcm(name, bands)
+        case MuLawSpec():
+            return MuLaw(name, bands)
+        case G722Spec():
+            return G722(name, bands)
+        case FlacSpec():
+            return Flac(name, bands, spec.level)
+        case Mp3Spec():
+            return Mp3(name, bands, rate_bps=spec.rate)
+        case OpusSpec():
+            return Opus(
+                name,
+                bands,
+                rate_bps=spec.rate,
+                frame_s=spec.frame,
+                vbr=spec.vbr,
+                application=spec.application,
+                container=spec.container,
+            )
+        case FixedSpec():
+            return Fixed(name, bands, size_bytes=spec.size, rate_bps=spec.rate)
+    return _build_of_mel(spec, name, bands)
+
+
+def _build_of_mel(spec: MelSvdSpec | MelKltSpec | CodecPluginSpec, name: str, bands: int) -> Codec:
+    match spec:
+        case MelSvdSpec():
+            return MelSvd(
+                name, bands, rank=spec.rank, compress=spec.compress, energy=spec.energy, factors=spec.factors
+            )
+        case MelKltSpec():
+            from channel.codecs.klt import MelKlt
+
+            return MelKlt(
+                name, bands, step=spec.step, rate_bps=spec.rate, snr_db=spec.snr, basis=spec.basis, block_s=spec.block
+            )
+        case CodecPluginSpec():
+            return _plugin(spec, name, bands)
+
+
+def _plugin(spec: CodecPluginSpec, name: str, bands: int) -> Codec:
+    module, _, attribute = spec.class_.partition(":")
+    try:
+        found: Any = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"codec plugin '{spec.class_}' cannot be imported: {error}") from None
+    codec = found(name=name, bands=bands, **spec.options)
+    if not isinstance(codec, Codec):
+        raise ValueError(f"codec plugin '{spec.class_}' is a {type(codec).__name__}, not a channel.codecs.Codec")
+    return codec
