@@ -50,16 +50,16 @@ def checked_audio(audio: npt.ArrayLike) -> Audio:
     """
     samples = np.asarray(audio)
     if samples.ndim != 1:
-        raise AudioError(f"audio must have one channel (shape (samples,)), found shape {samples.shape}; mix it down first")
+        raise AudioError(f"audio must have one channel, found shape {samples.shape}; mix it down first")
     if not np.issubdtype(samples.dtype, np.floating):
-        raise AudioError(f"audio must be floating point in -1..1, found {samples.dtype}; divide int16 by 32768")
+        found = samples.dtype
+        raise AudioError(f"audio must be floating point in -1..1, found {found}; divide int16 by 32768")
     if samples.size < HOP_SAMPLES:
         what = "audio is empty" if samples.size == 0 else f"audio has only {samples.size} samples"
         raise AudioError(f"{what}; one frame needs {HOP_SAMPLES} samples (10 ms at 16 kHz)")
     if samples.size > LONGEST_SAMPLES:
-        raise AudioError(
-            f"audio lasts {samples.size / SAMPLE_RATE_HZ:.1f} s, at most {LONGEST_S:g} s can be coded at once; cut it"
-        )
+        seconds = samples.size / SAMPLE_RATE_HZ
+        raise AudioError(f"audio lasts {seconds:.1f} s, at most {LONGEST_S:g} s are coded at once; cut it")
     samples = np.ascontiguousarray(samples, dtype=np.float32)
     if not np.isfinite(np.dot(samples, samples)) and not np.all(np.isfinite(samples)):
         raise AudioError("audio has samples that are not finite (NaN or infinity)")

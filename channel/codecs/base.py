@@ -128,7 +128,7 @@ def checked_payload_audio(audio: Audio) -> Audio:
 def to_int16(audio: npt.ArrayLike) -> npt.NDArray[np.int16]:
     """Samples as a 16-bit converter gives them: rounded to 1/32768 and clipped at full scale."""
     scaled = np.rint(checked_audio(audio) * np.float32(32768.0))
-    return np.clip(scaled, -32768, 32767).astype(np.int16)
+    return np.asarray(np.clip(scaled, -32768, 32767), dtype=np.int16)
 
 
 def from_int16(samples: npt.NDArray[np.int16]) -> Audio:

@@ -83,7 +83,13 @@ def _build_of_mel(spec: MelSvdSpec | MelKltSpec | CodecPluginSpec, name: str, ba
             from channel.codecs.klt import MelKlt
 
             return MelKlt(
-                name, bands, step=spec.step, rate_bps=spec.rate, snr_db=spec.snr, basis=spec.basis, block_s=spec.block
+                name,
+                bands,
+                step=spec.step,
+                rate_bps=spec.rate,
+                snr_db=spec.snr,
+                basis=spec.basis,
+                block_s=spec.block,
             )
         case CodecPluginSpec():
             return _plugin(spec, name, bands)
@@ -95,7 +101,8 @@ def _plugin(spec: CodecPluginSpec, name: str, bands: int) -> Codec:
         found: Any = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"codec plugin '{spec.class_}' cannot be imported: {error}") from None
-    codec = found(name=name, bands=bands, **spec.options)
+    codec: object = found(name=name, bands=bands, **spec.options)
     if not isinstance(codec, Codec):
-        raise ValueError(f"codec plugin '{spec.class_}' is a {type(codec).__name__}, not a channel.codecs.Codec")
+        kind = type(codec).__name__
+        raise ValueError(f"codec plugin '{spec.class_}' is a {kind}, not a channel.codecs.Codec")
     return codec

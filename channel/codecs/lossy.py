@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 _OPUS_RATE_HZ = 48_000  # Opus decodes at 48 kHz (RFC 7845, section 5.1)
 
 
-def _encoder(library: str, rate_bps: float | None, sample_format: str, options: dict[str, str]) -> AudioCodecContext:
+def _encoder(
+    library: str, rate_bps: float | None, sample_format: str, options: dict[str, str]
+) -> AudioCodecContext:
     import av
 
     context: Any = av.CodecContext.create(library, "w")
@@ -61,7 +63,7 @@ def _packets(context: Any, frames: Iterable[Any]) -> list[bytes]:
 
 
 def _decoded(context: Any, packets: Iterable[bytes], enough: int) -> npt.NDArray[np.float32]:
-    """Samples of the packets in order, stopping once ``enough`` are there; ``CodecError`` if none can be read."""
+    """Samples of the packets in order, until ``enough`` are there; ``CodecError`` if none can be read."""
     import av
 
     parts: list[npt.NDArray[np.float32]] = []
@@ -89,7 +91,8 @@ def _as_float(samples: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 def _trimmed(audio: npt.NDArray[np.float32], delay: int, samples: int) -> Audio:
     if audio.size < delay + samples:
-        raise CodecError(f"payload decodes to {audio.size - delay} samples, fewer than the {samples} it declares")
+        found = audio.size - delay
+        raise CodecError(f"payload decodes to {found} samples, fewer than the {samples} it declares")
     return np.ascontiguousarray(audio[delay : delay + samples])
 
 
@@ -120,7 +123,8 @@ class Mp3(_FFmpegCodec):
         samples = to_int16(audio)
         context = _encoder("libmp3lame", self.rate_bps, "s16p", {})
         header = varint(samples.size)
-        return Payload(header + b"".join(_packets(context, _frames(samples, context.frame_size, "s16p"))), len(header))
+        packets = _packets(context, _frames(samples, context.frame_size, "s16p"))
+        return Payload(header + b"".join(packets), len(header))
 
     def decode_audio(self, data: bytes) -> Audio:
         """Decode, drop the delay of encoder and decoder, and cut to the length that was coded."""
@@ -131,7 +135,8 @@ class Mp3(_FFmpegCodec):
         context: Any = av.CodecContext.create("mp3float", "r")
         context.thread_count = 1
         try:
-            packets = [bytes(p) for p in (*context.parse(reader.take(reader.left, "frames")), *context.parse(b""))]
+            parsed = [*context.parse(reader.take(reader.left, "frames")), *context.parse(b"")]
+            packets = [bytes(packet) for packet in parsed]
         except (av.FFmpegError, ValueError) as error:
             raise CodecError(f"payload holds no MP3 frames: {error}") from None
         return _trimmed(_decoded(context, packets, self._DELAY + samples), self._DELAY, samples)
@@ -219,7 +224,9 @@ class Opus(_FFmpegCodec):
         sink = io.BytesIO()
         coded = 0
         with av.open(sink, "w", format="ogg") as file:
-            stream: Any = file.add_stream("libopus", rate=SAMPLE_RATE_HZ, options=self._options(), layout="mono")
+            stream: Any = file.add_stream(
+                "libopus", rate=SAMPLE_RATE_HZ, options=self._options(), layout="mono"
+            )
             stream.bit_rate = round(self.rate_bps)
             stream.codec_context.open()
             for frame in (*_frames(samples, stream.codec_context.frame_size, "s16"), None):
@@ -231,11 +238,12 @@ class Opus(_FFmpegCodec):
 
     def decode_audio(self, data: bytes) -> Audio:
         """Decode at 48 kHz, resample to 16 kHz and cut to the length that was coded."""
-        import soxr
+        import soxr  # type: ignore[import-untyped]
 
         reader = Reader(data)
         samples = self._read_samples(reader)
-        wide = self._decode_ogg(reader, samples) if self.container == "ogg" else self._decode_packets(reader, samples)
+        decode = self._decode_ogg if self.container == "ogg" else self._decode_packets
+        wide = decode(reader, samples)
         audio = np.asarray(soxr.resample(wide, _OPUS_RATE_HZ, SAMPLE_RATE_HZ), dtype=np.float32)
         return _trimmed(audio, 0, samples)
 
@@ -258,7 +266,8 @@ class Opus(_FFmpegCodec):
         parts: list[npt.NDArray[np.float32]] = []
         count, enough = 0, samples * _OPUS_RATE_HZ // SAMPLE_RATE_HZ
         try:
-            with av.open(io.BytesIO(reader.take(reader.left, "Ogg file")), format="ogg") as file:
+            data = io.BytesIO(reader.take(reader.left, "Ogg file"))
+            with av.open(data, "r", format="ogg") as file:
                 for frame in file.decode(audio=0):
                     parts.append(_as_float(frame.to_ndarray()[0]))
                     count += parts[-1].size

@@ -31,7 +31,7 @@ _SCALE_BYTES = 4  # a float32 for each of the rows and columns that are sent as 
 
 
 def mel_factors(mel: Mel, rank: int) -> tuple[Factor, Factor]:
-    """Factors ``left`` (bands, rank), orthonormal, and ``right`` (rank, frames); their product approximates ``mel``.
+    """Factors ``left`` (bands, rank), orthonormal, and ``right`` (rank, frames) whose product approximates.
 
     ``rank`` is at most ``min(mel.shape)``.  The Gram matrix is summed and decomposed in double precision:
     squaring halves the digits, and single precision would lose the weak components.
@@ -82,14 +82,14 @@ class MelSvd(MelCodec):
     def rank_of(self, mel: Mel) -> int:
         """The rank that is kept of ``mel``: never more than it has rows or columns."""
         if self.rank is not None:
-            return min(self.rank, *mel.shape)
+            return int(min(self.rank, *mel.shape))
         assert self.energy is not None
         squares = np.cumsum(singular_values(mel) ** 2)
-        enough = np.searchsorted(squares, self.energy * squares[-1] * (1.0 - 1e-12))
-        return min(int(enough) + 1, len(squares))
+        enough = int(np.searchsorted(squares, self.energy * squares[-1] * (1.0 - 1e-12)))
+        return min(enough + 1, len(squares))
 
     def payload_bytes(self, frames: int, rank: int) -> int:
-        """Size of a payload: header, and ``rank * (bands + frames)`` numbers (int8: with a scale each row)."""
+        """Size of a payload: header, and ``rank * (bands + frames)`` numbers (int8: with scales)."""
         header = 2 + len(varint(frames)) + len(varint(rank))
         scales = 2 * rank * _SCALE_BYTES if self.factors == "int8" else 0
         return header + scales + rank * (self.bands + frames) * _BYTES[self.factors]
@@ -122,15 +122,18 @@ class MelSvd(MelCodec):
     def _read_header(self, reader: Reader) -> tuple[int, int]:
         magic, number = reader.byte("header"), reader.byte("header")
         if magic != MAGIC_SVD:
-            raise CodecError(f"not a mel-svd payload of version 1: starts with {magic:#04x}, not {MAGIC_SVD:#04x}")
+            expected = f"{MAGIC_SVD:#04x}"
+            raise CodecError(f"not a mel-svd payload of version 1: starts with {magic:#04x}, not {expected}")
         if number >= len(_NUMBERS) or _NUMBERS[number] != self.factors:
             found = _NUMBERS[number] if number < len(_NUMBERS) else f"unknown ({number})"
             raise CodecError(f"factors of the payload are {found}, this codec reads {self.factors}")
         frames = reader.varint("number of frames", 1, LONGEST_FRAMES)
         rank = reader.varint("rank", 1, min(self.bands, frames))
-        if reader.left != self.payload_bytes(frames, rank) - reader.position:
+        expected_bytes = self.payload_bytes(frames, rank)
+        if len(reader.data) != expected_bytes:
+            found_bytes = len(reader.data)
             raise CodecError(
-                f"{frames} frames of rank {rank} take {self.payload_bytes(frames, rank)} bytes, found {len(reader.data)}"
+                f"{frames} frames of rank {rank} take {expected_bytes} bytes, found {found_bytes}"
             )
         return frames, rank
 
@@ -140,7 +143,8 @@ class MelSvd(MelCodec):
         if self.factors == "fp16":
             return rows.astype("<f2").tobytes()
         scales = np.maximum(np.abs(rows).max(axis=1), np.float32(1e-30)) / np.float32(127.0)
-        return scales.astype("<f4").tobytes() + np.rint(rows / scales[:, None]).astype(np.int8).tobytes()
+        codes = np.rint(rows / scales[:, None]).astype(np.int8)
+        return bytes(scales.astype("<f4").tobytes() + codes.tobytes())
 
     def _unpack(self, reader: Reader, rank: int, columns: int, what: str) -> Factor:
         scales = np.ones(rank, dtype=np.float32)

@@ -17,7 +17,7 @@ _MU = 255.0
 def _bounded(samples: int) -> None:
     if samples > LONGEST_SAMPLES:
         seconds = LONGEST_SAMPLES / SAMPLE_RATE_HZ
-        raise CodecError(f"payload holds {samples} samples, more than the {seconds:g} s that are decoded at once")
+        raise CodecError(f"payload holds {samples} samples, more than {seconds:g} s are not decoded at once")
 
 
 class Pcm(AudioCodec):
@@ -57,7 +57,7 @@ class MuLaw(AudioCodec):
         _bounded(len(data))
         codes = np.frombuffer(data, dtype=np.uint8)
         magnitude = np.expm1((codes & 0x7F) / 127.0 * np.log1p(_MU)) / _MU
-        return np.where(codes & 0x80, -magnitude, magnitude).astype(np.float32)
+        return np.asarray(np.where(codes & 0x80, -magnitude, magnitude), dtype=np.float32)
 
     def parameters(self) -> Mapping[str, object]:
         """None."""
@@ -76,9 +76,8 @@ class Flac(AudioCodec):
         import soundfile
 
         sink = io.BytesIO()
-        soundfile.write(
-            sink, to_int16(audio), SAMPLE_RATE_HZ, format="FLAC", subtype="PCM_16", compression_level=self.level / 8
-        )
+        samples, effort = to_int16(audio), self.level / 8
+        soundfile.write(sink, samples, SAMPLE_RATE_HZ, "PCM_16", format="FLAC", compression_level=effort)
         data = sink.getvalue()
         return Payload(data, _flac_metadata_bytes(data))
 
@@ -104,7 +103,7 @@ class Flac(AudioCodec):
 
 
 def _flac_metadata_bytes(data: bytes) -> int:
-    """Bytes before the first frame: the marker ``fLaC`` and its metadata blocks (FLAC format, RFC 9639, 8)."""
+    """Bytes before the first frame: the marker ``fLaC`` and its metadata blocks (RFC 9639, section 8)."""
     position, last = 4, False
     while not last and position + 4 <= len(data):
         last = bool(data[position] & 0x80)

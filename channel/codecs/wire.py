@@ -8,7 +8,7 @@ _LONGEST_VARINT = 5  # 35 bits: every count of this project fits, and a hostile 
 
 
 def varint(value: int) -> bytes:
-    """``value`` >= 0 as an unsigned LEB128 integer: 7 bits a byte, lowest first, high bit means more follow."""
+    """``value`` >= 0 as an unsigned LEB128 integer: 7 bits a byte, lowest first, high bit if more follow."""
     if value < 0 or value >= 1 << (7 * _LONGEST_VARINT):
         raise ValueError(f"{value} does not fit an unsigned {7 * _LONGEST_VARINT}-bit integer")
     out = bytearray()
@@ -34,9 +34,8 @@ class Reader:
     def take(self, count: int, what: str) -> bytes:
         """The next ``count`` bytes; ``what`` names them in the error."""
         if count > self.left:
-            raise CodecError(
-                f"payload ends within its {what}: {count} bytes expected at byte {self.position}, {self.left} left"
-            )
+            place = f"{count} bytes expected at byte {self.position}, {self.left} left"
+            raise CodecError(f"payload ends within its {what}: {place}")
         self.position += count
         return self.data[self.position - count : self.position]
 

@@ -100,7 +100,7 @@ class MelSvdSpec(Spec):
     rank: Annotated[int, Field(ge=1, le=128)] | None = None
     """Number of singular values that are kept."""
     compress: Annotated[Share, Field(gt=0.0)] | None = None
-    """The poster's compress rate: rank divided by bands (12.5 % of 80 bands is rank 10), no ratio of bytes."""
+    """The poster's compress rate: rank divided by bands (12.5 % of 80 bands: rank 10), not of bytes."""
     energy: Annotated[Share, Field(gt=0.0)] | None = None
     """Share of the sum of squared singular values that the kept ones must reach."""
     factors: Literal["fp32", "fp16", "int8"] = "fp32"
@@ -205,4 +205,4 @@ def _standard() -> dict[str, CodecSpec]:
 
 
 STANDARD_CODECS: Mapping[str, CodecSpec] = MappingProxyType(_standard())
-"""Ready codecs by name: `raw`, `flac`, `opus-16`, `amser-12.5` (as on the poster, fp32), `klt-4` (kbit/s) ..."""
+"""Ready codecs by name: `raw`, `flac`, `opus-16`, `amser-12.5` (the poster, fp32), `klt-4` (kbit/s) ..."""
