@@ -1,0 +1,90 @@
+"""One cell of the measurement: an utterance under a codec, and the keys of its results.
+
+Three results are kept apart, each under a digest of everything it depends on, so that a change redoes
+only what it touches:
+
+coded       audio, codec                -> payload size, Mel SNR, digest of the decoded Mel
+recognised  decoded Mel, recogniser     -> hypothesis and its confidence
+felt        decoded Mel, words, network -> emotion
+
+Codecs whose decoded Mels are equal (all lossless ones) meet in the same key and share the inference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recognizers.measurement.protocols import Codec, Mel, Utterance
+from recognizers.measurement.store import digest
+
+# Raised when the meaning of a stored value changes; old entries are then simply never asked for.
+CODED_VERSION = "coded-1"
+RECOGNISED_VERSION = "recognised-1"
+FELT_VERSION = "felt-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """An utterance under a codec."""
+
+    utterance: Utterance
+    codec: Codec
+    key: str
+
+
+def audio_digest(utterance: Utterance) -> str:
+    """Digest of the audio file's bytes, or of the duration where there is no file."""
+    if utterance.path is None:
+        return digest("duration", repr(float(utterance.duration_s)))
+    return digest("file", Path(utterance.path).read_bytes())
+
+
+def coded_key(audio: str, codec: Codec, bands: int) -> str:
+    """Key of what a codec makes of an utterance, given the digest of its audio."""
+    return digest(CODED_VERSION, audio, codec.fingerprint(), str(bands))
+
+
+def recognised_key(mel: str, recogniser: str) -> str:
+    """Key of a hypothesis, given the digests of Mel and recogniser."""
+    return digest(RECOGNISED_VERSION, mel, recogniser)
+
+
+def felt_key(mel: str, words: str, network: str) -> str:
+    """Key of an emotion, given the Mel's digest, the words and the network's digest."""
+    return digest(FELT_VERSION, mel, words, network)
+
+
+def mel_digest(mel: Mel) -> str:
+    """Digest of a Mel's shape and samples."""
+    exact = np.ascontiguousarray(mel, dtype=np.float32)
+    return digest(str(exact.shape), exact.tobytes())
+
+
+def mel_snr_db(reference: Mel, decoded: Mel) -> float:
+    """Signal-to-noise ratio of a decoded log-Mel, in dB; infinite for a perfect one.
+
+    The signal is the reference's variation about its own mean (a constant Mel carries nothing), the noise
+    is the difference.  Frames that only one of the two has are left out: MP3 and Opus may add some.
+    """
+    frames = min(reference.shape[1], decoded.shape[1])
+    wanted = reference[:, :frames].astype(np.float64)
+    noise = float(np.square(wanted - decoded[:, :frames]).sum())
+    signal = float(np.square(wanted - wanted.mean()).sum()) if frames else 0.0
+    if noise == 0.0:
+        return float("inf")
+    return 10.0 * float(np.log10(signal / noise)) if signal > 0.0 else float("-inf")
+
+
+def coded_value(payload: Any, mel: Mel | None, reference: Mel | None) -> dict[str, Any]:
+    """What is kept of a coded utterance; a codec without a Mel (``fixed``) keeps its size only."""
+    value: dict[str, Any] = {
+        "payload_bytes": len(payload.data),
+        "container_bytes": int(payload.container_bytes),
+    }
+    if mel is not None and reference is not None:
+        value |= {"mel": mel_digest(mel), "mel_snr_db": mel_snr_db(reference, mel)}
+    return value

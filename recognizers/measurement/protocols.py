@@ -1,0 +1,141 @@
+"""What the measurement needs of a corpus, a codec, a recogniser and an emotion network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Mel = npt.NDArray[np.float32]
+Audio = npt.NDArray[np.float32]
+
+
+class Utterance(Protocol):
+    """One spoken recording with what is known of it."""
+
+    @property
+    def id(self) -> str:
+        """Name, unique in its corpus."""
+
+    @property
+    def path(self) -> Path | None:
+        """Audio file; ``None`` for an utterance that is a duration only."""
+
+    @property
+    def text(self) -> str:
+        """Reference transcript, empty where unknown."""
+
+    @property
+    def emotion(self) -> str | None:
+        """True emotion, ``None`` where unknown."""
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+
+
+class Corpus(Protocol):
+    """A set of utterances and the way to their audio."""
+
+    @property
+    def name(self) -> str:
+        """Name for reports."""
+
+    @property
+    def utterances(self) -> Sequence[Utterance]:
+        """All utterances, in a fixed order."""
+
+    def load_audio(self, utterance: Any, /) -> Audio:
+        """Samples of shape (n,), float32 in [-1, 1] at 16 kHz."""
+
+
+class Payload(Protocol):
+    """An encoded utterance."""
+
+    @property
+    def data(self) -> bytes:
+        """The bytes that travel."""
+
+    @property
+    def container_bytes(self) -> int:
+        """How many of them are container (headers that a stream would send once)."""
+
+
+class Codec(Protocol):
+    """How an utterance becomes bytes and a Mel again."""
+
+    @property
+    def name(self) -> str:
+        """Name for messages."""
+
+    def encode(self, audio: Audio, /) -> Payload:
+        """Payload of ``audio``."""
+
+    def decode(self, data: bytes, /) -> Mel:
+        """Log-Mel of shape (bands, frames)."""
+
+    def fingerprint(self) -> str:
+        """Text that changes whenever the codec's output may."""
+
+
+class Transcript(Protocol):
+    """What the recogniser understood."""
+
+    @property
+    def text(self) -> str:
+        """Hypothesis."""
+
+    @property
+    def avg_logprob(self) -> float:
+        """Mean log-probability of the decoded tokens; NaN where the recogniser has none."""
+
+    @property
+    def no_speech_prob(self) -> float:
+        """Probability that there is no speech; NaN where the recogniser has none."""
+
+
+class Recogniser(Protocol):
+    """Mel spectrograms in, transcripts out, in batches of the recogniser's choice."""
+
+    @property
+    def name(self) -> str:
+        """Name for reports."""
+
+    @property
+    def bands(self) -> int:
+        """Mel bands it takes."""
+
+    def fingerprint(self) -> str:
+        """Text that changes with the weights or the decoding options."""
+
+    def transcribe(self, mels: Sequence[Mel], /) -> Sequence[Transcript]:
+        """One transcript for each Mel of shape (bands, frames), in order."""
+
+
+class Emotion(Protocol):
+    """What the emotion network says of one utterance."""
+
+    @property
+    def label(self) -> str:
+        """Most probable class."""
+
+    @property
+    def probabilities(self) -> Mapping[str, float] | Sequence[float] | npt.NDArray[Any]:
+        """Probability of each class."""
+
+
+class EmotionRecogniser(Protocol):
+    """Mel spectrograms and the recogniser's words in, emotions out."""
+
+    @property
+    def name(self) -> str:
+        """Name for reports."""
+
+    def fingerprint(self) -> str:
+        """Text that changes with the weights."""
+
+    def classify(self, mels: Sequence[Mel], texts: Sequence[str], /) -> Sequence[Emotion]:
+        """One emotion for each Mel and its words, in order."""

@@ -1,0 +1,194 @@
+"""Fills the cache: codes, recognises and classifies the cells that are not known yet, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from channel.codecs.base import NoSpeechError
+from channel.mel import log_mel
+from recognizers.measurement.cells import Cell, coded_value, felt_key, recognised_key
+from recognizers.measurement.protocols import Audio, Codec, Corpus, EmotionRecogniser, Mel, Recogniser
+from recognizers.measurement.store import Store, digest
+
+SAMPLE_RATE_HZ = 16_000
+BATCH_BYTES = 64 * 2**20  # Mels held in memory before they are recognised
+BATCH_CELLS = 256
+
+
+class MeasurementError(Exception):
+    """An utterance cannot be measured; says which, under which codec, and why."""
+
+
+def gives_mel(codec: Codec) -> bool:
+    """Whether the codec carries speech that a server can recognise (``fixed`` only has a size)."""
+    try:
+        codec.decode(b"")
+    except NoSpeechError:
+        return False
+    except Exception:  # any other complaint about the empty payload comes from a decoder of speech
+        return True
+    return True
+
+
+@dataclass
+class Known:
+    """Results that are known, by key; filled from the cache and then by the work."""
+
+    coded: dict[str, dict[str, Any]] = field(default_factory=dict)
+    recognised: dict[str, dict[str, Any]] = field(default_factory=dict)
+    felt: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass
+class Measuring:
+    """One run over a corpus: what to measure with, what is known, and where results are kept."""
+
+    corpus: Corpus
+    recogniser: Recogniser | None
+    emotion: EmotionRecogniser | None
+    store: Store
+    bands: int
+    advance: Callable[[int], None]
+    known: Known = field(default_factory=Known)
+    recogniser_id: str = ""
+    emotion_id: str = ""
+    spoken: dict[str, bool] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.recogniser is not None:
+            self.recogniser_id = digest(self.recogniser.fingerprint())
+        if self.emotion is not None:
+            self.emotion_id = digest(self.emotion.fingerprint())
+
+    def recognised(self, mel: str) -> dict[str, Any]:
+        """What the recogniser made of a Mel, by the Mel's digest."""
+        return self.known.recognised[recognised_key(mel, self.recogniser_id)]
+
+    def felt(self, mel: str) -> dict[str, Any]:
+        """What the emotion network made of a Mel, by the Mel's digest."""
+        return self.known.felt[self._felt_key(mel)]
+
+    def words(self, mel: str) -> str:
+        """The hypothesis of a Mel, empty without a recogniser."""
+        return "" if self.recogniser is None else str(self.recognised(mel)["text"])
+
+    def recall(self, cells: Sequence[Cell]) -> None:
+        """Read from the cache whatever it knows of ``cells``."""
+        self.known.coded |= self.store.get(cell.key for cell in cells)
+        mels = {coded["mel"] for coded in self.known.coded.values() if "mel" in coded}
+        if self.recogniser is not None:
+            self.known.recognised |= self.store.get(recognised_key(mel, self.recogniser_id) for mel in mels)
+        if self.emotion is not None:
+            said = [mel for mel in mels if not self._unrecognised(mel)]
+            self.known.felt |= self.store.get(self._felt_key(mel) for mel in said)
+
+    def is_complete(self, cell: Cell) -> bool:
+        """Whether everything asked for is known of ``cell``."""
+        coded = self.known.coded.get(cell.key)
+        if coded is None:
+            return False
+        mel = coded.get("mel")
+        return mel is None or not (self._unrecognised(mel) or self._unfelt(mel))
+
+    def work(self, cells: Iterable[Cell]) -> None:
+        """Measure ``cells`` (those of one utterance next to one another), keeping every batch at once."""
+        coded: dict[str, dict[str, Any]] = {}
+        mels: dict[str, Mel] = {}
+        held = 0
+        for _, group in groupby(cells, key=lambda cell: cell.utterance.id):
+            members = list(group)
+            audio, reference = self._audio(members)
+            for cell in members:
+                value, mel = self._code(cell, audio, reference)
+                coded[cell.key] = value
+                if mel is not None and "mel" in value and value["mel"] not in mels:
+                    mels[value["mel"]] = mel
+                    held += mel.nbytes
+            if held > BATCH_BYTES or len(coded) >= BATCH_CELLS:
+                self._finish(coded, mels)
+                coded, mels, held = {}, {}, 0
+        self._finish(coded, mels)
+
+    def _gives_mel(self, codec: Codec) -> bool:
+        key = codec.fingerprint()
+        if key not in self.spoken:
+            self.spoken[key] = gives_mel(codec)
+        return self.spoken[key]
+
+    def _finish(self, coded: dict[str, dict[str, Any]], mels: Mapping[str, Mel]) -> None:
+        self.store.put(coded)
+        self.known.coded |= coded
+        self._recognise({mel: samples for mel, samples in mels.items() if self._unrecognised(mel)})
+        self._feel({mel: samples for mel, samples in mels.items() if self._unfelt(mel)})
+        self.advance(len(coded))
+
+    def _audio(self, cells: Sequence[Cell]) -> tuple[Audio, Mel | None]:
+        utterance = cells[0].utterance
+        if utterance.path is not None:
+            spoken = any(self._gives_mel(cell.codec) for cell in cells)
+            try:
+                audio = self.corpus.load_audio(utterance)
+                return audio, log_mel(audio, bands=self.bands) if spoken else None
+            except Exception as error:
+                raise MeasurementError(f"cannot use the audio of '{utterance.id}': {error}") from error
+        for cell in cells:
+            if self._gives_mel(cell.codec):
+                raise MeasurementError(
+                    f"corpus '{self.corpus.name}' has no audio, and codec '{cell.codec.name}' needs some: "
+                    "use codecs of kind 'fixed', or a corpus with audio such as 'shipped'"
+                )
+        return np.zeros(round(utterance.duration_s * SAMPLE_RATE_HZ), dtype=np.float32), None
+
+    def _code(self, cell: Cell, audio: Audio, reference: Mel | None) -> tuple[dict[str, Any], Mel | None]:
+        try:
+            payload = cell.codec.encode(audio)
+            mel = cell.codec.decode(payload.data) if self._gives_mel(cell.codec) else None
+        except Exception as error:
+            name, codec = cell.utterance.id, cell.codec.name
+            raise MeasurementError(f"utterance '{name}' fails under codec '{codec}': {error}") from error
+        if mel is not None and mel.shape[0] != self.bands:
+            raise MeasurementError(
+                f"codec '{cell.codec.name}' gives {mel.shape[0]} Mel bands, the recogniser takes {self.bands}"
+            )
+        return coded_value(payload, mel, reference), mel
+
+    def _recognise(self, mels: Mapping[str, Mel]) -> None:
+        if self.recogniser is None or not mels:
+            return
+        transcripts = self.recogniser.transcribe(list(mels.values()))
+        found = {
+            recognised_key(mel, self.recogniser_id): {
+                "text": said.text,
+                "avg_logprob": float(said.avg_logprob),
+                "no_speech_prob": float(said.no_speech_prob),
+            }
+            for mel, said in zip(mels, transcripts, strict=True)
+        }
+        self.store.put(found)
+        self.known.recognised |= found
+
+    def _feel(self, mels: Mapping[str, Mel]) -> None:
+        if self.emotion is None or not mels:
+            return
+        felt = self.emotion.classify(list(mels.values()), [self.words(mel) for mel in mels])
+        found = {self._felt_key(mel): {"label": one.label} for mel, one in zip(mels, felt, strict=True)}
+        self.store.put(found)
+        self.known.felt |= found
+
+    def _felt_key(self, mel: str) -> str:
+        return felt_key(mel, self.words(mel), self.emotion_id)
+
+    def _unrecognised(self, mel: str) -> bool:
+        if self.recogniser is None:
+            return False
+        return recognised_key(mel, self.recogniser_id) not in self.known.recognised
+
+    def _unfelt(self, mel: str) -> bool:
+        if self.emotion is None:
+            return False
+        return self._unrecognised(mel) or self._felt_key(mel) not in self.known.felt

@@ -1,0 +1,16 @@
+"""Service times of the edge server and coding times of the devices, from committed calibrations."""
+
+from recognizers.service.calibration import Calibration, CalibrationError, calibrations, load_calibration
+from recognizers.service.encode import EncodeCost, encode_cost
+from recognizers.service.models import ServiceTime, load_service
+
+__all__ = [
+    "Calibration",
+    "CalibrationError",
+    "EncodeCost",
+    "ServiceTime",
+    "calibrations",
+    "encode_cost",
+    "load_calibration",
+    "load_service",
+]

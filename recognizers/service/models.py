@@ -1,0 +1,140 @@
+"""Service time of a batch as pure arithmetic: what the simulated server asks for each batch."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from recognizers.service.calibration import Cost, load_calibration
+from scenarios.schema.server import (
+    AffineServiceSpec,
+    CalibratedServiceSpec,
+    ConstantServiceSpec,
+    EmotionSpec,
+    ExponentialServiceSpec,
+    RecogniserSpec,
+    ServerSpec,
+    TableServiceSpec,
+    WhisperSpec,
+)
+
+Sampler = Callable[[int, float], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """Seconds = constant + part for each utterance + part for each second of audio."""
+
+    per_batch_s: float
+    per_utterance_s: float = 0.0
+    per_audio_second_s: float = 0.0
+
+    def __call__(self, utterances: int, audio_s: float) -> float:
+        """Seconds of a batch of ``utterances`` with ``audio_s`` seconds of audio in all."""
+        return self.per_batch_s + self.per_utterance_s * utterances + self.per_audio_second_s * audio_s
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Seconds by batch size, linear between the sizes and beyond the last two."""
+
+    sizes: tuple[int, ...]
+    seconds: tuple[float, ...]
+
+    def __call__(self, utterances: int, audio_s: float) -> float:
+        """Seconds of a batch of ``utterances``; the audio's length has no part in it."""
+        sizes, seconds = self.sizes, self.seconds
+        if utterances <= sizes[0] or len(sizes) == 1:
+            return seconds[0]
+        right = min(max(bisect_right(sizes, utterances), 1), len(sizes) - 1)
+        slope = (seconds[right] - seconds[right - 1]) / (sizes[right] - sizes[right - 1])
+        return max(seconds[right - 1] + slope * (utterances - sizes[right - 1]), 0.0)
+
+
+@dataclass(frozen=True)
+class ServiceTime:
+    """How long an accelerator serves a batch, and what power it draws.
+
+    ``batch_s`` is the (mean) time; a server draws each batch's time from ``sampler(rng)``, which for all
+    but the exponential kind is ``batch_s`` itself.  ``source`` says where the figures come from.
+    """
+
+    batch_s: Sampler
+    idle_w: float
+    active_w: float
+    source: str
+    exponential: bool = False
+
+    def sampler(self, rng: np.random.Generator) -> Sampler:
+        """Function of (utterances, audio seconds) that gives one batch's seconds."""
+        if not self.exponential:
+            return self.batch_s
+        mean_s, draw = self.batch_s, rng.standard_exponential
+        return lambda utterances, audio_s: mean_s(utterances, audio_s) * float(draw())
+
+    def energy_j(self, busy_s: float, total_s: float) -> float:
+        """Energy of one accelerator that served for ``busy_s`` of ``total_s`` seconds."""
+        return self.active_w * busy_s + self.idle_w * (total_s - busy_s)
+
+
+def load_service(
+    server: ServerSpec, recogniser: RecogniserSpec | None = None, emotion: EmotionSpec | None = None
+) -> ServiceTime:
+    """Service times of ``server``; a calibration is asked for the recogniser's model and the emotion network.
+
+    Raises ``CalibrationError`` where the calibration lacks the model.
+    """
+    spec = server.service
+    if isinstance(spec, CalibratedServiceSpec):
+        service = _calibrated(spec, recogniser, emotion)
+    else:
+        batch_s, what = _explicit(spec)
+        exponential = isinstance(spec, ExponentialServiceSpec)
+        service = ServiceTime(batch_s, 0.0, 0.0, f"{what} given in the scenario", exponential)
+    if server.power is None:
+        return service
+    power = server.power
+    source = f"{service.source}; power: {power.source}"
+    return ServiceTime(service.batch_s, power.idle, power.active, source, service.exponential)
+
+
+def _explicit(
+    spec: ConstantServiceSpec | AffineServiceSpec | TableServiceSpec | ExponentialServiceSpec,
+) -> tuple[Sampler, str]:
+    if isinstance(spec, ConstantServiceSpec):
+        return Affine(spec.time), "constant service time"
+    if isinstance(spec, ExponentialServiceSpec):
+        return Affine(spec.mean), "exponential service time"
+    if isinstance(spec, AffineServiceSpec):
+        return Affine(spec.per_batch, spec.per_utterance, spec.per_audio_second), "affine service time"
+    sizes = tuple(sorted(spec.times))
+    return Table(sizes, tuple(spec.times[size] for size in sizes)), "service times by batch size"
+
+
+def _calibrated(
+    spec: CalibratedServiceSpec, recogniser: RecogniserSpec | None, emotion: EmotionSpec | None
+) -> ServiceTime:
+    calibration = load_calibration(spec.hardware)
+    model = spec.model or model_of(recogniser)
+    parts: list[Cost] = [calibration.model(model)]
+    if emotion is not None and emotion.kind in calibration.emotion:
+        parts.append(calibration.emotion[emotion.kind])
+    if calibration.rebuild is not None:
+        parts.append(calibration.rebuild)
+    batch_s = Affine(
+        sum(part.per_batch_s for part in parts),
+        sum(part.per_utterance_s for part in parts),
+        sum(part.per_audio_second_s for part in parts),
+    )
+    source = f"calibration {calibration.name}/{model} ({calibration.basis})"
+    return ServiceTime(batch_s, calibration.power.idle_w, calibration.power.active_w, source)
+
+
+def model_of(recogniser: RecogniserSpec | None) -> str:
+    """The name under which a calibration lists a recogniser's service times."""
+    if isinstance(recogniser, WhisperSpec):
+        return recogniser.model
+    return "none" if recogniser is None else recogniser.kind

@@ -1,0 +1,312 @@
+"""The measurement table and its cache, with small fakes that count what they are asked."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from channel.codecs.base import NoSpeechError
+from channel.mel import log_mel
+from recognizers.measure import COLUMNS, MeasurementError, measure
+from recognizers.measurement.cells import mel_snr_db
+from recognizers.measurement.store import CacheError, Store, digest
+from recognizers.measurement.synthetic import synthetic_corpus
+from scenarios.schema.server import SyntheticCorpusSpec
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Clip:
+    id: str
+    path: Path
+    text: str
+    duration_s: float = 0.1
+    emotion: str | None = "sad"
+    speaker: str = "one"
+
+
+@dataclass(frozen=True)
+class Clips:
+    utterances: tuple[Clip, ...]
+    name: str = "clips"
+
+    def load_audio(self, utterance: Clip) -> Array:
+        return np.frombuffer(utterance.path.read_bytes(), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Coded:
+    data: bytes
+    container_bytes: int = 4
+
+
+@dataclass
+class Rounding:
+    """Keeps audio to ``bits`` after the point; 0 keeps it exactly."""
+
+    name: str
+    bits: int = 0
+    encode_cost_s: tuple[float, float] = (0.001, 0.002)
+    calls: int = 0
+
+    def encode(self, audio: Array) -> Coded:
+        self.calls += 1
+        kept = audio if not self.bits else (np.round(audio * 2**self.bits) / 2**self.bits).astype(np.float32)
+        return Coded(kept.tobytes())
+
+    def decode(self, data: bytes) -> Array:
+        return log_mel(np.frombuffer(data, dtype=np.float32), bands=80)
+
+    def fingerprint(self) -> str:
+        return f"rounding {self.bits}"
+
+
+@dataclass(frozen=True)
+class Said:
+    text: str
+    avg_logprob: float = -0.1
+    no_speech_prob: float = 0.01
+
+
+@dataclass
+class Listener:
+    """Says "hello there" to everything."""
+
+    version: str = "1"
+    bands: int = 80
+    name: str = "listener"
+    heard: list[int] = field(default_factory=list)
+
+    def fingerprint(self) -> str:
+        return self.version
+
+    def transcribe(self, mels: Sequence[Array]) -> list[Said]:
+        self.heard.append(len(mels))
+        return [Said("hello there") for _ in mels]
+
+
+@dataclass(frozen=True)
+class Feeling:
+    label: str
+    probabilities: tuple[float, ...] = (1.0,)
+
+
+@dataclass
+class Empath:
+    name: str = "empath"
+    words: list[str] = field(default_factory=list)
+
+    def fingerprint(self) -> str:
+        return "empath"
+
+    def classify(self, mels: Sequence[Array], texts: Sequence[str]) -> list[Feeling]:
+        self.words.extend(texts)
+        return [Feeling("happy") for _ in mels]
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Clips:
+    rng = np.random.default_rng(5)
+    made = []
+    for i in range(3):
+        path = tmp_path / f"clip{i}.raw"
+        path.write_bytes(rng.normal(0, 0.1, 1600).astype(np.float32).tobytes())
+        made.append(Clip(f"clip{i}", path, "hello their world"))
+    return Clips(tuple(made))
+
+
+def test_rows_columns_and_counts(clips: Clips, tmp_path: Path) -> None:
+    table = measure(
+        clips,
+        {"exact": Rounding("exact"), "coarse": Rounding("coarse", 4)},
+        Listener(),
+        Empath(),
+        cache_dir=tmp_path,
+    )
+    assert list(table.columns) == list(COLUMNS)
+    assert list(table["utterance"]) == ["clip0", "clip1", "clip2"] * 2
+    assert list(table["codec"]) == ["exact"] * 3 + ["coarse"] * 3
+    assert set(table["payload_bytes"]) == {6400}
+    assert set(table["encode_host_s"]) == {0.001 + 0.002 * 0.1}
+    # "hello their world" against "hello there": one substitution, one deletion, three words (by hand).
+    errors = table[["reference_words", "substitutions", "deletions", "insertions"]]
+    assert errors.drop_duplicates().values.tolist() == [[3.0, 1.0, 1.0, 0.0]]
+    assert set(table["emotion_predicted"]) == {"happy"} and set(table["emotion"]) == {"sad"}
+    assert np.isinf(table["mel_snr_db"][:3]).all()
+    assert np.isfinite(table["mel_snr_db"][3:]).all()
+    assert table.attrs["measured"] == 6
+
+
+def test_second_run_does_no_work(clips: Clips, tmp_path: Path) -> None:
+    first = measure(clips, {"exact": Rounding("exact")}, Listener(), Empath(), cache_dir=tmp_path)
+    codec, listener, empath = Rounding("exact"), Listener(), Empath()
+    second = measure(clips, {"exact": codec}, listener, empath, cache_dir=tmp_path)
+    assert second.equals(first)
+    assert (codec.calls, listener.heard, empath.words) == (0, [], [])
+    assert second.attrs["recalled"] == 3
+
+
+def test_a_change_redoes_only_its_own_rows(clips: Clips, tmp_path: Path) -> None:
+    measure(clips, {"a": Rounding("a", 4), "b": Rounding("b", 6)}, Listener(), cache_dir=tmp_path)
+    kept, changed, listener = Rounding("a", 4), Rounding("b", 5), Listener()
+    measure(clips, {"a": kept, "b": changed}, listener, cache_dir=tmp_path)
+    assert (kept.calls, changed.calls, listener.heard) == (0, 3, [3])
+    better = Listener(version="2")
+    measure(clips, {"a": Rounding("a", 4)}, better, cache_dir=tmp_path)
+    assert better.heard == [3]
+
+
+def test_a_changed_recording_is_measured_again(clips: Clips, tmp_path: Path) -> None:
+    measure(clips, {"a": Rounding("a")}, Listener(), cache_dir=tmp_path)
+    clips.utterances[1].path.write_bytes(np.full(1600, 0.01, np.float32).tobytes())
+    codec = Rounding("a")
+    measure(clips, {"a": codec}, Listener(), cache_dir=tmp_path)
+    assert codec.calls == 1
+
+
+def test_lossless_codecs_share_the_inference(clips: Clips, tmp_path: Path) -> None:
+    class Other(Rounding):
+        def fingerprint(self) -> str:
+            return "another lossless codec"
+
+    listener, empath = Listener(), Empath()
+    measure(clips, {"pcm": Rounding("pcm"), "flac": Other("flac")}, listener, empath, cache_dir=tmp_path)
+    assert listener.heard == [3]
+    assert empath.words == ["hello there"] * 3
+
+
+def test_emotion_without_recogniser_hears_no_words(clips: Clips, tmp_path: Path) -> None:
+    empath = Empath()
+    table = measure(clips, {"a": Rounding("a")}, None, empath, cache_dir=tmp_path)
+    assert empath.words == [""] * 3
+    assert table["hypothesis"].isna().all() and table["reference_words"].isna().all()
+    later = Empath()
+    measure(clips, {"a": Rounding("a")}, Listener(), later, cache_dir=tmp_path)
+    assert later.words == ["hello there"] * 3
+
+
+def test_sizes_only(tmp_path: Path) -> None:
+    class Fixed:
+        name, encode_cost_s = "fixed", (0.0, 0.0)
+
+        def encode(self, audio: Array) -> Coded:
+            return Coded(bytes(audio.size // 160), 0)
+
+        def decode(self, data: bytes) -> Array:
+            raise NoSpeechError("a fixed payload holds no Mel")
+
+        def fingerprint(self) -> str:
+            return "fixed"
+
+    corpus = synthetic_corpus(SyntheticCorpusSpec.model_validate({"kind": "synthetic", "utterances": 5}))
+    listener = Listener()
+    table = measure(corpus, {"fixed": Fixed()}, listener, cache_dir=tmp_path)
+    assert listener.heard == []
+    assert np.allclose(table["payload_bytes"], table["duration_s"] * 100, atol=1)
+    assert table["hypothesis"].isna().all()
+    with pytest.raises(MeasurementError, match="has no audio"):
+        measure(corpus, {"pcm": Rounding("pcm")}, listener, cache_dir=tmp_path)
+
+
+def test_faults_name_the_utterance_and_the_codec(clips: Clips, tmp_path: Path) -> None:
+    clips.utterances[2].path.write_bytes(b"")
+    with pytest.raises(MeasurementError, match="clip2"):
+        measure(clips, {"pcm": Rounding("pcm")}, cache_dir=tmp_path)
+    clips.utterances[2].path.unlink()
+    with pytest.raises(MeasurementError, match="cannot read"):
+        measure(clips, {"pcm": Rounding("pcm")}, cache_dir=tmp_path)
+    with pytest.raises(MeasurementError, match="two utterances of one name"):
+        measure(Clips((clips.utterances[0],) * 2), {"pcm": Rounding("pcm")}, cache_dir=tmp_path)
+    with pytest.raises(MeasurementError, match="80 Mel bands, the recogniser takes 128"):
+        measure(
+            Clips(clips.utterances[:1]), {"pcm": Rounding("pcm")}, Listener(bands=128), cache_dir=tmp_path
+        )
+
+
+def test_interrupted_run_keeps_finished_batches(
+    clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recognizers.measurement.work.BATCH_CELLS", 1)
+
+    class Interrupted(Listener):
+        def transcribe(self, mels: Sequence[Array]) -> list[Said]:
+            if len(self.heard) == 2:
+                raise KeyboardInterrupt
+            return super().transcribe(mels)
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(clips, {"a": Rounding("a")}, Interrupted(), cache_dir=tmp_path)
+    listener = Listener()
+    measure(clips, {"a": Rounding("a")}, listener, cache_dir=tmp_path)
+    assert listener.heard == [1]
+
+
+def test_killed_writer_leaves_whole_batches(tmp_path: Path) -> None:
+    """kill -9 between and inside transactions: every put is there wholly or not at all."""
+    script = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from recognizers.measurement.store import Store
+        store, batch = Store(Path(sys.argv[1])), 0
+        while True:
+            store.put({f"{batch}-{i}": batch for i in range(10)})
+            print(batch, flush=True)
+            batch += 1
+        """
+    )
+    writer = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True, cwd=Path.cwd()
+    )
+    assert writer.stdout is not None
+    told = [int(writer.stdout.readline()) for _ in range(20)][-1]
+    os.kill(writer.pid, signal.SIGKILL)
+    writer.wait()
+    with Store(tmp_path) as store:
+        for batch in range(told + 1):
+            assert len(store.get(f"{batch}-{i}" for i in range(10))) == 10
+        assert len(store) % 10 == 0
+
+
+def test_store_with_many_keys_and_a_broken_file(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.put({str(i): i for i in range(1500)})
+        assert store.get(str(i) for i in range(0, 3000)) == {str(i): i for i in range(1500)}
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "measurements.sqlite").write_bytes(b"this is no database" * 100)
+    with pytest.raises(CacheError, match="delete it"):
+        Store(broken)
+
+
+def test_digest_parts_do_not_run_together() -> None:
+    assert digest("ab", "c") != digest("a", "bc")
+    assert digest("ab") == digest(b"ab")
+
+
+def test_mel_snr_of_a_known_error() -> None:
+    """A tenth of the signal's amplitude as error is 20 dB, whatever the mean."""
+    rng = np.random.default_rng(1)
+    mel = rng.normal(3.0, 1.0, (80, 50)).astype(np.float32)
+    wrong = mel + 0.1 * (mel - mel.mean())
+    assert mel_snr_db(mel, wrong) == pytest.approx(20.0, abs=1e-3)
+    assert mel_snr_db(mel, np.concatenate([mel, mel[:, :2]], axis=1)) == float("inf")
+
+
+def test_synthetic_durations_follow_their_distribution() -> None:
+    spec = SyntheticCorpusSpec.model_validate({"kind": "synthetic", "utterances": 2001, "median": "2 s"})
+    logs = np.log([utterance.duration_s for utterance in synthetic_corpus(spec).utterances])
+    # Evenly spaced quantiles: median exact, standard deviation slightly below (the tails end at 1/4002).
+    assert np.median(logs) == pytest.approx(np.log(2.0), abs=1e-3)
+    assert logs.std() == pytest.approx(0.4, rel=0.01)
