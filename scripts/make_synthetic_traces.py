@@ -5,8 +5,9 @@
 The traces are not recordings.  A Markov chain of channel states (outage, cell edge, middle, near) with
 exponential sojourns gives the median rate of the moment; around it the logarithm of the rate follows a
 first-order autoregression, one value every 100 ms.  Parameters and seeds are chosen by hand so that mean and
-quantiles come near published statistics of recorded LTE uplinks: `driving` near Verizon-LTE-short.up of Mahimahi (mean
-5.95 Mbit/s, 5 % quantile 1.18, 95 % quantile 11.5), `static` near T-Mobile-LTE-short.up (13.3, 2.5, 27.8).
+quantiles come near published statistics of recorded LTE uplinks: `driving` near Verizon-LTE-short.up of
+Mahimahi (mean 5.95 Mbit/s, 5 % quantile 1.18, 95 % quantile 11.5), `static` near T-Mobile-LTE-short.up (13.3,
+2.5, 27.8).
 """
 
 from __future__ import annotations

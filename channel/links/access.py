@@ -10,6 +10,8 @@ import numpy as np
 class Access(ABC):
     """A delay before the first byte may leave."""
 
+    __slots__ = ()
+
     name: str
     source: str
     constant_s: float | None = None

@@ -21,6 +21,8 @@ INFINITY = math.inf
 class Capacity(ABC):
     """A rate over time, known through its integral K(t) = bits that can pass in [0, t]."""
 
+    __slots__ = ()
+
     constant_bps: float | None = None
     """The rate when it never changes, else None; disciplines take a shorter way where it is set."""
 

@@ -22,7 +22,7 @@ class EqualLink(SharedLink):
     """
 
     __slots__ = (
-        "_busy_from", "_heap", "_integral", "_integral_from", "_last", "_members", "_rate", "_sequence",
+        "_busy_from", "_finish", "_heap", "_integral", "_integral_from", "_last", "_members", "_rate", "_sequence",
         "_virtual", "busy_s", "capacity", "carried_bits",
     )  # fmt: skip
 
@@ -35,6 +35,7 @@ class EqualLink(SharedLink):
         self._sequence = 0
         self._virtual = 0.0
         self._last = 0.0  # the instant to which V is known
+        self._finish: float | None = INFINITY  # the next finish, None when it must be worked out
         self._integral = 0.0  # K(_last); only used with a varying capacity
         self._busy_from = 0.0
         self._integral_from = 0.0  # K(_busy_from)
@@ -63,6 +64,7 @@ class EqualLink(SharedLink):
         else:
             self._start_busy(now)
         self._last = now
+        self._finish = None
         self._sequence = sequence = self._sequence + 1
         entry = (self._virtual + bits, sequence, key)
         members[key] = entry
@@ -89,6 +91,12 @@ class EqualLink(SharedLink):
 
     def next_finish(self) -> float:
         """Finish of the upload with the smallest virtual finish, if nobody joins or leaves before."""
+        finish = self._finish
+        if finish is None:
+            finish = self._finish = self._work_out_finish()
+        return finish
+
+    def _work_out_finish(self) -> float:
         heap, members = self._heap, self._members
         n = len(members)
         if not n:
@@ -125,8 +133,10 @@ class EqualLink(SharedLink):
             done.append(key)
             if n == 1:
                 self._end_busy(finish)
-                break
-            finish = self.next_finish()
+                finish = INFINITY
+            else:
+                finish = self._work_out_finish()
+        self._finish = finish
         return done
 
     def _end_busy(self, now: float) -> None:
@@ -140,6 +150,7 @@ class EqualLink(SharedLink):
         """Take an upload off the link; its entry in the heap is dropped when it surfaces."""
         virtual = self._members[key][0]
         self._advance(now)
+        self._finish = None
         del self._members[key]
         if not self._members:
             self._end_busy(now)
@@ -150,6 +161,7 @@ class EqualLink(SharedLink):
         if not self._members:
             return
         self._advance(now)
+        self._finish = None
         self._end_busy(now)
         self._busy_from, self._integral_from = now, self._integral
 

@@ -10,6 +10,8 @@ import numpy as np
 class Loss(ABC):
     """Whether the payload of an upload arrives."""
 
+    __slots__ = ()
+
     name: str
     lossless = False
     """True when nothing is ever lost; an engine may then skip the draw."""

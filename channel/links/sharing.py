@@ -21,6 +21,8 @@ class SharedLink(ABC):
     event; `settle` brings them to a given instant.
     """
 
+    __slots__ = ()
+
     immediate = False
     """True when the finish is known at the start: `finish_of` needs no events."""
     work_conserving = True

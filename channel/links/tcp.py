@@ -36,6 +36,8 @@ SETUP_PACKETS = {
     "1.3": 4,
 }  # SYN and ACK; ClientHello, ACK of the server's flight, Finished
 
+_Prepared = tuple[int, int, int, float, float, Plan]  # segments, window, set-up rounds, bits, bytes, plan
+
 
 class TcpTransport(Transport):
     """TCP, alone or under TLS, on a new connection for every upload or on one that persists.
@@ -72,7 +74,7 @@ class TcpTransport(Transport):
         self.keep_alive_s = keep_alive_s
         self.initial_window = initial_window
         self.idle_restart = idle_restart
-        self._cache: dict[tuple[float, float, float, float], Plan] = {}
+        self._cache: dict[tuple[float, float], _Prepared] = {}
 
     def stream_bytes(self, payload_bytes: float) -> float:
         """Bytes of the payload in the TCP stream: TLS adds 22 to each record of up to 16 KiB."""
@@ -96,24 +98,30 @@ class TcpTransport(Transport):
                 halvings = 16.0
         else:
             halvings = 0.0
-        key = (payload_bytes, halvings, fair_rate_bps, rtt_s)
-        plan = self._cache.get(key)
-        if plan is None:
-            if len(self._cache) >= CACHE_LIMIT:
-                self._cache.clear()
-            plan = self._cache[key] = self._plan(payload_bytes, halvings, fair_rate_bps, rtt_s)
-        return plan
+        key = (payload_bytes, halvings)
+        known = self._cache.get(key)
+        if known is None:
+            known = self._prepare(payload_bytes, halvings)
+        segments, window, rounds, bits, wire, plain = known
+        if segments <= window and plain.setup_s == rounds * rtt_s:
+            return plain
+        ramp = self._ramp_s(segments, window, fair_rate_bps, rtt_s)
+        return Plan(rounds * rtt_s, ramp, bits, wire, 0.0)
 
-    def _plan(self, payload_bytes: float, halvings: float, rate_bps: float, rtt_s: float) -> Plan:
+    def _prepare(self, payload_bytes: float, halvings: float) -> _Prepared:
+        """Everything about a payload that depends on neither rate nor round-trip time, kept for the next time."""
         stream = self.stream_bytes(payload_bytes)
         segments = max(1, math.ceil(stream / self._mss))
         wire = stream + segments * self._header
-        if halvings < 0.0:
-            window, setup, extra = self.initial_window, self._setup_rounds * rtt_s, self._setup_wire
-        else:
-            window, setup, extra = self._window_after(segments, halvings), 0.0, 0.0
-        ramp = self._ramp_s(segments, window, rate_bps, rtt_s)
-        return Plan(setup, ramp, wire * 8.0, wire + extra, 0.0)
+        window, rounds, extra = self.initial_window, self._setup_rounds, self._setup_wire
+        if halvings >= 0.0:
+            window, rounds, extra = self._window_after(segments, halvings), 0, 0.0
+        if len(self._cache) >= CACHE_LIMIT:
+            self._cache.clear()
+        plain = Plan(0.0, 0.0, wire * 8.0, wire + extra, 0.0)
+        known = (segments, window, rounds, wire * 8.0, wire + extra, plain)
+        self._cache[payload_bytes, halvings] = known
+        return known
 
     def _window_after(self, segments: int, halvings: float) -> int:
         """Window that a connection has left: it is taken to have carried an upload of this size before."""

@@ -47,6 +47,8 @@ class Packets(NamedTuple):
 class Transport(ABC):
     """How payload gets onto the link; see `Plan`."""
 
+    __slots__ = ()
+
     name: str
     source: str
     """Where the model comes from."""
