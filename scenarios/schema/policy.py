@@ -21,7 +21,7 @@ class FixedPolicySpec(Spec):
 
 
 class LinkPolicySpec(Spec):
-    """The richest codec whose bytes the link carries in a given time, by the device's estimate of its rate."""
+    """The richest codec whose bytes the link carries in a given time, at the rate the device expects."""
 
     kind: Literal["link"]
     codecs: Candidates
@@ -75,7 +75,7 @@ class LoadPolicySpec(Spec):
 
 
 class HoldPolicySpec(Spec):
-    """Keep utterances back and upload several at once, so that they share one promotion and one radio tail."""
+    """Keep utterances back and upload several at once: they share one promotion and one radio tail."""
 
     kind: Literal["hold"]
     longest: PositiveDuration
@@ -96,7 +96,7 @@ class LocalPolicySpec(Spec):
     """Recognise on the device and send the text: what a user weighs against all uploading."""
 
     kind: Literal["local"]
-    recogniser: Literal["whisper-tiny", "whisper-tiny-ct2", "whisper-base-q5"] = "whisper-tiny"
+    recogniser: Literal["whisper-tiny", "whisper-tiny-ct2"] = "whisper-tiny"
     """Whose time on the device is charged (see `devices/data/local.yaml` for the sources)."""
 
 

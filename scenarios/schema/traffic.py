@@ -44,7 +44,7 @@ class TalkSpurtTrafficSpec(Spec):
     @model_validator(mode="after")
     def _conversation_is_whole(self) -> TalkSpurtTrafficSpec:
         if (self.spurts is None) != (self.rest is None):
-            raise ValueError("`spurts` and `rest` go together: a conversation that ends is followed by a rest")
+            raise ValueError("`spurts` and `rest` go together: a rest follows a conversation that ends")
         return self
 
 

@@ -1,0 +1,43 @@
+"""Who speaks and sends: profiles, radios, batteries, traffic and policies of mobile devices."""
+
+from devices.battery import BatteryBank, build_batteries, lifetime_s
+from devices.catalogue import Entry, catalogue
+from devices.delivery import Delivery, HoldBuffer, stream_blocks
+from devices.errors import DeviceError
+from devices.fleet import build_traffic
+from devices.local import LocalRecogniser, load_local
+from devices.policy import Context, Policy, build_policy
+from devices.profile import Profile, build_profile, load_profile, profiles
+from devices.radio import Phase, Radio
+from devices.radios import build_radio, load_radio, radios
+from devices.sessions import ClosedLoopTraffic
+from devices.traffic import Traffic
+
+__all__ = [
+    "BatteryBank",
+    "ClosedLoopTraffic",
+    "Context",
+    "Delivery",
+    "DeviceError",
+    "Entry",
+    "HoldBuffer",
+    "LocalRecogniser",
+    "Phase",
+    "Policy",
+    "Profile",
+    "Radio",
+    "Traffic",
+    "build_batteries",
+    "build_policy",
+    "build_profile",
+    "build_radio",
+    "build_traffic",
+    "catalogue",
+    "lifetime_s",
+    "load_local",
+    "load_profile",
+    "load_radio",
+    "profiles",
+    "radios",
+    "stream_blocks",
+]

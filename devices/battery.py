@@ -1,0 +1,98 @@
+"""Batteries: the charge of the devices of a group, followed only where an upload or the end asks for it.
+
+A device draws its idle power all the time and each upload's energy when it is charged, so its charge at any
+moment is  initial - idle_power * time - what its uploads drew:  no event is needed to follow it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from devices.errors import DeviceError
+from devices.profile import Profile
+from scenarios.schema.device import BatterySpec
+
+Floats = NDArray[np.float64]
+
+
+class BatteryBank:
+    """The batteries of a group of devices.
+
+    ``capacity_j``: energy when full; ``baseline_w``: constant draw (idle device and idle radio);
+    ``initial_j``: energy of each device at time 0; ``drawn_j``: what its uploads have drawn so far.
+    """
+
+    def __init__(self, capacity_j: float, initial_j: Floats, baseline_w: float) -> None:
+        self.capacity_j = capacity_j
+        self.baseline_w = baseline_w
+        self.initial_j = initial_j
+        self.drawn_j: Floats = np.zeros(len(initial_j))
+
+    def level_j(self, device: int, now: float) -> float:
+        """Energy left in a device's battery at ``now``, J; 0 when it is empty."""
+        left = self.initial_j[device] - self.drawn_j[device] - self.baseline_w * now
+        return max(0.0, float(left))
+
+    def share(self, device: int, now: float) -> float:
+        """Charge of a device's battery at ``now`` as a share of a full one."""
+        return self.level_j(device, now) / self.capacity_j
+
+    def alive(self, device: int, now: float) -> bool:
+        """Whether the device still has energy at ``now``."""
+        return bool(self.initial_j[device] - self.drawn_j[device] > self.baseline_w * now)
+
+    def draw(self, device: int, now: float, energy_j: float) -> bool:
+        """Take ``energy_j`` from a device at ``now``; False when its battery ends with that.
+
+        The battery then is empty: what it could not give is not drawn.
+        """
+        left = self.initial_j[device] - self.drawn_j[device] - self.baseline_w * now
+        if energy_j < left:
+            self.drawn_j[device] += energy_j
+            return True
+        self.drawn_j[device] += max(0.0, left)
+        return False
+
+    def death_s(self, device: int) -> float:
+        """When the battery empties if nothing more is sent, s; inf without a baseline; past if it is dead."""
+        left = self.initial_j[device] - self.drawn_j[device]
+        if self.baseline_w > 0:
+            return float(left / self.baseline_w)
+        return math.inf if left > 0 else 0.0
+
+    def shares(self, now: float) -> Floats:
+        """Charge of every battery at ``now`` as a share of a full one."""
+        left = self.initial_j - self.drawn_j - self.baseline_w * now
+        return np.asarray(np.maximum(left, 0.0) / self.capacity_j)
+
+
+def build_batteries(
+    spec: BatterySpec | None, profile: Profile, devices: int, baseline_w: float, rng: Generator
+) -> BatteryBank | None:
+    """The batteries of a group; None when the scenario follows none.
+
+    Raises ``DeviceError`` when the profile's battery is wanted and the device has none.
+    """
+    if spec is None:
+        return None
+    if isinstance(spec.capacity, str):
+        if profile.battery_j is None:
+            raise DeviceError(f"profile '{profile.name}' has no battery; give one (`battery: 15 Wh`) or none")
+        capacity = profile.battery_j
+    else:
+        capacity = spec.capacity
+    if spec.level_lowest is None:
+        levels = np.full(devices, spec.level)
+    else:
+        levels = rng.uniform(spec.level_lowest, spec.level, devices)
+    return BatteryBank(capacity, capacity * levels, baseline_w)
+
+
+def lifetime_s(capacity_j: float, idle_power_w: float, upload_j: float, uploads_per_s: float) -> float:
+    """Mean time a battery lasts, s: capacity / (idle power + rate * energy of an upload)."""
+    power = idle_power_w + upload_j * uploads_per_s
+    return capacity_j / power if power > 0 else math.inf

@@ -1,0 +1,177 @@
+"""Policies: which codec a device picks for an utterance, and how it delivers it.
+
+``choose(context)`` returns the index of a codec in the group's ``codec_names()``.  ``policy.needs`` names the
+fields of :class:`Context` that the rule reads, so the engine fills only those; ``policy.index`` is the choice
+when it never varies (then ``choose`` need not be called at all); ``policy.delivery`` says when and how the
+bytes leave.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from devices.delivery import IMMEDIATE, Delivery, build_delivery
+from devices.plugins import load_plugin
+from scenarios.schema.device import DeviceGroupSpec
+from scenarios.schema.policy import (
+    BatteryPolicySpec,
+    DeadlinePolicySpec,
+    LinkPolicySpec,
+    LoadPolicySpec,
+    PolicyPluginSpec,
+)
+
+
+@dataclass(slots=True)
+class Context:
+    """What a device knows when speech ends; one object may be filled again and again.
+
+    ``payload_bits`` and ``encode_s`` are those of this utterance under each codec, in the order of
+    ``codec_names()``: a device knows its own encoder and can tell both from the utterance's length.
+    ``link_rate_bps`` is the device's estimate: the rate of its last upload, or its share of the cell; 0 when
+    it has none.  ``battery`` is the charge as a share of a full battery, 1 for a device without one.
+    """
+
+    time_s: float = 0.0
+    duration_s: float = 0.0
+    battery: float = 1.0
+    link_rate_bps: float = 0.0
+    active_uploads: int = 0
+    server_queue: int = 0
+    rtt_s: float = 0.0
+    payload_bits: Sequence[float] = ()
+    encode_s: Sequence[float] = ()
+    device: int = 0
+
+
+CONTEXT_FIELDS = frozenset(Context.__slots__)
+
+
+class Policy(Protocol):
+    """A rule that picks a codec; see the module for the attributes."""
+
+    index: int | None
+    needs: frozenset[str]
+    delivery: Delivery
+
+    def choose(self, context: Context) -> int:
+        """Index of the codec for this utterance."""
+        ...
+
+
+class FixedPolicy:
+    """Always the same codec."""
+
+    needs: frozenset[str] = frozenset()
+
+    def __init__(self, index: int = 0, delivery: Delivery = IMMEDIATE) -> None:
+        self.index: int | None = index
+        self.delivery = delivery
+        self._always = index
+
+    def choose(self, context: Context) -> int:
+        """The one index."""
+        return self._always
+
+
+class LinkPolicy:
+    """The richest codec whose bits cross the link in ``transfer_s`` at the estimated rate, else the leanest.
+
+    A device without an estimate takes the leanest: it cannot know what the link carries.
+    """
+
+    index: int | None = None
+    needs = frozenset({"link_rate_bps", "payload_bits"})
+    delivery = IMMEDIATE
+
+    def __init__(self, spec: LinkPolicySpec) -> None:
+        self.transfer_s = spec.transfer
+
+    def choose(self, context: Context) -> int:
+        """Index of the first codec that fits."""
+        affordable = context.link_rate_bps * self.transfer_s
+        for index, bits in enumerate(context.payload_bits):
+            if bits <= affordable:
+                return index
+        return len(context.payload_bits) - 1
+
+
+class DeadlinePolicy:
+    """The richest codec with encode + round trip + transfer + server time <= deadline, else the leanest."""
+
+    index: int | None = None
+    needs = frozenset({"link_rate_bps", "payload_bits", "encode_s", "rtt_s"})
+    delivery = IMMEDIATE
+
+    def __init__(self, spec: DeadlinePolicySpec) -> None:
+        self.budget_s = spec.deadline - spec.server_time
+
+    def choose(self, context: Context) -> int:
+        """Index of the first codec that is expected in time."""
+        rate, last = context.link_rate_bps, len(context.payload_bits) - 1
+        if rate <= 0:
+            return last
+        budget = self.budget_s - context.rtt_s
+        for index, bits in enumerate(context.payload_bits):
+            if context.encode_s[index] + bits / rate <= budget:
+                return index
+        return last
+
+
+class BatteryPolicy:
+    """A leaner codec below each of the thresholds of the battery's charge."""
+
+    index: int | None = None
+    needs = frozenset({"battery"})
+    delivery = IMMEDIATE
+
+    def __init__(self, spec: BatteryPolicySpec) -> None:
+        self._rising = tuple(reversed(spec.below))
+
+    def choose(self, context: Context) -> int:
+        """Number of thresholds that the charge is below."""
+        return len(self._rising) - bisect_right(self._rising, context.battery)
+
+
+class LoadPolicy:
+    """A leaner codec above each of the thresholds of the cell's active uploads or the server's queue."""
+
+    index: int | None = None
+    delivery = IMMEDIATE
+
+    def __init__(self, spec: LoadPolicySpec) -> None:
+        self.watched = "active_uploads" if spec.watch == "uploads" else "server_queue"
+        self.needs = frozenset({self.watched})
+        self._above = spec.above
+
+    def choose(self, context: Context) -> int:
+        """Number of thresholds that the count is above."""
+        return bisect_left(self._above, getattr(context, self.watched))
+
+
+def build_policy(group: DeviceGroupSpec) -> Policy:
+    """The policy of a group; its choices index ``group.codec_names()``."""
+    spec = group.policy
+    if isinstance(spec, LinkPolicySpec):
+        return LinkPolicy(spec)
+    if isinstance(spec, DeadlinePolicySpec):
+        return DeadlinePolicy(spec)
+    if isinstance(spec, BatteryPolicySpec):
+        return BatteryPolicy(spec)
+    if isinstance(spec, LoadPolicySpec):
+        return LoadPolicy(spec)
+    if isinstance(spec, PolicyPluginSpec):
+        return _plugin(spec)
+    return FixedPolicy(0, build_delivery(spec))
+
+
+def _plugin(spec: PolicyPluginSpec) -> Policy:
+    """A user's policy; what it leaves out is filled in: it needs the whole context and sends at once."""
+    policy: Policy = load_plugin(spec.class_, spec.options, ("choose",), "policy", codecs=spec.codecs)
+    for name, value in (("index", None), ("needs", CONTEXT_FIELDS), ("delivery", IMMEDIATE)):
+        if not hasattr(policy, name):
+            setattr(policy, name, value)
+    return policy

@@ -1,0 +1,122 @@
+"""Profiles: the computer and the battery of a device, with the band that its benchmarks imply.
+
+Encoding is measured on a calibration host and scaled: t_device = t_host * host's rating / device's rating.
+Two published ratings bracket the truth.  7-zip's single-core rating fits scalar and FFT work and gives the
+low end; double-precision matrix speed per core (HPL) fits the SVD's matrix products and gives the high end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from devices.errors import unknown
+from devices.library import load_data
+from scenarios.schema.device import CatalogueProfileSpec, CustomProfileSpec
+
+CALIBRATION_HOST = "calibration-host"
+COULOMB_PER_MAH = 3.6
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A device's computer and battery.
+
+    ``cpu_power_w`` is one busy core and ``all_cores_power_w`` all of them, both above ``idle_power_w``.
+    ``encode_scale`` multiplies times measured on the calibration host; ``encode_scale_low`` and ``_high`` are
+    its band (equal when only one benchmark is known).  ``battery_j`` is None for a device fed by mains.
+    """
+
+    name: str
+    title: str
+    idle_power_w: float
+    cpu_power_w: float
+    encode_scale: float = 1.0
+    encode_scale_low: float = 1.0
+    encode_scale_high: float = 1.0
+    battery_j: float | None = None
+    all_cores_power_w: float | None = None
+    cores: int = 1
+    device_class: str = "custom"
+    source: str = ""
+    status: str = ""
+    note: str = ""
+
+    def encode_s(self, host_s: float) -> float:
+        """Time to encode here what takes ``host_s`` on the calibration host."""
+        return host_s * self.encode_scale
+
+    def encode_j(self, host_s: float) -> float:
+        """Energy above idle of that encoding, J: one core busy for its time."""
+        return host_s * self.encode_scale * self.cpu_power_w
+
+
+def profiles() -> tuple[str, ...]:
+    """Names of the profiles that ship with the testbed."""
+    return tuple(name for name in load_data("profiles") if name != CALIBRATION_HOST)
+
+
+@cache
+def load_profile(name: str) -> Profile:
+    """The profile ``name`` from the data file.  Raises ``DeviceError`` for an unknown name."""
+    entries = load_data("profiles")
+    if name not in profiles():
+        raise unknown("profile", name, profiles())
+    entry = entries[name]
+    low, central, high = _scales(entry, entries[CALIBRATION_HOST])
+    return Profile(
+        name=name,
+        title=entry["title"],
+        idle_power_w=entry["idle_power_w"],
+        cpu_power_w=entry["cpu_power_w"],
+        encode_scale=central,
+        encode_scale_low=low,
+        encode_scale_high=high,
+        battery_j=_battery_j(entry),
+        all_cores_power_w=entry.get("all_cores_power_w"),
+        cores=entry.get("cores", 1),
+        device_class=entry["class"],
+        source=entry["source"],
+        status=entry["status"],
+        note=entry.get("note", ""),
+    )
+
+
+def build_profile(spec: CatalogueProfileSpec | CustomProfileSpec) -> Profile:
+    """The profile that a scenario describes; ``estimate`` picks the end of the band."""
+    if isinstance(spec, CustomProfileSpec):
+        return Profile(
+            name="custom",
+            title="a device of the scenario",
+            idle_power_w=spec.idle_power,
+            cpu_power_w=spec.cpu_power,
+            encode_scale=spec.encode_scale,
+            encode_scale_low=spec.encode_scale,
+            encode_scale_high=spec.encode_scale,
+            battery_j=spec.battery,
+        )
+    profile = load_profile(spec.kind)
+    if spec.estimate == "central":
+        return profile
+    scale = profile.encode_scale_low if spec.estimate == "low" else profile.encode_scale_high
+    return replace(profile, encode_scale=scale)
+
+
+def _scales(entry: Mapping[str, Any], host: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Low, central and high encoding time relative to the host; central is the 7-zip ratio where known."""
+    if "encode_scale" in entry:
+        scale = float(entry["encode_scale"])
+        return scale, scale, scale
+    central = host["seven_zip_single"] / entry["seven_zip_single"]
+    if "matrix_gflops" not in entry:
+        return central, central, central
+    by_matrix = host["matrix_gflops"] / entry["matrix_gflops"]
+    return min(central, by_matrix), central, max(central, by_matrix)
+
+
+def _battery_j(entry: Mapping[str, Any]) -> float | None:
+    if "battery_mah" not in entry:
+        return None
+    return float(entry["battery_mah"] * COULOMB_PER_MAH * entry["battery_v"])
