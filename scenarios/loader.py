@@ -1,0 +1,186 @@
+"""Scenario file to experiment: inheritance, overrides, sweeps and validation."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scenarios.document import (
+    COMMAND_LINE,
+    Document,
+    assign,
+    merge,
+    parse_assignment,
+    parse_document,
+    read_document,
+    resolve,
+)
+from scenarios.faults import Fault, Place, ScenarioError
+from scenarios.schema.scenario import Scenario
+from scenarios.validation import suggest, validate
+
+LIBRARY = Path(__file__).parent / "library"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One combination of the sweep: what differs, and the whole scenario."""
+
+    parameters: Mapping[str, Any]
+    """Swept dotted keys and their values as written."""
+    scenario: Scenario
+
+    @property
+    def key(self) -> str:
+        """Hash of all that can change the figures; names and prose cannot."""
+        content = self.scenario.model_dump(mode="json", exclude={"name", "title", "description", "sweep", "log", "seed"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a scenario file asks for: its points, each to be run ``replications`` times."""
+
+    name: str
+    title: str
+    source: Path
+    """The scenario file; relative paths in it start at its folder."""
+    text: str
+    """The file as written."""
+    resolved: Mapping[str, Any]
+    """The whole scenario after ``extends`` and ``--set``, as it would be written in one file."""
+    sets: tuple[str, ...]
+    points: tuple[Point, ...]
+    replications: int
+
+    @property
+    def base_dir(self) -> Path:
+        """The folder that relative paths of the scenario start at."""
+        return self.source.parent
+
+
+def library() -> dict[str, Path]:
+    """The ready scenarios by name."""
+    return {path.stem: path for path in sorted(LIBRARY.glob("*.yaml"))}
+
+
+def find(name: str | Path, beside: Path | None = None) -> Path:
+    """The file of a scenario given by path or by its name in the library.  Raises ``ScenarioError``."""
+    path = Path(name)
+    candidate = path if beside is None or path.is_absolute() else beside / path
+    if candidate.is_file():
+        return candidate
+    ready = library()
+    if str(name) in ready:
+        return ready[str(name)]
+    if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
+        raise ScenarioError([Fault(Place(str(candidate)), "", "no such scenario file")])
+    text = f"no such scenario file, and no ready scenario of that name{suggest(str(name), list(ready))}"
+    raise ScenarioError([Fault(Place(str(name)), "", text)])
+
+
+def load(name: str | Path, sets: Sequence[str] = ()) -> Experiment:
+    """Read the scenario ``name`` (a path, or a name in the library) with overrides ``key=value``.
+
+    Raises ``ScenarioError`` whose text lists every fault with its file, line and column.
+    """
+    path = find(name)
+    return _experiment(_with_parents(path, ()), path, path.read_text(encoding="utf-8"), sets)
+
+
+def loads(text: str, sets: Sequence[str] = (), *, file: str = "scenario.yaml", base_dir: Path | None = None) -> Experiment:
+    """As ``load``, from text; relative paths start at ``base_dir`` (default: the working folder)."""
+    path = (base_dir or Path.cwd()) / file
+    return _experiment(_extended(parse_document(text, file), path, ()), path, text, sets)
+
+
+def _with_parents(path: Path, below: tuple[Path, ...]) -> Document:
+    return _extended(read_document(path), path, below)
+
+
+def _extended(document: Document, path: Path, below: tuple[Path, ...]) -> Document:
+    parent = document.data.pop("extends", None)
+    if parent is None:
+        return document
+    place = document.place(("extends",))
+    if not isinstance(parent, str):
+        raise ScenarioError([Fault(place, "extends", f"expected the name of one scenario, found {parent!r}")])
+    try:
+        parent_path = find(parent, beside=path.parent)
+    except ScenarioError as error:
+        raise ScenarioError([Fault(place, "extends", error.faults[0].message + f" ({parent})")]) from None
+    chain = (*below, path.resolve())
+    if parent_path.resolve() in chain:
+        raise ScenarioError([Fault(place, "extends", f"{parent} extends this file in turn; break the circle")])
+    inherited = _with_parents(parent_path, chain)
+    # A child is a scenario of its own: it does not inherit its parent's name and prose.
+    for key in ("name", "title", "description"):
+        inherited.data.pop(key, None)
+    return merge(inherited, document)
+
+
+def _experiment(document: Document, path: Path, text: str, sets: Sequence[str]) -> Experiment:
+    document.data.setdefault("name", path.stem)
+    for assignment in sets:
+        key, value = parse_assignment(assignment)
+        place = Place(COMMAND_LINE + f" {assignment}")
+        _refuse_unknown_target(document, key, place)
+        document = assign(document, key, value, place)
+    whole = validate(document)
+    points = tuple(_points(document, whole))
+    return Experiment(whole.name, whole.title, path, text, document.data, tuple(sets), points, whole.sweep.replications)
+
+
+def _points(document: Document, whole: Scenario) -> Iterator[Point]:
+    sweep = whole.sweep
+    if not sweep.grid and not sweep.zip:
+        yield Point({}, whole)
+        return
+    faults: set[Fault] = set()
+    points = []
+    for combination in _combinations(sweep.grid, sweep.zip):
+        try:
+            points.append(Point(_labels(combination), _at(document, combination)))
+        except ScenarioError as error:
+            faults.update(error.faults)
+    if faults:
+        raise ScenarioError(faults)
+    yield from points
+
+
+def _combinations(grid: Mapping[str, list[Any]], zipped: Mapping[str, list[Any]]) -> Iterator[dict[str, tuple[str, int, Any]]]:
+    """Each point as key -> (section, index in its list, value)."""
+    axes = [[(("grid", key, i, v),) for i, v in enumerate(values)] for key, values in grid.items()]
+    if zipped:
+        length = len(next(iter(zipped.values())))
+        axes.append([tuple(("zip", key, i, values[i]) for key, values in zipped.items()) for i in range(length)])  # type: ignore[misc]
+    for chosen in itertools.product(*axes):
+        yield {key: (section, i, value) for part in chosen for section, key, i, value in part}
+
+
+def _at(document: Document, combination: Mapping[str, tuple[str, int, Any]]) -> Scenario:
+    for key, (section, index, value) in combination.items():
+        place = document.place(("sweep", section, key, index))
+        _refuse_unknown_target(document, key, document.place(("sweep", section, key)))
+        document = assign(document, key, value, place)
+    return validate(document)
+
+
+def _refuse_unknown_target(document: Document, key: str, place: Place) -> None:
+    """A key inside a named part must name a part that exists, else a typo would add a new, empty one."""
+    path = resolve(document.data, key)
+    section = path[0]
+    parts = document.data.get(str(section))
+    if section in ("devices", "cells", "codecs") and len(path) > 2 and isinstance(parts, Mapping) and path[1] not in parts:
+        text = f"names no part of this scenario{suggest(str(path[1]), [str(k) for k in parts])}"
+        raise ScenarioError([Fault(place, key, text)])
+
+
+def _labels(combination: Mapping[str, tuple[str, int, Any]]) -> dict[str, Any]:
+    """Swept values as table entries: scalars stay, structures become compact text."""
+    return {k: v if isinstance(v, (str, int, float, bool)) or v is None else json.dumps(v) for k, (_, _, v) in combination.items()}

@@ -1,0 +1,148 @@
+"""Physical quantities: text with a unit in scenario files, SI floats in code.
+
+In a file a quantity is a string such as ``10 Mbit/s``, ``50 ms`` or ``1.2 W``.  A bare number for a
+dimensioned field is an error, because nobody can know which unit was meant.  bit and byte are never
+abbreviated alike: ``bit`` or ``b`` in compound rates is a bit, ``B`` is a byte.
+
+Prefixes are decimal (k = 1000) except the IEC ones (``KiB`` = 1024 bytes).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+_NUMBER_AND_UNIT = re.compile(r"^\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*$")
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One physical dimension: its accepted units as factors to SI.
+
+    ``units`` maps a unit's spelling to the factor that gives SI; ``example`` is shown in errors;
+    ``lowest`` and ``highest`` bound the value in SI units.
+    """
+
+    name: str
+    si_unit: str
+    units: Mapping[str, float]
+    example: str
+    lowest: float = 0.0
+    lowest_allowed: bool = True
+    highest: float = math.inf
+
+    def parse(self, value: Any) -> float:
+        """Return ``value`` (a string with its unit) in SI units.
+
+        Raises ``ValueError`` with the accepted units when the text is not a quantity of this dimension.
+        """
+        return self._within(self._magnitude(value), value)
+
+    def _magnitude(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise ValueError(f"expected {self.name} such as '{self.example}', found {value!r}")
+        if not isinstance(value, str):
+            raise ValueError(f"{self.name} needs a unit: write for example '{self.example}', not {value!r}")
+        match = _NUMBER_AND_UNIT.match(value)
+        if match is None:
+            raise ValueError(f"expected {self.name} such as '{self.example}', found {value!r}")
+        number, unit = float(match.group(1)), match.group(2)
+        if unit not in self.units:
+            raise ValueError(self._wrong_unit(value, unit))
+        return number * self.units[unit]
+
+    def _wrong_unit(self, value: str, unit: str) -> str:
+        accepted = ", ".join(u for u in self.units if u)
+        if not unit:
+            return f"{self.name} needs a unit: found {value!r}, accepted units are {accepted}"
+        return f"'{unit}' is not a unit of {self.name} (in {value!r}); accepted units are {accepted}"
+
+    def _within(self, number: float, value: Any) -> float:
+        if not math.isfinite(number):
+            raise ValueError(f"{self.name} must be finite, found {value!r}")
+        if number < self.lowest or (number == self.lowest and not self.lowest_allowed):
+            bound = f"{self.lowest:g} {self.si_unit}".strip()
+            raise ValueError(f"{self.name} must be {'at least' if self.lowest_allowed else 'above'} {bound}, found {value!r}")
+        if number > self.highest:
+            raise ValueError(f"{self.name} must be at most {self.highest:g} {self.si_unit}, found {value!r}".replace(" ,", ","))
+        return number
+
+
+def _decimal(base: str, prefixes: str, factor: float = 1.0) -> dict[str, float]:
+    powers = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
+    return {("" if p == "-" else p) + base: powers["" if p == "-" else p] * factor for p in prefixes}
+
+
+_TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZE = {
+    **_decimal("B", "-kMGT"), **_decimal("byte", "-"), **_decimal("bytes", "-"),
+    "KiB": 1024.0, "MiB": 1024.0**2, "GiB": 1024.0**3, **_decimal("bit", "-kMG", 1 / 8),
+}
+_RATE = {**_decimal("bit/s", "-kMGT"), **_decimal("bps", "-kMGT"), **_decimal("B/s", "-kMG", 8.0)}
+
+DURATION = Dimension("a duration", "s", _TIME, "50 ms")
+POSITIVE_DURATION = Dimension("a duration", "s", _TIME, "10 min", lowest_allowed=False)
+SIZE = Dimension("a size", "byte", _SIZE, "12 kB")
+RATE = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s", lowest_allowed=False)
+RATE_OR_ZERO = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s")
+POWER = Dimension("a power", "W", _decimal("W", "um-k"), "1.2 W")
+ENERGY = Dimension(
+    "an energy", "J", {**_decimal("J", "um-kM"), **_decimal("Wh", "m-k", 3600.0)}, "15 Wh", lowest_allowed=False
+)
+FREQUENCY = Dimension("a frequency", "Hz", _decimal("Hz", "-kMG"), "3.5 GHz", lowest_allowed=False)
+DISTANCE = Dimension("a distance", "m", {"m": 1.0, "km": 1e3, "cm": 1e-2}, "400 m")
+EVENT_RATE = Dimension(
+    "a rate of events", "1/s", {"/s": 1.0, "/min": 1 / 60, "/h": 1 / 3600, "/d": 1 / 86400}, "6 /h", lowest_allowed=False
+)
+LEVEL_DBM = Dimension("a power level", "dBm", {"dBm": 1.0}, "23 dBm", lowest=-math.inf)
+GAIN_DB = Dimension("a level difference", "dB", {"dB": 1.0}, "7 dB", lowest=-math.inf)
+SHARE = Dimension("a share", "", {"%": 0.01}, "12.5 %", highest=1.0)
+PERCENT = Dimension("a percentage", "", {"%": 0.01}, "12.5 %")
+
+
+def _annotated(dimension: Dimension) -> Any:
+    """Validator and JSON Schema of one dimension; a float that is already SI passes only from code."""
+
+    def to_si(value: Any) -> float:
+        if isinstance(value, SI):
+            return dimension._within(float(value), value)
+        return dimension.parse(value)
+
+    alternatives = "|".join(re.escape(u) for u in dimension.units)
+    schema = {
+        "type": "string",
+        "pattern": rf"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*({alternatives})\s*$",
+        "description": f"{dimension.name} with its unit",
+        "examples": [dimension.example],
+    }
+    return BeforeValidator(to_si), WithJsonSchema(schema)
+
+
+class SI(float):
+    """A number that is in SI units already: for code that builds specifications without a file."""
+
+
+_duration, _positive, _size = _annotated(DURATION), _annotated(POSITIVE_DURATION), _annotated(SIZE)
+_rate, _rate0, _power, _energy = _annotated(RATE), _annotated(RATE_OR_ZERO), _annotated(POWER), _annotated(ENERGY)
+_frequency, _distance, _events = _annotated(FREQUENCY), _annotated(DISTANCE), _annotated(EVENT_RATE)
+_dbm, _db, _share, _percent = _annotated(LEVEL_DBM), _annotated(GAIN_DB), _annotated(SHARE), _annotated(PERCENT)
+
+Duration = Annotated[float, _duration[0], _duration[1]]  # seconds, >= 0
+PositiveDuration = Annotated[float, _positive[0], _positive[1]]  # seconds, > 0
+Size = Annotated[float, _size[0], _size[1]]  # bytes
+Rate = Annotated[float, _rate[0], _rate[1]]  # bit/s, > 0
+RateOrZero = Annotated[float, _rate0[0], _rate0[1]]  # bit/s, >= 0
+Power = Annotated[float, _power[0], _power[1]]  # watts
+Energy = Annotated[float, _energy[0], _energy[1]]  # joules, > 0
+Frequency = Annotated[float, _frequency[0], _frequency[1]]  # hertz
+Distance = Annotated[float, _distance[0], _distance[1]]  # metres
+EventRate = Annotated[float, _events[0], _events[1]]  # events per second, > 0
+LevelDbm = Annotated[float, _dbm[0], _dbm[1]]  # dBm
+GainDb = Annotated[float, _db[0], _db[1]]  # dB
+Share = Annotated[float, _share[0], _share[1]]  # fraction, 0..1, written in %
+Percent = Annotated[float, _percent[0], _percent[1]]  # fraction, >= 0, written in %

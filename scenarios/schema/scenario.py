@@ -1,0 +1,112 @@
+"""The scenario: one whole file, in SI units, frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from scenarios.faults import KeyPath
+from scenarios.quantities import Duration, PositiveDuration, Share
+from scenarios.schema.base import Spec
+from scenarios.schema.codec import STANDARD_CODECS, CodecSpec
+from scenarios.schema.device import DeviceGroupSpec
+from scenarios.schema.link import CellSpec
+from scenarios.schema.server import CorpusSpec, EmotionSpec, RecogniserSpec, ServerSpec
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=60)]
+
+
+class SweepSpec(Spec):
+    """Which points to run: every combination of ``grid``, beside one another in ``zip``, each several times."""
+
+    grid: Mapping[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    """Dotted key to its values; every combination of all keys is a point."""
+    zip: Mapping[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    """Dotted key to its values; the n-th values of all keys go together."""
+    replications: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """Runs of each point with independent random numbers; intervals need at least 2."""
+
+
+class LogSpec(Spec):
+    """How much of the upload log is kept on disk."""
+
+    keep: Literal["all", "sample", "none"] = "all"
+    """Every upload, a random share of them, or none; metrics always use every upload."""
+    share: Share = 0.01
+    """Share of the uploads that `sample` keeps, drawn independently of what happens to them."""
+
+
+class Scenario(Spec):
+    """One situation to simulate, read from a scenario file."""
+
+    amser: Literal[1]
+    """Version of this language."""
+    name: Name
+    """Short name, used for folders of results."""
+    title: str = ""
+    """One line for people."""
+    description: str = ""
+    """What the scenario is about and what it teaches."""
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
+    """Seed of all random numbers."""
+    duration: PositiveDuration
+    """How long utterances are spoken; uploads under way then are still followed."""
+    warmup: Duration = 0.0
+    """Utterances spoken before this are simulated but not counted."""
+    drain: Duration = 120.0
+    """How long after `duration` uploads under way are followed before they count as unfinished."""
+    corpus: CorpusSpec
+    """Which recordings the devices speak."""
+    recogniser: RecogniserSpec
+    """What the server understands speech with."""
+    emotion: EmotionSpec
+    """What the server hears emotions with."""
+    codecs: Mapping[Name, CodecSpec] = Field(default_factory=dict)
+    """Codecs of your own, by name; the standard ones need no entry (`amser list codecs`)."""
+    cells: Annotated[Mapping[Name, CellSpec], Field(min_length=1)]
+    """Shared uplinks by name."""
+    devices: Annotated[Mapping[Name, DeviceGroupSpec], Field(min_length=1)]
+    """Groups of like devices by name."""
+    server: ServerSpec
+    """The edge server of each site."""
+    sites: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    """Number of like sites, each with its own cells, devices and edge server."""
+    log: LogSpec = LogSpec()
+    """How much of the upload log is kept."""
+    sweep: SweepSpec = SweepSpec()
+    """Points and replications."""
+
+    def codec_specs(self) -> dict[str, CodecSpec]:
+        """The codecs that the device groups can pick, by name."""
+        known = {**STANDARD_CODECS, **self.codecs}
+        names = dict.fromkeys(name for group in self.devices.values() for name in group.codec_names())
+        return {name: known[name] for name in names}
+
+
+def broken_references(scenario: Scenario) -> Iterator[tuple[KeyPath, str, str, list[str]]]:
+    """Names that point at nothing: ``(path, found, what it should name, what exists)``."""
+    codecs = [*scenario.codecs, *STANDARD_CODECS]
+    for name, group in scenario.devices.items():
+        if group.cell not in scenario.cells:
+            yield ("devices", name, "cell"), group.cell, "cell", list(scenario.cells)
+        for codec in group.codec_names():
+            if codec not in codecs:
+                key = "codec" if codec == group.codec else "policy"
+                yield ("devices", name, key), codec, "codec", codecs
+
+
+def inconsistencies(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
+    """Values that are fine alone and wrong together."""
+    if scenario.warmup >= scenario.duration:
+        yield ("warmup",), f"the warm-up ({scenario.warmup:g} s) leaves nothing of the duration ({scenario.duration:g} s)"
+    lengths = {len(values) for values in scenario.sweep.zip.values()}
+    if len(lengths) > 1:
+        yield ("sweep", "zip"), f"lists that go together need one length, found {sorted(lengths)}"
+    for key in scenario.sweep.grid.keys() & scenario.sweep.zip.keys():
+        yield ("sweep", "zip", key), "this key is in `grid` too; keep one of them"
+    for section in ("grid", "zip"):
+        for key in getattr(scenario.sweep, section):
+            if key.split(".")[0] in ("sweep", "amser", "name", "extends"):
+                yield ("sweep", section, key), f"'{key.split('.')[0]}' cannot be swept"

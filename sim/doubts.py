@@ -1,0 +1,43 @@
+"""What a reader must know before trusting a figure: unstable queues, too few samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scenarios import Experiment
+
+# A p-quantile's interval from order statistics needs about 10 samples beyond it to be of any use.
+SAMPLES_BEYOND = 10
+
+
+def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[str, float]]) -> list[str]:
+    """One line for each doubt, by point."""
+    said: list[str] = []
+    for i, point in enumerate(experiment.points):
+        runs = [m for (p, _), m in metrics.items() if p == i]
+        if not runs:
+            continue
+        label = ", ".join(f"{k}={v}" for k, v in point.parameters.items()) or "the run"
+        said += [f"{label}: {text}" for text in _doubts(point.scenario, runs)]
+    if experiment.replications == 1:
+        said.append("one replication: no intervals can be given; set sweep.replications to 5 or more")
+    return said
+
+
+def _doubts(scenario: Any, runs: list[Mapping[str, float]]) -> list[str]:
+    said = []
+    uplink = max(m["uplink_utilisation"] for m in runs)
+    server = max(m["server_utilisation"] for m in runs)
+    unfinished = max(m["unfinished_fraction"] for m in runs)
+    if uplink > 0.98:
+        said.append(f"the uplink of {', '.join(scenario.cells)} is saturated ({uplink:.0%}); latencies grow with the duration")
+    if server > 0.98:
+        said.append(f"the edge server is saturated ({server:.0%}); latencies grow with the duration")
+    if unfinished > 0.0:
+        said.append(f"{unfinished:.2%} of the uploads were unfinished at the end; their latencies are missing")
+    replied = min(m["uploads"] * (m["delivered_fraction"] + m["late_fraction"]) for m in runs)
+    for q in (0.95, 0.99):
+        if replied * (1.0 - q) < SAMPLES_BEYOND:
+            said.append(f"latency_p{round(q * 100)}_s rests on {replied:.0f} uploads a replication; {SAMPLES_BEYOND / (1 - q):.0f} are wanted")
+    return said

@@ -1,0 +1,190 @@
+"""The life of an upload: what happens at each of its few events.
+
+speech ends -> (policy) -> coded on the CPU -> radio wakes, grant -> shared uplink -> backhaul -> edge server -> reply.
+The engine sees an upload when it is coded (fixed codec) or spoken (policy), when it joins a link, when it is
+sent, when it reaches the server and when its batch is done; everything between is arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import simpy
+
+from sim.clock import Clock
+from sim.fleet import Chunk, Fleet
+from sim.recorder import Recorder
+from sim.server import EdgeServer
+from sim.tables import Tables
+from sim.upload import DELIVERED, LATE, LOST, NAN, Upload
+from sim.uplink import Uplink
+
+
+class CellRun:
+    """A compiled cell (``channel.links``) with the uplink that carries its uploads."""
+
+    def __init__(self, cell: Any, uplink: Uplink, rng: np.random.Generator) -> None:
+        self.uplink = uplink
+        self.rng = rng
+        self.link = cell.link
+        self.plan = cell.transport.plan
+        self.packets = cell.transport.packets
+        self.watches_rate = cell.transport.name != "udp"
+        self.path_rtt_s: float = cell.path_rtt_s
+        self.onward_s: float = cell.propagation_s + cell.backhaul_s
+        """One way from device to server, and as much for the reply, seconds."""
+        self.access = cell.access
+        self.grant_s: float | None = cell.access.constant_s
+        self.loss = cell.loss
+        self.lossless: bool = cell.loss.lossless
+
+
+class Feeder(simpy.Event):
+    """Brings uploads into the simulation in the order of their entry: one pending event for the whole fleet."""
+
+    _ok = True
+    _value: Any = None
+
+    def __init__(self, env: Clock, chunks: Iterator[Chunk], fleet: Fleet, enter: Callable[[Upload], None]) -> None:
+        self.env = self.clock = env
+        self.chunks = chunks
+        self.groups = fleet.groups
+        self.enter = enter
+        self._rows: Iterator[tuple[Any, ...]] = iter(())
+        self._next: tuple[Any, ...] | None = None
+        self._again = (self._feed,)
+        self._advance()
+
+    def _advance(self) -> None:
+        row = next(self._rows, None)
+        while row is None:
+            chunk = next(self.chunks, None)
+            if chunk is None:
+                self._next = None
+                return
+            self._rows = zip(
+                chunk.enter_s.tolist(), chunk.number.tolist(), chunk.group.tolist(), chunk.device.tolist(), chunk.utterance.tolist(),
+                chunk.codec.tolist(), chunk.spoken_s.tolist(), chunk.encode_cpu_s.tolist(), chunk.luck.tolist(), strict=True,
+            )
+            row = next(self._rows, None)
+        self._next = row
+        self.callbacks = self._again  # type: ignore[assignment]
+        self.clock.at(row[0], self)
+
+    def _feed(self, _: simpy.Event) -> None:
+        assert self._next is not None
+        ready_s, number, group, device, utterance, codec, spoken_s, cpu_s, luck = self._next
+        upload = Upload(self.env, number, self.groups[group], device, utterance, codec, spoken_s, ready_s, cpu_s, luck)
+        self.enter(upload)
+        self._advance()
+
+
+class Life:
+    """The stages of all uploads of a site."""
+
+    def __init__(self, env: Clock, fleet: Fleet, tables: Tables) -> None:
+        self.env = env
+        self.fleet = fleet
+        self.tables = tables
+        self.payload_bytes: list[list[int]] = tables.payload_bytes.tolist()
+        self.mark, self.awake, self.busy = fleet.mark, fleet.awake, fleet.busy
+        self.alive: set[Upload] = set()
+        self.cells: list[CellRun] = []
+        self.server: EdgeServer
+        self.recorder: Recorder
+        self._join = (self.join,)
+        self._arrive = (self.arrive,)
+
+    def enter(self, upload: Upload) -> None:
+        """The engine's first sight of an upload."""
+        self.alive.add(upload)
+        self.ready(upload)
+
+    def ready(self, upload: Upload) -> None:
+        """Coded: wake the radio, ask for a grant, open the connection, then join the link."""
+        now = self.env._now
+        d = upload.device
+        group = upload.group
+        if self.busy[d]:
+            gap = 0.0
+            wake = self.awake[d] - now
+            if wake < 0.0:
+                wake = 0.0
+        else:
+            gap = now - self.mark[d]
+            wake = group.radio.wake_delay_s(gap) if gap > 0.0 else 0.0
+            self.mark[d] = self.awake[d] = now + wake
+        self.busy[d] += 1
+        upload.gap_s = gap
+        upload.wake_s = wake
+        cell = self.cells[group.cell]
+        grant = upload.access_s = cell.access.delay(cell.rng) if cell.grant_s is None else cell.grant_s
+        plan = cell.plan(
+            now, self.payload_bytes[upload.codec][upload.utterance], gap,
+            cell.link.fair_rate_bps(now) if cell.watches_rate else 0.0, cell.path_rtt_s,
+        )
+        upload.fluid_bits = plan.fluid_bits
+        upload.wire_bytes = plan.wire_bytes
+        upload.tail_s = plan.tail_s
+        delay = wake + grant + plan.setup_s + plan.ramp_s
+        if delay > 0.0:
+            upload.callbacks = self._join  # type: ignore[assignment]
+            self.env.at(now + delay, upload)
+        else:
+            cell.uplink.join(upload)
+
+    def join(self, upload: simpy.Event) -> None:
+        """Set up: the rest of the payload takes its share of the link."""
+        assert isinstance(upload, Upload)
+        self.cells[upload.group.cell].uplink.join(upload)
+
+    def sent(self, upload: Upload) -> None:
+        """The last bit has left the device."""
+        now = self.env._now
+        d = upload.device
+        upload.active_s = now - self.mark[d]
+        self.mark[d] = now
+        self.busy[d] -= 1
+        cell = self.cells[upload.group.cell]
+        if not cell.lossless and upload.luck < cell.loss.probability(cell.packets(upload.wire_bytes)):
+            upload.sent_s = now
+            upload.outcome = LOST
+            self.end(upload, NAN)
+            return
+        upload.sent_s = now + upload.tail_s
+        upload.callbacks = self._arrive  # type: ignore[assignment]
+        self.env.at(upload.sent_s + cell.onward_s, upload)
+
+    def arrive(self, upload: simpy.Event) -> None:
+        """At the edge server."""
+        assert isinstance(upload, Upload)
+        self.server.arrive(upload)
+
+    def served(self, upload: Upload) -> None:
+        """Recognised: the reply goes back and restarts the radio's tail."""
+        reply_at = upload.served_s + self.cells[upload.group.cell].onward_s
+        upload.outcome = DELIVERED if reply_at - upload.spoken_s <= upload.group.deadline_s else LATE
+        d = upload.device
+        if not self.busy[d]:
+            # The next activity may begin before the reply is there; its gap is then negative and sets this right.
+            wait = reply_at - self.mark[d]
+            if wait > 0.0:
+                upload.wait_s = wait
+                self.mark[d] = reply_at
+        self.end(upload, reply_at)
+
+    def end(self, upload: Upload, replied_s: float) -> None:
+        """The upload's life is over: one row of the log."""
+        self.alive.discard(upload)
+        self.recorder.record(upload, replied_s)
+
+    def rejected(self, upload: Upload) -> None:
+        """The server's queue was full."""
+        self.end(upload, NAN)
+
+    def give_up(self) -> None:
+        """The simulation is over: what is still on its way is unfinished."""
+        for upload in sorted(self.alive, key=lambda u: u.number):
+            self.end(upload, NAN)

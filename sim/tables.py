@@ -1,0 +1,71 @@
+"""The measurement table as arrays that the simulation indexes by codec and utterance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What each utterance costs and gives under each codec; axes are (codec, utterance)."""
+
+    codecs: tuple[str, ...]
+    utterances: tuple[str, ...]
+    audio_s: Floats
+    """Duration of each utterance in seconds, shape (utterances,)."""
+    payload_bytes: Ints
+    encode_host_s: Floats
+    """CPU seconds of encoding on the calibration host."""
+    word_errors: Floats
+    """Substitutions + deletions + insertions; NaN where nothing was recognised."""
+    reference_words: Floats
+    emotion: Ints
+    """Index of the true emotion in ``labels``; -1 where unknown.  Shape (utterances,)."""
+    emotion_heard: Ints
+    """Index of the predicted emotion in ``labels``; -1 where there is none."""
+    labels: tuple[str, ...]
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, codecs: Sequence[str]) -> Tables:
+        """Arrays from the measurement table, one row for each (utterance, codec)."""
+        utterances = tuple(dict.fromkeys(frame["utterance"]))
+        rows = frame.set_index(["codec", "utterance"])
+
+        def grid(column: str) -> pd.DataFrame:
+            return rows[column].unstack("utterance").loc[list(codecs), list(utterances)]
+
+        labels = sorted(set(frame["emotion"].dropna()) | set(frame["emotion_predicted"].dropna()))
+        number = {label: i for i, label in enumerate(labels)}
+
+        def labelled(column: str) -> Ints:
+            return np.array([[number.get(v, -1) for v in row] for row in grid(column).to_numpy(dtype=object)], dtype=np.int64)
+
+        errors = sum(grid(c).to_numpy(dtype=float) for c in ("substitutions", "deletions", "insertions"))
+        return cls(
+            codecs=tuple(codecs),
+            utterances=utterances,
+            audio_s=grid("duration_s").to_numpy(dtype=float)[0],
+            payload_bytes=grid("payload_bytes").to_numpy(dtype=np.int64),
+            encode_host_s=grid("encode_host_s").to_numpy(dtype=float),
+            word_errors=np.asarray(errors, dtype=float),
+            reference_words=grid("reference_words").to_numpy(dtype=float),
+            emotion=labelled("emotion")[0],
+            emotion_heard=labelled("emotion_predicted"),
+            labels=tuple(labels),
+        )
+
+    def select(self, codecs: Sequence[str]) -> Tables:
+        """The tables of some codecs only, in the order given."""
+        rows = [self.codecs.index(c) for c in codecs]
+        return Tables(
+            tuple(codecs), self.utterances, self.audio_s, self.payload_bytes[rows], self.encode_host_s[rows],
+            self.word_errors[rows], self.reference_words[rows], self.emotion, self.emotion_heard[rows], self.labels,
+        )

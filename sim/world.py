@@ -1,0 +1,97 @@
+"""One site put together: devices, cells, edge server, and the run from first utterance to last reply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sim.clock import Clock
+from sim.fleet import Arrivals, Fleet, Group
+from sim.life import CellRun, Feeder, Life
+from sim.recorder import Columns, Recorder
+from sim.server import EdgeServer
+from sim.streams import Streams
+from sim.tables import Tables
+from sim.uplink import Uplink
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class ServerPlan:
+    """The edge server of a site, compiled."""
+
+    batch_s: Callable[[int, float], float]
+    """Seconds of a batch of so many utterances with so many seconds of audio."""
+    accelerators: int = 1
+    largest: int = 1
+    longest_wait_s: float = 0.0
+    queue_limit: int | None = None
+    idle_w: float = 0.0
+    active_w: float = 0.0
+
+    def batch_j(self, batch: Floats, service_s: Floats) -> Floats:
+        """Energy that batches add to an idle accelerator, joules (arrays of one length)."""
+        return service_s * (self.active_w - self.idle_w)
+
+
+class World:
+    """A site that is ready to run.
+
+    ``cells`` are compiled cells (``channel.links.Cell``) in the order that ``Group.cell`` counts; ``sink``
+    takes the upload log in chunks.
+    """
+
+    def __init__(
+        self, groups: list[Group], cells: Sequence[Any], server: ServerPlan, tables: Tables, streams: Streams, *,
+        duration_s: float, drain_s: float, sink: Callable[[Columns], None],
+    ) -> None:
+        self.env = env = Clock()
+        self.duration_s, self.drain_s = duration_s, drain_s
+        self.fleet = fleet = Fleet(groups)
+        self.plan = server
+        self.life = life = Life(env, fleet, tables)
+        self.recorder = life.recorder = Recorder(groups, tables, server.batch_j, sink)
+        self.server = life.server = EdgeServer(
+            env, server.batch_s, tables.audio_s.tolist(), accelerators=server.accelerators, largest=server.largest,
+            longest_wait_s=server.longest_wait_s, queue_limit=server.queue_limit, done=life.served, rejected=life.rejected,
+        )
+        life.cells = [CellRun(c, Uplink(env, c.link, life.sent), streams("access", str(i))) for i, c in enumerate(cells)]
+        self.arrivals = Arrivals(fleet, tables, streams, duration_s)
+        self.feeder = Feeder(env, self.arrivals.chunks(), fleet, life.enter)
+
+    def run(self, tick: Callable[[float], None] | None = None) -> dict[str, float]:
+        """Run to the last reply, or until ``drain_s`` after the last utterance; returns the site's figures.
+
+        ``tick`` is told the simulated seconds about a hundred times, for a progress bar.
+        """
+        steps = 100 if tick else 1
+        for step in range(1, steps + 1):
+            self.env.run(until=self.duration_s * step / steps)
+            if tick:
+                tick(self.env.now)
+        figures = self._figures()
+        end_s = self.duration_s + self.drain_s
+        while self.life.alive and self.env.peek() <= end_s:
+            self.env.step()
+        self.life.give_up()
+        self.recorder.flush()
+        return figures
+
+    @property
+    def events(self) -> int:
+        """SimPy events scheduled so far."""
+        return self.env.scheduled
+
+    def _figures(self) -> dict[str, float]:
+        """What belongs to the site and not to an upload, over [0, ``duration_s``]."""
+        now = self.env.now
+        return {
+            "uplink_utilisation": float(np.mean([c.link.utilisation(now) for c in self.life.cells])),
+            "server_utilisation": self.server.utilisation(now),
+            "idle_power_w": sum(g.count * g.idle_w for g in self.fleet.groups),
+        }
