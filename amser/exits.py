@@ -1,0 +1,69 @@
+"""Exit codes of the command line, and the one place where errors are mapped to them.
+
+Errors are matched by their qualified name, so that naming one here imports none of the floors below.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What the command line tells the shell (documented in docs/cli.md)."""
+
+    DONE = 0
+    INVALID = 1
+    """It ran, but its figures do not hold: a verdict failed, or a repeated run differs."""
+    USAGE = 2
+    """The scenario or the command line is wrong."""
+    MISSING = 3
+    """A file, a model or a dependency is missing."""
+    FAILED = 4
+    """A point of the sweep failed; the finished ones are kept."""
+    DEFECT = 70
+    """An error that nobody foresaw; its traceback is shown."""
+    INTERRUPTED = 130
+    """Stopped by Ctrl-C; finished points are kept."""
+    PIPE_CLOSED = 141
+    """The reader of the output went away (`amser list | head`)."""
+
+
+class UserError(Exception):
+    """A mistake in how the command line or the Python interface was used; the text says the remedy."""
+
+
+class MissingError(Exception):
+    """Something that a command needs is not there; the text says how to get it."""
+
+
+_CODES: dict[str, Exit] = {
+    "amser.exits.UserError": Exit.USAGE,
+    "amser.exits.MissingError": Exit.MISSING,
+    "scenarios.faults.ScenarioError": Exit.USAGE,
+    "builtins.FileExistsError": Exit.USAGE,
+    "builtins.FileNotFoundError": Exit.MISSING,
+    "builtins.NotADirectoryError": Exit.MISSING,
+    "builtins.IsADirectoryError": Exit.MISSING,
+    "builtins.PermissionError": Exit.MISSING,
+    "builtins.ImportError": Exit.MISSING,
+    "builtins.BrokenPipeError": Exit.PIPE_CLOSED,
+    "builtins.KeyboardInterrupt": Exit.INTERRUPTED,
+}
+
+
+def exit_code_of(error: BaseException) -> Exit:
+    """The exit code for ``error``: that of the nearest class in its ancestry that is listed above."""
+    for cls in type(error).__mro__:
+        code = _CODES.get(f"{cls.__module__}.{cls.__qualname__}")
+        if code is not None:
+            return code
+    return Exit.DEFECT
+
+
+def describe(error: BaseException) -> str:
+    """One clear message for a user: what, where, and the remedy where the error knows it."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"{error.name} is not installed: pip install {error.name.split('.')[0]}"
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__

@@ -1,0 +1,82 @@
+"""The common look of the figures: paper, grid, type, axis titles, and the menu of slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from amser.report.view import View
+from amser.units import Scale
+
+INK, GRID = "#292524", "#E7E5E4"
+MOST_SLICES = 24
+METRIC_TITLES = {
+    "payload_bitrate_bps": "payload rate",
+    "payload_mean_bytes": "mean payload",
+    "energy_per_upload_j": "device energy per upload",
+    "latency_mean_s": "mean latency",
+    "latency_p50_s": "median latency",
+    "latency_p95_s": "95th percentile of latency",
+    "latency_p99_s": "99th percentile of latency",
+    "wer": "word error rate",
+    "ser_accuracy": "emotion accuracy",
+    "delivered_fraction": "uploads delivered",
+    "uplink_utilisation": "uplink utilisation",
+    "server_utilisation": "server utilisation",
+}
+
+
+def styled(figure: go.Figure, height: int) -> go.Figure:
+    """The common look: white paper, thin grid, legible type."""
+    figure.update_layout(
+        template="plotly_white",
+        height=height,
+        margin={"l": 70, "r": 20, "t": 50, "b": 60},
+        font={"family": "system-ui, sans-serif", "size": 14, "color": INK},
+        hoverlabel={"font": {"size": 13}},
+        legend={"font": {"size": 13}, "itemsizing": "constant"},
+    )
+    figure.update_xaxes(
+        gridcolor=GRID, zeroline=False, linecolor=INK, showline=True, ticks="outside", title_standoff=10
+    )
+    figure.update_yaxes(
+        gridcolor=GRID, zeroline=False, linecolor=INK, showline=True, ticks="outside", title_standoff=8
+    )
+    return figure
+
+
+def axis_title(metric: str, scale: Scale) -> str:
+    """A metric's name with its unit."""
+    return f"{METRIC_TITLES.get(metric, metric)} [{scale.unit}]"
+
+
+def with_slices(
+    figure: go.Figure, view: View, owners: Sequence[int], menus: Sequence[dict[str, Any]] = ()
+) -> go.Figure:
+    """Adds the menu that picks a slice of the other parameters, where there are several."""
+    shown = view.slices[:MOST_SLICES]
+    every = list(menus)
+    if len(shown) > 1:
+        buttons = [
+            {
+                "label": part.title,
+                "method": "restyle",
+                "args": [{"visible": [owner == i for owner in owners]}],
+            }
+            for i, part in enumerate(shown)
+        ]
+        every.append({"buttons": buttons, "type": "dropdown", "x": 1.0, "xanchor": "right"})
+    look = {
+        "y": 1.02,
+        "yanchor": "bottom",
+        "pad": {"b": 4},
+        "bgcolor": "white",
+        "bordercolor": "#D6D3D1",
+        "font": {"size": 12},
+    }
+    if every:
+        figure.update_layout(updatemenus=[{**look, **menu} for menu in every])
+        figure.update_layout(margin={"t": 70})
+    return figure

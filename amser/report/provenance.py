@@ -1,0 +1,82 @@
+"""Where the figures come from: weights, corpus, calibration, seed, versions, and what to be wary of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from amser.report.study import Study
+
+# Shown first and in this order where the manifest has them; the rest follows in the manifest's own order.
+FIRST = (
+    "recogniser",
+    "emotion",
+    "corpus",
+    "calibration",
+    "calibrations",
+    "seed",
+    "replications",
+    "command",
+    "versions",
+    "git",
+    "commit",
+)
+# Long lists that the page shows elsewhere, or that only a program reads.
+HIDDEN = ("points", "warnings", "parameters", "complete", "verdict", "failures")
+
+
+def warnings_section(study: Study) -> str:
+    """What a reader must know before the first figure: an incomplete study, and the run's warnings."""
+    lines = [str(w) for w in study.manifest.get("warnings") or ()]
+    if not study.manifest.get("complete", True):
+        lines.insert(
+            0,
+            "This study is incomplete: some points or replications are missing. Run the scenario again to add them.",
+        )
+    if not lines:
+        return ""
+    return (
+        "<section class='warnings'><b>Before you read the figures</b><ul>"
+        + "".join(f"<li>{escape(x)}</li>" for x in lines)
+        + "</ul></section>"
+    )
+
+
+def provenance_section(study: Study) -> str:
+    """A table of the manifest's facts, the scenario as it was run, and the whole manifest for programs."""
+    rows = "".join(
+        f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in _facts(study.manifest)
+    )
+    resolved = study.folder / "resolved.yaml"
+    scenario = resolved.read_text(encoding="utf-8") if resolved.is_file() else ""
+    manifest = json.dumps(study.manifest, indent=2, ensure_ascii=False)
+    return (
+        "<section><h2>Where the figures come from</h2>"
+        f"<table class='provenance'>{rows}</table>"
+        f"<details><summary>The scenario as it was run</summary><pre>{escape(scenario)}</pre></details>"
+        f"<details><summary>The whole manifest</summary><pre>{escape(manifest)}</pre></details></section>"
+    )
+
+
+def _facts(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    known = [key for key in FIRST if key in manifest]
+    for key in [*known, *(k for k in manifest if k not in known and k not in HIDDEN)]:
+        value = manifest[key]
+        if value not in (None, "", [], {}):
+            yield key.replace("_", " "), _text(value)
+
+
+def _text(value: Any) -> str:
+    """A fact on one line: mappings as ``key value``, lists with commas."""
+    if isinstance(value, dict):
+        return "; ".join(f"{k} {_text(v)}" for k, v in value.items() if v not in (None, "", [], {}))
+    if isinstance(value, list):
+        return (
+            " ".join(map(str, value))
+            if value and str(value[0]).endswith("amser")
+            else ", ".join(map(_text, value))
+        )
+    return str(value)

@@ -1,0 +1,112 @@
+"""What the report reads of a results folder beside its summary: names, codec kinds, latencies."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from amser.report.view import View
+from amser.summary import PointKey, Summary
+
+if TYPE_CHECKING:
+    from sim.results import Results
+
+ANSWERED = ("delivered", "late")
+
+
+class Study:
+    """A results folder as the page needs it."""
+
+    def __init__(self, results: Results) -> None:
+        self.results = results
+        self.folder: Path = results.folder
+        self.manifest: dict[str, Any] = results.manifest
+
+    @cached_property
+    def scenario(self) -> dict[str, Any]:
+        """The resolved scenario as written, or an empty mapping where the folder lost it."""
+        from ruamel.yaml import YAML
+
+        path = self.folder / "resolved.yaml"
+        loaded = YAML(typ="safe", pure=True).load(path) if path.is_file() else {}
+        return loaded if isinstance(loaded, dict) else {}
+
+    @property
+    def title(self) -> str:
+        """The scenario's title, else its name."""
+        return str(self.scenario.get("title") or self.scenario.get("name") or self.folder.parent.name)
+
+    @property
+    def description(self) -> str:
+        """The scenario's description."""
+        return str(self.scenario.get("description") or "").strip()
+
+    def facts(self) -> list[str]:
+        """The line under the title: scenario, time, size of the study."""
+        summary = self.view.summary
+        uploads = summary.values(["uploads"])
+        replications = max((int(n) for n in summary.frame["n"]), default=0)
+        name = self.scenario.get("name", self.folder.parent.name)
+        made = str(
+            self.manifest.get("created")
+            or self.manifest.get("started")
+            or self.folder.name.rpartition("-")[0]
+        )
+        facts = [
+            f"scenario {name}",
+            made,
+            _count(len(summary.points), "point"),
+            _count(replications, "replication"),
+        ]
+        if uploads:
+            facts.append(f"{round(sum(uploads) / len(uploads)):,} uploads each".replace(",", " "))
+        return facts
+
+    @cached_property
+    def codec_kinds(self) -> dict[str, str]:
+        """Every codec that the scenario can name, and its kind."""
+        from scenarios.schema.codec import STANDARD_CODECS
+
+        own = self.scenario.get("codecs") or {}
+        kinds = {name: spec.kind for name, spec in STANDARD_CODECS.items()}
+        return kinds | {
+            str(name): str(spec.get("kind", "")) for name, spec in own.items() if isinstance(spec, dict)
+        }
+
+    @cached_property
+    def view(self) -> View:
+        """The summary arranged for drawing."""
+        return View(Summary(self.results.summary, self.results.parameters), self.codec_kinds)
+
+    def latencies(self) -> dict[PointKey, npt.NDArray[np.float64]]:
+        """Latencies in seconds of the answered uploads of each point; empty where no log was kept."""
+        found: dict[PointKey, npt.NDArray[np.float64]] = {}
+        by_label = {tuple(map(str, point)): point for point in self.view.summary.points}
+        for entry in self.manifest["points"]:
+            point = by_label.get(tuple(str(entry["parameters"].get(p)) for p in self.results.parameters))
+            paths = sorted((self.folder / "points").glob(f"{entry['key']}-s*/uploads.parquet"))
+            if point is not None and paths:
+                found[point] = np.concatenate([self._latencies(path) for path in paths])
+        return found
+
+    def _latencies(self, path: Path) -> npt.NDArray[np.float64]:
+        # Only these columns: the whole log of a large study would not fit into memory.
+        log = pd.read_parquet(path, columns=["latency_s", "outcome", "speech_end_s"])
+        counted = log["outcome"].isin(ANSWERED) & (log["speech_end_s"] >= self._warmup_s)
+        return log.loc[counted, "latency_s"].dropna().to_numpy(dtype=np.float64)
+
+    @cached_property
+    def _warmup_s(self) -> float:
+        from scenarios.quantities import DURATION
+
+        written = self.scenario.get("warmup")
+        return DURATION.parse(written) if isinstance(written, str) else 0.0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,120 @@
+"""What the page shows of a study: which parameter names codecs, and the slices of all the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from amser.report.palette import Style, sequence, styles
+from amser.summary import PointKey, Summary, short_names
+
+# Mel codecs are AMSER's; a Mel payload may cost this much accuracy and still count as "as good as raw".
+TOLERATED_WER_RISE = 0.01
+MEL_KINDS = ("mel-svd", "mel-klt")
+
+
+@dataclass(frozen=True)
+class Series:
+    """One drawn line, bar or mark: a point of the sweep, its name within its slice, and its style."""
+
+    point: PointKey
+    name: str
+    style: Style
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The points that share the values of all parameters but the codec."""
+
+    title: str
+    series: tuple[Series, ...]
+
+
+class View:
+    """A summary arranged for drawing.
+
+    ``codec_kinds`` maps codec names to the kind of their specification; a parameter whose every value is
+    such a name is the codec axis.  Without one every point is a series of a single slice.
+    """
+
+    def __init__(self, summary: Summary, codec_kinds: Mapping[str, str]) -> None:
+        self.summary = summary
+        self.kinds = codec_kinds
+        self.codec_axis = self._codec_axis()
+        self.others = [i for i in range(len(summary.parameters)) if i != self.codec_axis]
+        names = [self.series_name(p) for p in summary.points]
+        names = list(dict.fromkeys(names))
+        self.styles = styles(names, codec_kinds) if self.codec_axis is not None else sequence(names)
+        self.slices = self._slices()
+
+    def _codec_axis(self) -> int | None:
+        for i, _ in enumerate(self.summary.parameters):
+            if all(str(point[i]) in self.kinds for point in self.summary.points):
+                return i
+        return None
+
+    def series_name(self, point: PointKey) -> str:
+        """The codec's name; without a codec axis all swept values."""
+        if self.codec_axis is not None:
+            return str(point[self.codec_axis])
+        return self.summary.label(point)
+
+    def slice_title(self, point: PointKey) -> str:
+        """The values of all parameters but the codec, such as ``count 80``."""
+        if self.codec_axis is None:
+            return ""
+        names = short_names([self.summary.parameters[i] for i in self.others])
+        return ", ".join(f"{name} {point[i]}" for name, i in zip(names, self.others, strict=True))
+
+    def _slices(self) -> tuple[Slice, ...]:
+        members: dict[str, list[Series]] = {}
+        for point in self.summary.points:
+            name = self.series_name(point)
+            members.setdefault(self.slice_title(point), []).append(Series(point, name, self.styles[name]))
+        return tuple(Slice(title, tuple(series)) for title, series in members.items())
+
+    def axes(self) -> list[int]:
+        """Parameters other than the codec that take several values: what metrics are drawn against."""
+        return [i for i in self.others if len({point[i] for point in self.summary.points}) > 1]
+
+    def versus(self, chosen: Slice) -> tuple[Series, Series] | None:
+        """Raw audio and the Mel codec to set against it, in one slice.
+
+        The Mel codec is the one with the smallest mean payload whose WER is at most
+        ``TOLERATED_WER_RISE`` above raw's; if none is, the one with the lowest WER.
+        Without WER it is the smallest.
+        """
+        if self.codec_axis is None:
+            return None
+        raw = next((s for s in chosen.series if self.kinds[s.name] == "pcm"), None)
+        mels = [
+            s
+            for s in chosen.series
+            if self.kinds[s.name] in MEL_KINDS and self._mean(s, "payload_mean_bytes")
+        ]
+        if raw is None or not mels:
+            return None
+        floor = self._mean(raw, "wer")
+        errors = {s.name: w for s in mels if (w := self._mean(s, "wer")) is not None}
+        good = [s for s in mels if floor is None or errors.get(s.name, 9.9) <= floor + TOLERATED_WER_RISE]
+        if good:
+            return raw, min(good, key=lambda s: self._mean(s, "payload_mean_bytes") or 0.0)
+        return raw, min(mels, key=lambda s: errors.get(s.name, 9.9))
+
+    def _mean(self, series: Series, metric: str) -> float | None:
+        estimate = self.summary.get(series.point, metric)
+        return None if estimate is None else estimate.mean
+
+
+def numeric(values: Sequence[Any]) -> list[float] | None:
+    """Swept values as numbers for an axis (``80``, ``'10 Mbit/s'``), or None where they are names."""
+    numbers = []
+    for value in values:
+        text = str(value).split()[0] if str(value).split() else ""
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            return None
+    units = {" ".join(str(v).split()[1:]) for v in values}
+    return numbers if len(units) == 1 and not any(isinstance(v, bool) for v in values) else None

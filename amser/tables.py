@@ -1,0 +1,75 @@
+"""Tables on standard output: rich on a terminal, aligned plain text in a pipe, JSON on request."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Table:
+    """Text in rows and columns; columns in ``right`` are numbers and align to the right."""
+
+    columns: Sequence[str]
+    rows: list[Sequence[str]] = field(default_factory=list)
+    title: str = ""
+    right: frozenset[int] = frozenset()
+
+    def print(self) -> None:
+        """Write the table to standard output."""
+        if sys.stdout.isatty():
+            self._print_rich()
+        else:
+            sys.stdout.write(self.plain())
+
+    def plain(self) -> str:
+        """The table as aligned text, two spaces between columns."""
+        lines = [self.columns, *self.rows]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.columns))]
+
+        def row(cells: Sequence[str]) -> str:
+            padded = [
+                c.rjust(w) if i in self.right else c.ljust(w)
+                for i, (c, w) in enumerate(zip(cells, widths, strict=True))
+            ]
+            return "  ".join(padded).rstrip()
+
+        head = [self.title] if self.title else []
+        return (
+            "\n".join([*head, row(self.columns), "  ".join("-" * w for w in widths), *map(row, self.rows)])
+            + "\n"
+        )
+
+    def _print_rich(self) -> None:
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        table = RichTable(title=self.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+        for i, name in enumerate(self.columns):
+            table.add_column(name, justify="right" if i in self.right else "left", overflow="fold")
+        for cells in self.rows:
+            table.add_row(*(Text(cell) for cell in cells))
+        Console().print(table)
+
+
+def print_json(document: Any) -> None:
+    """Write ``document`` to standard output as JSON; not-a-number becomes null."""
+    sys.stdout.write(json.dumps(_plain(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    """``value`` in the types of JSON: numpy scalars as numbers, paths as text, NaN as None."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(v) for v in value]
+    if hasattr(value, "item") and not isinstance(value, (str, bytes)):
+        value = value.item()
+    if isinstance(value, float):
+        return value if value == value and abs(value) != float("inf") else None
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

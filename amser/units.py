@@ -1,0 +1,75 @@
+"""Figures as people read them: one scale for each column, three significant digits, intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+# Thresholds from the largest down: (smallest magnitude in SI, factor from SI, unit as shown).
+_SCALES: dict[str, tuple[tuple[float, float, str], ...]] = {
+    "s": ((120.0, 1 / 60, "min"), (2.0, 1.0, "s"), (2e-4, 1e3, "ms"), (0.0, 1e6, "µs")),
+    "J": ((2e3, 1e-3, "kJ"), (2.0, 1.0, "J"), (2e-3, 1e3, "mJ"), (0.0, 1e6, "µJ")),
+    "byte": ((2e6, 1e-6, "MB"), (2e3, 1e-3, "kB"), (0.0, 1.0, "byte")),
+    "bit/s": ((2e6, 1e-6, "Mbit/s"), (1e3, 1e-3, "kbit/s"), (0.0, 1.0, "bit/s")),
+    "W": ((1.0, 1.0, "W"), (0.0, 1e3, "mW")),
+    "1": ((0.0, 100.0, "%"),),
+    "count": ((0.0, 1.0, ""),),
+}
+_SPELLINGS = {
+    "bytes": "byte",
+    "B": "byte",
+    "bps": "bit/s",
+    "": "1",
+    "fraction": "1",
+    "share": "1",
+    "seconds": "s",
+    "ratio": "1",
+    "joule": "J",
+    "J/upload": "J",
+}
+
+
+class Scale(NamedTuple):
+    """How a quantity is shown: ``value * factor`` in ``unit``."""
+
+    factor: float
+    unit: str
+
+    def text(self, value: float, digits: int = 3) -> str:
+        """``value`` (SI) on this scale, without its unit; a dash for a value that does not exist."""
+        return significant(value * self.factor, digits) if math.isfinite(value) else "–"
+
+
+def scale_for(unit: str, values: Iterable[float]) -> Scale:
+    """The scale on which the median of ``values`` (in SI ``unit``) reads best, for a whole column."""
+    unit = _SPELLINGS.get(unit, unit)
+    magnitudes = sorted(abs(v) for v in values if math.isfinite(v) and v != 0.0)
+    typical = magnitudes[len(magnitudes) // 2] if magnitudes else 0.0
+    for smallest, factor, shown in _SCALES.get(unit, ((0.0, 1.0, unit),)):
+        if typical >= smallest:
+            return Scale(factor, shown)
+    raise AssertionError("every unit has a scale that starts at zero")
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """``value`` with ``digits`` significant digits and no exponent for everyday magnitudes."""
+    if not math.isfinite(value):
+        return "–"
+    if value == 0.0:
+        return "0"
+    exponent = math.floor(math.log10(abs(float(f"{value:.{digits - 1}e}"))))
+    if exponent >= 7 or exponent < -5:
+        return f"{value:.{digits - 1}e}"
+    decimals = max(0, digits - 1 - exponent)
+    return f"{round(value, digits - 1 - exponent):,.{decimals}f}".replace(",", " ")
+
+
+def with_interval(scale: Scale, mean: float, low: float, high: float) -> str:
+    """``mean ± half-width`` on ``scale``; the mean alone when there is no interval (one replication)."""
+    text = scale.text(mean)
+    half = (high - low) / 2
+    # Below a millionth of the mean an interval is the rounding of equal figures.
+    if not math.isfinite(half) or half <= 1e-6 * abs(mean) or not math.isfinite(mean):
+        return text
+    return f"{text} ± {significant(half * scale.factor, 2)}"
