@@ -11,13 +11,22 @@ from channel.links.equal import EqualLink
 from channel.links.errors import LinkError, TraceError
 from channel.links.fifo import FifoLink
 from channel.links.loss import Loss, NoLoss, PayloadLoss
+from channel.links.maxmin import MaxMinLink
 from channel.links.sharing import SharedLink
 from channel.links.tcp import TcpTransport
 from channel.links.traces import Trace, find_trace, read_csv, read_mahimahi
 from channel.links.transport import Packets, Plan, Transport, UdpTransport
+from channel.links.weighted import (
+    AirTimeLink,
+    FrameFairLink,
+    ProportionalFairLink,
+    VirtualTimeLink,
+    WeightedLink,
+)
 
 __all__ = [
     "Access",
+    "AirTimeLink",
     "Capacity",
     "Cell",
     "ConstantCapacity",
@@ -25,19 +34,24 @@ __all__ = [
     "EqualLink",
     "FifoLink",
     "FixedAccess",
+    "FrameFairLink",
     "LinkError",
     "Loss",
+    "MaxMinLink",
     "NoLoss",
     "Packets",
     "PayloadLoss",
     "PeriodicCapacity",
     "Plan",
+    "ProportionalFairLink",
     "SharedLink",
     "TcpTransport",
     "Trace",
     "TraceError",
     "Transport",
     "UdpTransport",
+    "VirtualTimeLink",
+    "WeightedLink",
     "build_cell",
     "find_trace",
     "read_csv",

@@ -25,9 +25,9 @@ from scenarios.schema import link as schema
 class Cell:
     """A compiled cell: one shared uplink with everything around it.  It has state: build one per replication.
 
-    ``rtt_s`` is between device and gateway, ``backhaul_s`` one way from there to the server, ``path_rtt_s`` the
-    round trip from the device to the server that the transport sees, ``propagation_s`` one way over the air.
-    ``sources`` says where each part's model or data come from.
+    ``rtt_s`` is between device and gateway, ``backhaul_s`` one way from there to the server, ``path_rtt_s``
+    the round trip from the device to the server that the transport sees, ``propagation_s`` one way over the
+    air. ``sources`` says where each part's model or data come from.
     """
 
     link: SharedLink

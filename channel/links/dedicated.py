@@ -32,7 +32,9 @@ class DedicatedLink(SharedLink):
         self._members: dict[int, tuple[int, float, float, float]] = {}  # sequence, start, bits, cap
 
     def finish_of(self, now: float, bits: float, cap_bps: float = INFINITY, until: float = INFINITY) -> float:
-        """Return when the last of ``bits`` has passed; inf when that is after ``until`` (see `SharedLink`)."""
+        """Return when the last of ``bits`` has passed; inf when that is after ``until`` (see
+        `SharedLink`).
+        """
         rate = self._constant
         if rate is None:
             finish = self.capacity.time_to_send_capped(now, bits, cap_bps)

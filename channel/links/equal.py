@@ -22,8 +22,8 @@ class EqualLink(SharedLink):
     """
 
     __slots__ = (
-        "_busy_from", "_finish", "_heap", "_integral", "_integral_from", "_last", "_members", "_rate", "_sequence",
-        "_virtual", "busy_s", "capacity", "carried_bits",
+        "_busy_from", "_finish", "_heap", "_integral", "_integral_from", "_last", "_members", "_rate",
+        "_sequence", "_virtual", "busy_s", "capacity", "carried_bits",
     )  # fmt: skip
 
     def __init__(self, capacity: Capacity) -> None:

@@ -10,7 +10,9 @@ class LinkError(ValueError):
 
 
 class TraceError(LinkError):
-    """A trace file is missing or broken; ``path`` and ``line`` (1-based, None for the whole file) say where."""
+    """A trace file is missing or broken; ``path`` and ``line`` (1-based, None for the whole file) say
+    where.
+    """
 
     def __init__(self, path: Path | str, line: int | None, fault: str) -> None:
         self.path, self.line, self.fault = Path(path), line, fault

@@ -106,11 +106,10 @@ class FifoLink(SharedLink):
     def leave(self, now: float, key: int) -> float:
         """Take an upload out of the queue (O(n)) or off the link."""
         queue = self._queue
-        for place, (member, bits) in enumerate(queue):
-            if member == key:
-                break
-        else:
+        place = next((i for i, (member, _) in enumerate(queue) if member == key), None)
+        if place is None:
             raise KeyError(key)
+        bits = queue[place][1]
         if place:
             del queue[place]
             return bits

@@ -41,8 +41,8 @@ class SharedLink(ABC):
     def join(self, now: float, key: int, bits: float, weight: float = 1.0, cap_bps: float = INFINITY) -> None:
         """Start an upload of ``bits`` at ``now``; ``key`` names it and must not be on the link already.
 
-        ``weight`` matters to weighted sharing; ``cap_bps`` is the device's own rate: its limit under max-min and
-        dedicated sharing, its physical rate under the air-time disciplines.  Times never go back.
+        ``weight`` matters to weighted sharing; ``cap_bps`` is the device's own rate: its limit under
+        max-min and dedicated sharing, its physical rate under the air-time disciplines.  Times never go back.
         """
 
     @abstractmethod
@@ -72,7 +72,8 @@ class SharedLink(ABC):
     def finish_of(self, now: float, bits: float, cap_bps: float = INFINITY, until: float = INFINITY) -> float:
         """Start an upload and return its finish at once; only for disciplines with ``immediate``.
 
-        Returns inf when it is not finished at ``until`` (the sender gives up then and takes no more of the link).
+        Returns inf when it is not finished at ``until`` (the sender gives up then and takes no more of the
+        link).
         """
         raise TypeError(f"{type(self).__name__} shares in a way that later uploads change: use join()")
 

@@ -25,7 +25,8 @@ from channel.links.transport import (
 INFINITY = math.inf
 RTO_MIN_S = 0.2  # Linux TCP_RTO_MIN; RFC 6298 has 1 s
 GROWTH = 2.0
-# Round trips before the first payload byte: 1 for TCP (RFC 9293), 2 more for TLS 1.2 (RFC 5246), 1 for 1.3 (RFC 8446).
+# Round trips before the first payload byte: 1 for TCP (RFC 9293), 2 more for TLS 1.2 (RFC 5246), 1 for 1.3
+# (RFC 8446).
 SETUP_ROUNDS = {"none": 1, "1.2": 3, "1.3": 2}
 # Bytes the device sends meanwhile without their packets' headers: a ClientHello of about 517 bytes (padded as
 # browsers do) and Finished 58 to 74, for TLS 1.2 also the key exchange; remembered, unverified.
@@ -43,8 +44,8 @@ class TcpTransport(Transport):
     """TCP, alone or under TLS, on a new connection for every upload or on one that persists.
 
     ``initial_window`` in segments; ``keep_alive_s``: a connection idle for longer is set up again;
-    ``idle_restart``: after an idle time the window halves for each retransmission timeout that passed, down to
-    the initial window (RFC 5681, section 4.1; Linux tcp_slow_start_after_idle).
+    ``idle_restart``: after an idle time the window halves for each retransmission timeout that passed, down
+    to the initial window (RFC 5681, section 4.1; Linux tcp_slow_start_after_idle).
     """
 
     __slots__ = (
@@ -109,7 +110,9 @@ class TcpTransport(Transport):
         return Plan(rounds * rtt_s, ramp, bits, wire, 0.0)
 
     def _prepare(self, payload_bytes: float, halvings: float) -> _Prepared:
-        """Everything about a payload that depends on neither rate nor round-trip time, kept for the next time."""
+        """Everything about a payload that depends on neither rate nor round-trip time, kept for the next
+        time.
+        """
         stream = self.stream_bytes(payload_bytes)
         segments = max(1, math.ceil(stream / self._mss))
         wire = stream + segments * self._header

@@ -89,7 +89,8 @@ def read_mahimahi(path: Path) -> Trace:
 
 
 def read_csv(path: Path) -> Trace:
-    """Read a CSV trace whose header names its units: ``time_s|time_ms|time_us`` and ``rate_bps|kbps|mbps|gbps``.
+    """Read a CSV trace whose header names its units: ``time_s|time_ms|time_us`` and
+    ``rate_bps|kbps|mbps|gbps``.
 
     Each rate holds until the next row; the last one holds as long as the one before it, then the trace
     repeats.  Times are taken relative to the first row.  Lines that start with ``#`` are comments.

@@ -25,8 +25,8 @@ CACHE_LIMIT = 65536  # plans kept before the cache starts again
 class Plan(NamedTuple):
     """One upload's way over the transport.
 
-    The upload waits ``setup_s + ramp_s``, puts ``fluid_bits`` on the shared link, then needs ``tail_s`` and the
-    propagation to arrive.  ``wire_bytes`` is everything the device sends, set-up included.
+    The upload waits ``setup_s + ramp_s``, puts ``fluid_bits`` on the shared link, then needs ``tail_s`` and
+    the propagation to arrive.  ``wire_bytes`` is everything the device sends, set-up included.
     """
 
     setup_s: float
@@ -60,8 +60,8 @@ class Transport(ABC):
         """Plan the upload of ``payload_bytes`` at ``now``.
 
         ``idle_s`` is the time since the device's last transfer ended (inf: it has no connection yet),
-        ``fair_rate_bps`` the rate that the link would give it, ``rtt_s`` the round-trip time with empty queues from
-        the device to the server.
+        ``fair_rate_bps`` the rate that the link would give it, ``rtt_s`` the round-trip time with empty
+        queues from the device to the server.
         """
 
     @abstractmethod

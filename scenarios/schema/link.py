@@ -25,11 +25,15 @@ class ConstantCapacitySpec(Spec):
 
 
 class MahimahiCapacitySpec(Spec):
-    """A Mahimahi packet-delivery trace: one integer per line, the millisecond at which 1500 bytes may leave."""
+    """A Mahimahi packet-delivery trace: one integer per line, the millisecond at which 1500 bytes may
+    leave.
+    """
 
     kind: Literal["mahimahi"]
     file: str
-    """Trace file, relative to the scenario file, to the folder in AMSER_TRACES, or one of the library's own."""
+    """Trace file, relative to the scenario file, to the folder in AMSER_TRACES, or one of the library's
+    own.
+    """
     start: Duration | Literal["random"] = 0.0
     """Where in the trace the simulation begins; `random` draws the place anew for each replication."""
     mean_rate: Rate | None = None
@@ -37,11 +41,15 @@ class MahimahiCapacitySpec(Spec):
 
 
 class CsvCapacitySpec(Spec):
-    """A CSV file of time and rate with a header such as ``time_s,rate_bps``; each rate holds until the next row."""
+    """A CSV file of time and rate with a header such as ``time_s,rate_bps``; each rate holds until the
+    next row.
+    """
 
     kind: Literal["csv"]
     file: str
-    """Trace file, relative to the scenario file, to the folder in AMSER_TRACES, or one of the library's own."""
+    """Trace file, relative to the scenario file, to the folder in AMSER_TRACES, or one of the library's
+    own.
+    """
     start: Duration | Literal["random"] = 0.0
     """Where in the trace the simulation begins; `random` draws the place anew for each replication."""
     mean_rate: Rate | None = None
