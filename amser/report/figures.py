@@ -49,7 +49,7 @@ def distribution(view: View, latencies: Mapping[PointKey, npt.NDArray[np.float64
                     name=series.name,
                     line={"color": series.style.colour, "dash": series.style.dash, "width": 2.2},
                     visible=index == 0,
-                    hovertemplate=f"<b>{series.name}</b><br>%{{y:.1f}} % in %{{x:.4~g}} {scale.unit}<extra></extra>",
+                    hovertemplate=f"{series.name}<br>%{{y:.1f}} % in %{{x:.4~g}} {scale.unit}<extra></extra>",
                 )
             )
             owners.append(index)

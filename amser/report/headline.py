@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from amser.report.view import TOLERATED_WER_RISE, Series, Slice, View
-from amser.units import significant
+from amser.verdict import change
 
 # Metric, its name in the headline, and whether less is better.
 HEADLINE = (
@@ -27,8 +27,9 @@ def headline_section(view: View, part: Slice) -> str:
     rows = "".join(_versus_row(view, raw, mel, *metric) for metric in HEADLINE)
     where = f" Shown for {escape(part.title)}." if part.title and len(view.slices) > 1 else ""
     chosen = (
-        f"<b>{escape(mel.name)}</b> stands for AMSER here: the smallest Mel payload whose word error rate is at "
-        f"most {TOLERATED_WER_RISE * 100:g} point above that of raw audio (or the most accurate one, if none is)."
+        f"<b>{escape(mel.name)}</b> stands for AMSER here: the smallest Mel payload whose word error rate "
+        f"is at most {TOLERATED_WER_RISE * 100:g} point above that of raw audio "
+        "(or the most accurate one, if none is)."
     )
     names = "".join(f"<th class='n'>{_swatch(s)}{escape(s.name)}</th>" for s in pair)
     return (
@@ -50,20 +51,5 @@ def _versus_row(view: View, raw: Series, mel: Series, metric: str, name: str, le
         f'<td class="n big">{scale.text(e.mean)} <small>{scale.unit}</small></td>' for e in (a, b)
     )
     worse = (b.mean > a.mean) == less_is_better and b.mean != a.mean
-    change = f'<td class="{"worse" if worse else "change"}">{_change(metric, a.mean, b.mean)}</td>'
-    return f"<tr><td>{name}</td>{cells}{change}</tr>"
-
-
-def _change(metric: str, before: float, after: float) -> str:
-    """Accuracies differ by points, costs by their ratio."""
-    if metric in ("wer", "ser_accuracy"):
-        points = (after - before) * 100
-        if abs(points) < 0.05:
-            return "the same"
-        return f"{'+' if points >= 0 else '−'}{abs(points):.1f} points"
-    if before <= 0 or after <= 0:
-        return ""
-    ratio = after / before
-    if 0.995 <= ratio <= 1.005:
-        return "the same"
-    return f"{significant(1 / ratio, 2)} times less" if ratio < 1 else f"{significant(ratio, 2)} times more"
+    cell = f'<td class="{"worse" if worse else "change"}">{change(metric, a.mean, b.mean)}</td>'
+    return f"<tr><td>{name}</td>{cells}{cell}</tr>"

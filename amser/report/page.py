@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
-from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
@@ -21,20 +20,7 @@ from amser.report.tradeoff import trade_off
 from amser.report.view import View
 from amser.tables import Table
 
-if TYPE_CHECKING:
-    from sim.results import Results
-
 CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
-
-
-def write_report(results: Results, path: Path | None = None) -> Path:
-    """Write the report of ``results`` and return its path (default: ``report.html`` in the results folder).
-
-    Raises ``OSError`` when the file cannot be written.
-    """
-    target = path if path is not None else results.folder / "report.html"
-    target.write_text(render(Study(results)), encoding="utf-8")
-    return target
 
 
 def render(study: Study) -> str:
@@ -84,15 +70,16 @@ def _figures(study: Study) -> Iterator[str]:
         "stages",
         "Where the time goes",
         figures.stages(view),
-        "Mean time of each stage of an upload: encoding on the device, waking the radio, the grant, the transfer "
-        "over the shared uplink, the way to the server, its queue, the batch's service, the reply." + several,
+        "Mean time of each stage of an upload: encoding on the device, waking the radio, the grant, "
+        "the transfer over the shared uplink, the way to the server, its queue, the batch's service, "
+        "the reply." + several,
     )
     yield _section(
         "energy",
         "Where the device's energy goes",
         figures.energies(view),
-        "Energy that an upload adds on the device: encoding, waking the radio, transmitting, and the tail in which "
-        "the radio stays awake afterwards. The idle baseline is not in it." + several,
+        "Energy that an upload adds on the device: encoding, waking the radio, transmitting, and the tail in "
+        "which the radio stays awake afterwards. The idle baseline is not in it." + several,
     )
 
 
@@ -148,4 +135,4 @@ def html_table(table: Table) -> str:
     return f"<table>{row(table.columns, 'th')}{''.join(row(r, 'td') for r in table.rows)}</table>"
 
 
-__all__ = ["html_table", "render", "write_report"]
+__all__ = ["html_table", "render"]

@@ -40,6 +40,8 @@ class _Family(NamedTuple):
 _FAMILIES: dict[str, _Family] = {
     "pcm": _Family("#1C1917", "#78716C", "square", "solid"),
     "flac": _Family("#B07D00", "#E0A52E", "diamond", "dashdot"),
+    "mu-law": _Family("#57534E", "#A8A29E", "hexagon", "dot"),
+    "g722": _Family("#7C2D12", "#C2785A", "pentagon", "dot"),
     "mp3": _Family("#8B2F6B", "#D48BB8", "triangle-down", "dot"),
     "opus": _Family("#A33C00", "#F08A4B", "triangle-up", "dash"),
     "mel-svd": _Family("#08457E", "#63B3E4", "circle", "solid"),

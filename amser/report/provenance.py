@@ -34,7 +34,8 @@ def warnings_section(study: Study) -> str:
     if not study.manifest.get("complete", True):
         lines.insert(
             0,
-            "This study is incomplete: some points or replications are missing. Run the scenario again to add them.",
+            "This study is incomplete: some points or replications are missing. "
+            "Run the scenario again to add them.",
         )
     if not lines:
         return ""

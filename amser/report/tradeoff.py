@@ -103,7 +103,7 @@ def _mark(
             "size": 12,
             "line": {"color": "white", "width": 1},
         },
-        hovertemplate=f"<b>{series.name}</b><br>%{{x:.4~g}} {sx.unit}<br>%{{y:.4~g}} {sy.unit}<extra></extra>",
+        hovertemplate=f"{series.name}<br>%{{x:.4~g}} {sx.unit}<br>%{{y:.4~g}} {sy.unit}<extra></extra>",
     )
 
 

@@ -1,0 +1,5 @@
+"""``python -m amser`` is the command ``amser``."""
+
+from amser.cli import main
+
+main()

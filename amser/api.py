@@ -1,0 +1,66 @@
+"""The Python interface: load a scenario, run it, open its results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scenarios import Experiment
+    from sim.results import Results
+
+
+def load(scenario: str | Path, sets: Sequence[str] = ()) -> Experiment:
+    """Read a scenario file, or a ready scenario by name, with overrides such as ``devices.phones.count=80``.
+
+    Raises ``scenarios.ScenarioError``, whose text lists every fault with its file, line and column.
+    """
+    import scenarios
+
+    return scenarios.load(scenario, sets)
+
+
+def run(
+    scenario: str | Path | Experiment,
+    sets: Sequence[str] = (),
+    *,
+    jobs: int = 1,
+    results_root: str | Path = "results",
+    report: bool = False,
+) -> Results:
+    """Run a scenario (or an experiment that is loaded already) and return its results.
+
+    ``jobs`` processes share the work; with more than one, the calling script needs the usual
+    ``if __name__ == "__main__":``.  Replications that an earlier run under ``results_root`` finished are
+    reused.  ``report=True`` also writes ``report.html`` into the results folder.
+
+    Raises ``scenarios.ScenarioError`` for a faulty scenario and ``KeyboardInterrupt`` on Ctrl-C.
+    """
+    from sim.experiment import run as run_experiment
+
+    experiment = load(scenario, sets) if isinstance(scenario, (str, Path)) else scenario
+    results = run_experiment(experiment, jobs=jobs, results_root=Path(results_root))
+    if report:
+        from amser.report import write_report
+
+        write_report(results)
+    return results
+
+
+def open_results(folder: str | Path) -> Results:
+    """Open a results folder, or the newest run in a scenario's folder.
+
+    ``.summary``, ``.uploads()`` and ``.measurements`` are pandas frames.
+    Raises ``sim.results.ResultsError``.
+    """
+    from sim.results import Results
+
+    return Results.open(folder)
+
+
+def write_report(results: Results, path: str | Path | None = None) -> Path:
+    """Write the HTML report of ``results``; returns its path."""
+    from amser.report import write_report as write
+
+    return write(results, None if path is None else Path(path))

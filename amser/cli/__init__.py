@@ -1,0 +1,5 @@
+"""The command line: ``amser COMMAND``."""
+
+from amser.cli.main import main
+
+__all__ = ["main"]

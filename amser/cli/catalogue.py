@@ -1,0 +1,194 @@
+"""``amser list`` and ``amser info``: what there is to name in a scenario, and what this installation is."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from amser.cli.options import Json
+from amser.exits import Exit, UserError
+from amser.tables import Table, print_json
+
+Rows = list[dict[str, str]]
+
+
+def list_(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            help="scenarios, profiles, radios, local, codecs, recognisers, emotions, corpora, calibrations "
+            "or traces; everything when left out."
+        ),
+    ] = None,
+    sources: Annotated[bool, typer.Option("--sources", help="Show where each figure comes from.")] = False,
+    json: Json = False,
+) -> int:
+    """List what a scenario can name, with the sources of its figures."""
+    if what is not None and what not in LISTS:
+        from scenarios.validation import suggest
+
+        raise UserError(f"there is no list of '{what}'{suggest(what, list(LISTS))}")
+    chosen = {what: LISTS[what]()} if what is not None else {name: rows() for name, rows in LISTS.items()}
+    if json:
+        print_json(chosen if what is None else chosen[what])
+        return Exit.DONE
+    # One list has room for its sources; all lists together show them on request.
+    for name, rows in chosen.items():
+        _print(name, rows, sources or what is not None)
+    return Exit.DONE
+
+
+def _print(name: str, rows: Rows, sources: bool) -> None:
+    columns = [
+        c
+        for c in dict.fromkeys(key for row in rows for key in row)
+        if sources or c not in ("source", "status")
+    ]
+    table = Table([name.rstrip("s") if c == "name" else c for c in columns], title=f"{name}:")
+    table.rows += [[row.get(c, "") for c in columns] for row in rows]
+    table.print()
+    sys.stdout.write("\n")
+
+
+def _scenarios() -> Rows:
+    import scenarios
+
+    rows = []
+    for name in scenarios.library():
+        experiment = scenarios.load(name)
+        points = f"{len(experiment.points)} x {experiment.replications}"
+        rows.append({"name": name, "title": experiment.title, "points": points})
+    return rows
+
+
+def _devices(kind: str) -> Rows:
+    from devices import catalogue
+
+    rows = []
+    for entry in catalogue():
+        if entry.kind == kind:
+            remembered = f" (remembered: {', '.join(entry.remembered)})" if entry.remembered else ""
+            about = {"status": entry.status + remembered, "source": entry.source}
+            rows.append({"name": entry.name, "title": entry.title, **entry.figures, **about})
+    return rows
+
+
+def _codecs() -> Rows:
+    from scenarios.schema.codec import STANDARD_CODECS
+
+    rows = []
+    for name, spec in STANDARD_CODECS.items():
+        settings = {
+            k: v for k, v in spec.model_dump(mode="json", exclude_defaults=True).items() if k != "kind"
+        }
+        first = (type(spec).__doc__ or "").strip().split("\n")[0].rstrip(".")
+        shown = ", ".join(f"{k} {_setting(k, v)}" for k, v in settings.items())
+        rows.append({"name": name, "kind": spec.kind, "settings": shown, "what": first})
+    return rows
+
+
+def _setting(key: str, value: Any) -> str:
+    """A codec's parameter as it would be written in a scenario."""
+    if key == "rate":
+        return f"{value / 1000:g} kbit/s"
+    return f"{value * 100:g} %" if key == "compress" else str(value)
+
+
+def _recognisers() -> Rows:
+    from recognizers.whisper import available_whispers
+
+    ships = (
+        "ships with the project; short commands from a closed vocabulary, trained on the project's own speech"
+    )
+    official = "OpenAI's weights, downloaded by openai-whisper when first used"
+    rows = [
+        {"name": n, "kind": "whisper", "source": ships if n == "nano" else official}
+        for n in available_whispers()
+    ]
+    packaged = "English model inside the package pocketsphinx (extra `sphinx`); open speech, no download"
+    return [*rows, {"name": "sphinx", "kind": "sphinx", "source": packaged}]
+
+
+def _emotions() -> Rows:
+    from typing import get_args
+
+    from scenarios.schema.server import EmotionSpec
+
+    kinds = [k for k in get_args(EmotionSpec.model_fields["kind"].annotation) if k != "none"]
+    source = "weights trained on the shipped speech ship with the project"
+    return [{"name": kind, "source": source} for kind in kinds]
+
+
+def _corpora() -> Rows:
+    from typing import get_args
+
+    from scenarios.schema.server import CorpusSpec
+
+    rows = []
+    for spec in get_args(get_args(CorpusSpec)[0]):
+        what = (spec.__doc__ or "").strip().split("\n")[0]
+        rows += [{"name": kind, "what": what} for kind in get_args(spec.model_fields["kind"].annotation)]
+    return rows
+
+
+def _calibrations() -> Rows:
+    from recognizers.service.calibration import summaries
+
+    return [
+        {
+            "name": c.name,
+            "machine": c.machine,
+            "models": ", ".join(c.models),
+            "status": c.basis,
+            "source": c.source,
+        }
+        for c in summaries()
+    ]
+
+
+def _traces() -> Rows:
+    import os
+    from pathlib import Path
+
+    from channel.links.traces import library_traces
+
+    places = [library_traces()]
+    if named := os.environ.get("AMSER_TRACES"):
+        places.append(Path(named))
+    found = [(p, place) for place in places for p in sorted(place.rglob("*")) if p.is_file()]
+    return [
+        {"name": str(p.relative_to(place)), "folder": str(place)} for p, place in found if p.suffix != ".txt"
+    ]
+
+
+LISTS: dict[str, Callable[[], Rows]] = {
+    "scenarios": _scenarios,
+    "profiles": lambda: _devices("profile"),
+    "radios": lambda: _devices("radio"),
+    "local": lambda: _devices("local"),
+    "codecs": _codecs,
+    "recognisers": _recognisers,
+    "emotions": _emotions,
+    "corpora": _corpora,
+    "calibrations": _calibrations,
+    "traces": _traces,
+}
+
+
+def info(json: Json = False) -> int:
+    """Print versions, shipped weights and speech, calibrations and the cache of this installation."""
+    from amser.installation import installation
+
+    facts = installation()
+    if json:
+        print_json(facts)
+        return Exit.DONE
+    for section, entries in facts.items():
+        sys.stdout.write(f"{section}:\n")
+        width = max((len(name) for name in entries), default=0)
+        for name, value in entries.items():
+            sys.stdout.write(f"  {name:<{width}}  {value}\n")
+    return Exit.DONE

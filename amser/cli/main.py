@@ -1,0 +1,61 @@
+"""Entry point: runs a command, and turns whatever it raises into one message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from amser.exits import Exit, describe, exit_code_of
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run ``arguments`` (default: those of the process) and end the process with its exit code."""
+    code = run(arguments)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        code = Exit.PIPE_CLOSED
+    if code == Exit.PIPE_CLOSED:
+        # Python flushes again at exit; without a reader that would print an error.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(int(code))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code; messages go to standard error."""
+    from amser.cli.app import app
+
+    try:
+        result = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        return int(result) if isinstance(result, int) else Exit.DONE
+    except Exception as error:
+        return _failed(error)
+    except KeyboardInterrupt as error:
+        folder = getattr(getattr(error, "results", None), "folder", None)
+        kept = f"; what was finished is kept in {folder}, run the same command to go on" if folder else ""
+        sys.stderr.write(f"\namser: interrupted{kept}\n")
+        return Exit.INTERRUPTED
+
+
+def _failed(error: Exception) -> int:
+    # A fault of the command line itself, in whatever package typer keeps its parser.
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        error.show()  # type: ignore[attr-defined]
+        return Exit.USAGE
+    if type(error).__name__ == "Abort":
+        return Exit.INTERRUPTED
+    code = exit_code_of(error)
+    if code is Exit.DEFECT:
+        import traceback
+
+        traceback.print_exc()
+        sys.stderr.write("\namser: this is a defect of the testbed; please report it with the lines above\n")
+    elif code is not Exit.PIPE_CLOSED:
+        sys.stderr.write(f"amser: {describe(error)}\n")
+    return code
+
+
+if __name__ == "__main__":
+    main()
