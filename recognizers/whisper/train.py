@@ -1,0 +1,287 @@
+"""Train nano: `python -m recognizers.whisper.train --speech DIR --work DIR --minutes 60`.
+
+The objective is Whisper's own (cross entropy of the next token, teacher forced) plus a CTC loss on the
+encoder, which is thrown away afterwards. Learning rate: linear warm-up, then a cosine to zero over the given
+minutes of training time. Resumable: the same command goes on from the last checkpoint in `--work`. Seeded;
+but what an amount of wall-clock time trains depends on the machine, so a repeated run gives equally good
+weights, not equal ones."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import math
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recognizers.speech.grammar import vocabulary
+from recognizers.whisper.nano import compact_dimensions, pin_constant, save_nano
+from recognizers.whisper.training_data import (
+    Batch,
+    Features,
+    Sampler,
+    Speller,
+    read_digits,
+    read_open_speech,
+    read_synthetic,
+)
+from recognizers.whisper.vocabulary import Vocabulary, vocabulary_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from whisper.model import Whisper
+
+__all__ = ["Options", "main", "train"]
+
+CTC_WEIGHT = 0.5
+LABEL_SMOOTHING = 0.05
+WARMUP_STEPS = 300
+AVERAGE_DECAY = 0.999
+FULL_CONTEXT_SHARE = 0.06
+FULL_CONTEXT_FROM = 0.9
+"""From this part of the schedule on every batch has the whole context, as it has when decoding."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a training run is told; minutes of training time, evaluation not counted."""
+
+    speech: Path
+    work: Path
+    corpora: Path | None
+    minutes: float
+    batch: int
+    learning_rate: float
+    width: int
+    seed: int
+
+
+def encode(model: Whisper, mel: torch.Tensor) -> torch.Tensor:
+    """Whisper's encoder on fewer frames than its context: the positional embedding is cut."""
+    from torch.nn import functional
+
+    encoder = model.encoder
+    x = functional.gelu(encoder.conv1(mel))
+    x = functional.gelu(encoder.conv2(x)).permute(0, 2, 1)
+    x = x + encoder.positional_embedding[: x.shape[1]]
+    for block in encoder.blocks:
+        x = block(x)
+    features: torch.Tensor = encoder.ln_post(x)
+    return features
+
+
+class Run:
+    """The state of a training run: model, CTC head, average of the weights, optimiser, clock, random
+    numbers."""
+
+    def __init__(self, options: Options) -> None:
+        import torch
+
+        from whisper.model import MultiHeadAttention, Whisper
+
+        MultiHeadAttention.use_sdpa = False  # 1.4 times faster to train on a CPU
+        torch.manual_seed(options.seed)
+        self.options = options
+        self.vocabulary: Vocabulary = vocabulary_of(vocabulary())
+        self.speller = Speller(self.vocabulary)
+        self.model = Whisper(compact_dimensions(len(self.vocabulary.rows), options.width))
+        _initialise(self.model)
+        self.ctc = torch.nn.Linear(options.width, len(self.vocabulary.rows) + 1)
+        parameters = [*self.model.parameters(), *self.ctc.parameters()]
+        self.optimiser = torch.optim.AdamW(
+            parameters, lr=options.learning_rate, betas=(0.9, 0.98), weight_decay=0.03
+        )
+        self.average = copy.deepcopy(self.model).requires_grad_(False)
+        self.rng = np.random.default_rng(options.seed)
+        self.step = 0
+        self.seconds = 0.0
+        self.best = math.inf
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state is kept (tensors and numbers only, loaded without pickle)."""
+        return self.options.work / "checkpoint.pt"
+
+    @property
+    def progress(self) -> float:
+        """Part of the schedule that is done, 0 to 1."""
+        return min(1.0, self.seconds / (60 * self.options.minutes))
+
+    def save(self) -> None:
+        """Write the checkpoint; whole or not at all."""
+        import torch
+
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "ctc": self.ctc.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "numbers": {"step": self.step, "seconds": self.seconds, "best": self.best},
+        }
+        temporary = self.checkpoint.with_suffix(".part")
+        torch.save(state, temporary)
+        temporary.replace(self.checkpoint)
+
+    def resume(self) -> None:
+        """Go on from the checkpoint if there is one."""
+        import torch
+
+        if not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self.average.load_state_dict(state["average"])
+        self.ctc.load_state_dict(state["ctc"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        numbers = state["numbers"]
+        self.step, self.seconds, self.best = (
+            int(numbers["step"]),
+            float(numbers["seconds"]),
+            float(numbers["best"]),
+        )
+        self.rng = np.random.default_rng([self.options.seed, self.step])
+
+    def learn(self, batch: Batch) -> float:
+        """One step; returns the loss."""
+        import torch
+
+        rate = self.options.learning_rate * min(1.0, self.step / WARMUP_STEPS)
+        for group in self.optimiser.param_groups:
+            group["lr"] = max(1e-6, rate * 0.5 * (1 + math.cos(math.pi * self.progress)))
+        features = encode(self.model, torch.from_numpy(batch.mel))
+        logits = self.model.decoder(torch.from_numpy(batch.inputs), features)
+        loss = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), torch.from_numpy(batch.targets).flatten(), label_smoothing=LABEL_SMOOTHING
+        )
+        loss = loss + CTC_WEIGHT * self._ctc_loss(features, batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimiser.step()
+        pin_constant(self.model)
+        self.step += 1
+        self._follow(min(AVERAGE_DECAY, self.step / (self.step + 50)))
+        return float(loss.detach())
+
+    def _ctc_loss(self, features: torch.Tensor, batch: Batch) -> torch.Tensor:
+        import torch
+
+        heard = [i for i, text in enumerate(batch.texts) if text is not None]
+        texts = [batch.texts[i] or [] for i in heard]
+        scores = self.ctc(features[heard]).log_softmax(-1).permute(1, 0, 2)
+        return torch.nn.functional.ctc_loss(
+            scores,
+            torch.tensor([row for text in texts for row in text]),
+            torch.tensor([(int(batch.lengths[i]) + 1) // 2 for i in heard]),
+            torch.tensor([len(text) for text in texts]),
+            blank=len(self.vocabulary.rows),
+            zero_infinity=True,
+        )
+
+    def _follow(self, decay: float) -> None:
+        import torch
+
+        with torch.no_grad():
+            own, mean = list(self.model.parameters()), list(self.average.parameters())
+            torch._foreach_lerp_(mean, own, 1 - decay)
+
+
+def _initialise(model: Whisper) -> None:
+    """Whisper's modules leave the text position embedding unset and the token embedding large."""
+    import torch
+
+    with torch.no_grad():
+        model.decoder.positional_embedding.normal_(0, 0.02)
+        model.decoder.token_embedding.weight.normal_(0, 0.05)
+    pin_constant(model)
+
+
+def train(options: Options) -> Path:
+    """Run or go on with a training; returns the exported weights."""
+    from recognizers.whisper.validation import Validator
+
+    options.work.mkdir(parents=True, exist_ok=True)
+    run = Run(options)
+    run.resume()
+    commands = Features(read_synthetic(options.speech, "train"), options.work / "commands")
+    corpora = options.corpora
+    digits = Features(read_digits(corpora / "fsdd", False), options.work / "digits") if corpora else None
+    spoken = read_open_speech(corpora / "speechocean762-adults", False) if corpora else []
+    others = Features(spoken, options.work / "others") if spoken else None
+    sampler = Sampler(commands, digits, others, run.speller)
+    validator = Validator(options.speech, corpora, options.work, run.speller)
+    export = options.work / "nano.safetensors"
+    provenance = {
+        "training": f"{len(commands)} synthetic commands, {len(digits) if digits else 0} fsdd digits,"
+        f" {len(others) if others else 0} speechocean762 as no-speech; {options.minutes:g} min",
+        "seed": str(options.seed),
+    }
+    losses: list[float] = []
+    checked = time.monotonic()
+    while run.progress < 1.0:
+        begun = time.monotonic()
+        full = run.progress > FULL_CONTEXT_FROM or run.rng.random() < FULL_CONTEXT_SHARE
+        losses.append(run.learn(sampler.next(options.batch, full, run.rng)))
+        run.seconds += time.monotonic() - begun
+        if run.step % 100 == 0:
+            _say(f"{run.seconds / 60:.1f} min step {run.step} loss {np.mean(losses[-100:]):.3f}")
+        if time.monotonic() - checked > 540 or run.progress >= 1.0:
+            run.save()
+            errors = validator.errors(run.average)
+            _say(f"{run.seconds / 60:.1f} min step {run.step} dev " + validator.describe(errors))
+            if errors["score"] <= run.best:
+                run.best = errors["score"]
+                save_nano(export, run.average, run.vocabulary, {**provenance, "steps": str(run.step)})
+                run.save()
+            checked = time.monotonic()
+    return export
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    import torch
+
+    parser = argparse.ArgumentParser(prog="python -m recognizers.whisper.train", description=__doc__)
+    parser.add_argument("--speech", type=Path, required=True, help="folder of recognizers.speech.synthesis")
+    parser.add_argument(
+        "--work", type=Path, required=True, help="folder for features, checkpoint and weights"
+    )
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=1.2e-3)
+    parser.add_argument("--width", type=int, default=160)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    corpora = os.environ.get("AMSER_CORPORA")
+    export = train(
+        Options(
+            options.speech,
+            options.work,
+            Path(corpora) if corpora else None,
+            options.minutes,
+            options.batch,
+            options.learning_rate,
+            options.width,
+            options.seed,
+        )
+    )
+    sys.stdout.write(f"{export}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,258 @@
+"""What nano learns from: log-Mels computed once and kept in one half-precision file, and batches of varied
+ones.
+
+Three kinds of example: synthetic commands (recognizers.speech), human spoken digits (a corpus folder, see
+`read_digits`), and, for the no-speech token, sounds that are no command at all: noise, silence, and open
+human speech."""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from recognizers.whisper.augment import augment
+from recognizers.whisper.nano import CONTEXT_FRAMES
+from recognizers.whisper.vocabulary import Vocabulary, english_tokenizer
+
+__all__ = [
+    "Batch",
+    "Example",
+    "Features",
+    "collate",
+    "noise_mel",
+    "read_digits",
+    "read_open_speech",
+    "read_synthetic",
+]
+
+HELD_OUT_DIGIT_SPEAKERS = ("theo", "yweweler")
+"""fsdd speakers that no training hears (the last two by name, chosen before any result)."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One recording: its file, its text ('' for something that is no command), the part it belongs to, its
+    source."""
+
+    path: Path
+    text: str
+    split: str
+    source: str
+
+
+def read_synthetic(folder: Path, split: str) -> list[Example]:
+    """The clips of one part of a folder that recognizers.speech.synthesis wrote."""
+    rows = _read_table(folder / "manifest.tsv")
+    return [Example(folder / r["path"], r["text"], split, "synthetic") for r in rows if r["split"] == split]
+
+
+def read_digits(folder: Path, held_out: bool) -> list[Example]:
+    """Human spoken digits (fsdd: manifest with path, spk, text): the held-out speakers, or the others."""
+    rows = _read_table(folder / "manifest.tsv")
+    chosen = [r for r in rows if (r["spk"] in HELD_OUT_DIGIT_SPEAKERS) == held_out]
+    return [Example(folder / r["path"], r["text"], "dev" if held_out else "train", "digits") for r in chosen]
+
+
+def read_open_speech(folder: Path, held_out: bool) -> list[Example]:
+    """Open speech, which nano must not answer: half of the speakers of a corpus for training, half held
+    out."""
+    rows = _read_table(folder / "manifest.tsv")
+    chosen = [r for r in rows if (zlib.crc32(r["spk"].encode()) % 2 == 0) == held_out]
+    return [Example(folder / r["path"], "", "dev" if held_out else "train", "open") for r in chosen]
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+class Features:
+    """Log-Mels of a list of examples, float16, (80, frames) each, kept in `cache`.npy and reused while the
+    list begins alike."""
+
+    def __init__(self, examples: Sequence[Example], cache: Path) -> None:
+        self.examples = list(examples)
+        names = [str(example.path) for example in self.examples]
+        index = cache.with_suffix(".tsv")
+        known = [line.split("\t") for line in index.read_text().splitlines()] if index.exists() else []
+        if [name for name, _ in known] != names:
+            known = self._compute(cache, index)
+        ends = np.cumsum([0] + [int(frames) for _, frames in known])
+        flat = np.load(cache.with_suffix(".npy"), mmap_mode="r")
+        self._mels = [flat[start:end] for start, end in pairwise(ends)]
+
+    def _compute(self, cache: Path, index: Path) -> list[list[str]]:
+        from rich.console import Console
+        from rich.progress import track
+
+        parts: list[npt.NDArray[np.float16]] = []
+        for example in track(self.examples, "log-Mels", console=Console(stderr=True)):
+            parts.append(_log_mel(example.path).T.astype(np.float16))
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        np.save(cache.with_suffix(".npy"), np.concatenate(parts))
+        known = [[str(e.path), str(len(part))] for e, part in zip(self.examples, parts, strict=True)]
+        index.write_text("\n".join("\t".join(row) for row in known) + "\n")
+        return known
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def frames(self, index: int) -> int:
+        """Frames of one example."""
+        return len(self._mels[index])
+
+    def mel(self, index: int) -> npt.NDArray[np.float32]:
+        """The log-Mel of one example, (80, frames)."""
+        return np.ascontiguousarray(self._mels[index].T, dtype=np.float32)
+
+
+def _log_mel(path: Path) -> npt.NDArray[np.float32]:
+    import whisper
+
+    audio, _ = soundfile.read(path, dtype="float32")
+    return np.asarray(whisper.log_mel_spectrogram(audio).numpy(), dtype=np.float32)
+
+
+def noise_mel(rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Something that holds no words: digital silence, or noise of a random colour, level and slow swing."""
+    frames = int(rng.integers(60, CONTEXT_FRAMES))
+    if rng.random() < 0.2:
+        return np.full((80, frames), -1.5, dtype=np.float32)
+    colour = np.cumsum(rng.normal(0, rng.uniform(0.005, 0.06), 80))[:, None]
+    swing = np.interp(np.arange(frames), np.linspace(0, frames, 8), rng.normal(0, rng.uniform(0, 0.15), 8))
+    scatter = np.log10(rng.exponential(1.0, (80, frames)) + 1e-3) / 4
+    mel = rng.uniform(-0.8, 0.8) + colour + swing + scatter
+    return np.asarray(np.maximum(mel, mel.max() - 2.0), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """mel (B, 80, F), inputs and targets (B, L) in row numbers (-100 = not trained), lengths (B,) of real
+    frames, texts: rows of the words alone, for CTC (None for something that is no command)."""
+
+    mel: npt.NDArray[np.float32]
+    inputs: npt.NDArray[np.int64]
+    targets: npt.NDArray[np.int64]
+    lengths: npt.NDArray[np.int64]
+    texts: list[list[int] | None]
+
+
+class Speller:
+    """Texts to rows of nano's vocabulary, remembered."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._tokenizer = english_tokenizer()
+        self._vocabulary = vocabulary
+        self._known: dict[str, list[int]] = {}
+        specials = (
+            self._tokenizer.sot,
+            self._tokenizer.no_timestamps,
+            self._tokenizer.eot,
+            self._tokenizer.no_speech,
+        )
+        self.sot, self.no_timestamps, self.eot, self.no_speech = vocabulary.compact(specials)
+
+    def rows(self, text: str) -> list[int]:
+        """The rows of a sentence."""
+        if text not in self._known:
+            self._known[text] = self._vocabulary.compact(self._tokenizer.encode(" " + text))
+        return self._known[text]
+
+
+def collate(
+    mels: Sequence[npt.NDArray[np.float32]],
+    texts: Sequence[str],
+    speller: Speller,
+    frames: int,
+    rng: np.random.Generator,
+) -> Batch:
+    """Pad varied Mels with their own floor to `frames`, and spell the texts.
+
+    A tenth of the decoder's inputs become random rows, so that it listens instead of reciting sentences it
+    has seen."""
+    mel = np.stack([_pad(m, frames) for m in mels])
+    spelled = [speller.rows(text) if text else None for text in texts]
+    width = max(len(rows or []) for rows in spelled) + 3
+    inputs = np.full((len(mels), width - 1), speller.eot, dtype=np.int64)
+    targets = np.full((len(mels), width - 1), -100, dtype=np.int64)
+    for i, rows in enumerate(spelled):
+        if rows is None:
+            inputs[i, 0], targets[i, 0] = speller.sot, speller.no_speech
+            continue
+        sequence = np.array([speller.sot, speller.no_timestamps, *rows, speller.eot])
+        targets[i, : len(sequence) - 1] = sequence[1:]
+        swapped = rng.random(len(sequence)) < 0.1
+        swapped[:2] = False
+        sequence[swapped] = rng.choice(rows, swapped.sum())
+        inputs[i, : len(sequence) - 1] = sequence[:-1]
+    lengths = np.array([min(m.shape[1], frames) for m in mels])
+    return Batch(mel, inputs, targets, lengths, spelled)
+
+
+def _pad(mel: npt.NDArray[np.float32], frames: int) -> npt.NDArray[np.float32]:
+    padded = np.full((mel.shape[0], frames), mel.min(), dtype=np.float32)
+    padded[:, : mel.shape[1]] = mel[:, :frames]
+    return padded
+
+
+class Sampler:
+    """Endless training batches: synthetic commands by length, with a share of digits and of no-commands in
+    each."""
+
+    def __init__(
+        self, commands: Features, digits: Features | None, others: Features | None, speller: Speller
+    ) -> None:
+        self._commands, self._digits, self._others, self._speller = commands, digits, others, speller
+        self._order: list[npt.NDArray[np.int64]] = []
+
+    def next(self, size: int, full_context: bool, rng: np.random.Generator) -> Batch:
+        """One batch of about `size` examples; padded to the longest, or to the whole context."""
+        n_digits = rng.binomial(size, 0.08) if self._digits else 0
+        n_others = rng.binomial(size, 0.07)
+        if not self._order:
+            self._order = self._shuffle(size, rng)
+        picked = [
+            (self._commands.mel(i), self._commands.examples[i].text)
+            for i in self._order.pop()[: size - n_digits - n_others]
+        ]
+        for _ in range(n_digits if self._digits else 0):
+            assert self._digits is not None
+            i = int(rng.integers(len(self._digits)))
+            picked.append((self._digits.mel(i), self._digits.examples[i].text))
+        mels = [self._shift(augment(mel, rng), rng) for mel, _ in picked]
+        longest = min(CONTEXT_FRAMES, max(m.shape[1] for m in mels))
+        mels = [m[:, :longest] for m in mels] + [self._other(longest, rng) for _ in range(n_others)]
+        spare = int(rng.integers(0, 17))
+        frames = CONTEXT_FRAMES if full_context else min(CONTEXT_FRAMES, longest + spare)
+        texts = [text for _, text in picked] + [""] * n_others
+        return collate(mels, texts, self._speller, frames + frames % 2, rng)
+
+    def _shuffle(self, size: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
+        """An epoch's batches: order by length with some disorder, cut, shuffle the cuts."""
+        lengths = np.array([self._commands.frames(i) for i in range(len(self._commands))])
+        order = np.argsort(lengths * rng.uniform(0.85, 1.15, lengths.size))
+        batches = [order[i : i + size] for i in range(0, order.size, size)]
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    @staticmethod
+    def _shift(mel: npt.NDArray[np.float32], rng: np.random.Generator) -> npt.NDArray[np.float32]:
+        """Start somewhere else: up to 0.3 s of floor before, sometimes, so that digits do not all begin at
+        once."""
+        if rng.random() < 0.7:
+            return mel
+        return np.pad(mel, ((0, 0), (int(rng.integers(0, 30)), 0)), constant_values=mel.min())
+
+    def _other(self, longest: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+        if self._others is None or rng.random() < 0.35:
+            return noise_mel(rng)[:, :longest]
+        mel = augment(self._others.mel(int(rng.integers(len(self._others)))), rng)
+        start = int(rng.integers(0, max(1, mel.shape[1] - longest + 1)))
+        return mel[:, start : start + longest]
