@@ -14,7 +14,7 @@ class Table:
     """Text in rows and columns; columns in ``right`` are numbers and align to the right."""
 
     columns: Sequence[str]
-    rows: list[Sequence[str]] = field(default_factory=list)
+    rows: list[list[str]] = field(default_factory=list)
     title: str = ""
     right: frozenset[int] = frozenset()
 

@@ -42,14 +42,14 @@ def list_(
 
 
 def _print(name: str, rows: Rows, sources: bool) -> None:
-    columns = [
-        c
-        for c in dict.fromkeys(key for row in rows for key in row)
-        if sources or c not in ("source", "status")
-    ]
-    table = Table([name.rstrip("s") if c == "name" else c for c in columns], title=f"{name}:")
-    table.rows += [[row.get(c, "") for c in columns] for row in rows]
-    table.print()
+    """A table, and below it the sources, which are too long for a column."""
+    columns = [key for key in dict.fromkeys(key for row in rows for key in row) if key != "source"]
+    Table(columns, [[row.get(c, "") for c in columns] for row in rows], title=f"{name}:").print()
+    if sources and any("source" in row for row in rows):
+        sys.stdout.write(f"\nsources of {name}:\n")
+        for source in dict.fromkeys(row["source"] for row in rows if "source" in row):
+            users = ", ".join(row["name"] for row in rows if row.get("source") == source)
+            sys.stdout.write(f"  {users}: {source}\n")
     sys.stdout.write("\n")
 
 

@@ -30,6 +30,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         result = app(args=None if arguments is None else list(arguments), standalone_mode=False)
         return int(result) if isinstance(result, int) else Exit.DONE
+    except SystemExit as error:
+        # typer ends the process itself where the reader of its output went away.
+        return Exit.PIPE_CLOSED if isinstance(error.__context__, BrokenPipeError) else _status(error)
     except Exception as error:
         return _failed(error)
     except KeyboardInterrupt as error:
@@ -37,6 +40,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         kept = f"; what was finished is kept in {folder}, run the same command to go on" if folder else ""
         sys.stderr.write(f"\namser: interrupted{kept}\n")
         return Exit.INTERRUPTED
+
+
+def _status(error: SystemExit) -> int:
+    return error.code if isinstance(error.code, int) else Exit.DONE
 
 
 def _failed(error: Exception) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as jsonlib
 import sys
-from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -112,9 +111,7 @@ def _show_points(experiment: Experiment, json: bool) -> int:
     if json:
         print_json([{"key": p.key, "parameters": dict(p.parameters)} for p in experiment.points])
         return Exit.DONE
-    rows: list[Sequence[str]] = [
-        [p.key, *(str(p.parameters.get(name, "")) for name in names)] for p in experiment.points
-    ]
+    rows = [[p.key, *(str(p.parameters.get(name, "")) for name in names)] for p in experiment.points]
     Table(["point", *names], rows).print()
     return Exit.DONE
 
