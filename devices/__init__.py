@@ -3,29 +3,38 @@
 from devices.battery import BatteryBank, build_batteries, lifetime_s
 from devices.catalogue import Entry, catalogue
 from devices.delivery import Delivery, HoldBuffer, stream_blocks
+from devices.energy import Components, GroupEnergy, isolated_upload
 from devices.errors import DeviceError
 from devices.fleet import build_traffic
+from devices.ledger import Charge, RadioLedger
 from devices.local import LocalRecogniser, load_local
 from devices.policy import Context, Policy, build_policy
 from devices.profile import Profile, build_profile, load_profile, profiles
 from devices.radio import Phase, Radio
 from devices.radios import build_radio, load_radio, radios
 from devices.sessions import ClosedLoopTraffic
+from devices.timeline import Activity, Segment, timeline
 from devices.traffic import Traffic
 
 __all__ = [
+    "Activity",
     "BatteryBank",
+    "Charge",
     "ClosedLoopTraffic",
+    "Components",
     "Context",
     "Delivery",
     "DeviceError",
     "Entry",
+    "GroupEnergy",
     "HoldBuffer",
     "LocalRecogniser",
     "Phase",
     "Policy",
     "Profile",
     "Radio",
+    "RadioLedger",
+    "Segment",
     "Traffic",
     "build_batteries",
     "build_policy",
@@ -33,6 +42,7 @@ __all__ = [
     "build_radio",
     "build_traffic",
     "catalogue",
+    "isolated_upload",
     "lifetime_s",
     "load_local",
     "load_profile",
@@ -40,4 +50,5 @@ __all__ = [
     "profiles",
     "radios",
     "stream_blocks",
+    "timeline",
 ]

@@ -5,12 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from devices.library import load_data
 from devices.local import load_local
+from devices.nr import build_nr
 from devices.profile import load_profile, profiles
+from devices.radio import Radio
 from devices.radios import load_radio, radios
+from scenarios.schema.device import NrRadioSpec
+
+NR: tuple[Literal["nr-fr1", "nr-fr2"], ...] = ("nr-fr1", "nr-fr2")
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,8 @@ class Entry:
     """One entry of the catalogue.
 
     ``kind``: profile, radio or local; ``figures``: its main numbers as text with units; ``status``: read,
-    computed, remembered or assumed; ``remembered``: single figures of it that are only remembered.
+    computed, remembered or assumed; ``remembered``: single figures of it that are only remembered;
+    ``assumed``: single figures that nobody published.
     """
 
     kind: str
@@ -29,21 +35,24 @@ class Entry:
     status: str
     note: str = ""
     remembered: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
 
 
 def catalogue() -> list[Entry]:
     """All entries, by kind and in the order of the data files."""
     return [
         *(_entry("profile", name, _profile_figures(name)) for name in profiles()),
-        *(_entry("radio", name, _radio_figures(name)) for name in radios()),
+        *(_entry("radio", name, _radio_figures(load_radio(name))) for name in radios()),
+        *(_entry("radio", name, _radio_figures(build_nr(NrRadioSpec(kind=name))), "nr") for name in NR),
         *(_entry("local", name, _local_figures(name)) for name in load_data("local")),
     ]
 
 
-def _entry(kind: str, name: str, figures: Mapping[str, str]) -> Entry:
-    data: Mapping[str, Any] = load_data({"profile": "profiles", "radio": "radios", "local": "local"}[kind])[
-        name
-    ]
+_FILES = {"profile": "profiles", "radio": "radios", "local": "local"}
+
+
+def _entry(kind: str, name: str, figures: Mapping[str, str], file: str = "") -> Entry:
+    data: Mapping[str, Any] = load_data(file or _FILES[kind])[name]
     return Entry(
         kind=kind,
         name=name,
@@ -53,6 +62,7 @@ def _entry(kind: str, name: str, figures: Mapping[str, str]) -> Entry:
         status=data["status"],
         note=data.get("note", ""),
         remembered=tuple(data.get("remembered", ())),
+        assumed=tuple(data.get("assumed", ())),
     )
 
 
@@ -69,8 +79,7 @@ def _profile_figures(name: str) -> dict[str, str]:
     }
 
 
-def _radio_figures(name: str) -> dict[str, str]:
-    radio = load_radio(name)
+def _radio_figures(radio: Radio) -> dict[str, str]:
     return {
         "promotion": f"{radio.idle_wake_delay_s * 1e3:.0f} ms, {radio.wake_j(math.inf):.3g} J",
         "transmit": f"{radio.transmit_power_w:.3g} W + {radio.transmit_j_per_bit * 1e9:.3g} nJ/bit",

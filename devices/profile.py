@@ -117,6 +117,8 @@ def _scales(entry: Mapping[str, Any], host: Mapping[str, Any]) -> tuple[float, f
 
 
 def _battery_j(entry: Mapping[str, Any]) -> float | None:
+    if "battery_wh" in entry:
+        return float(entry["battery_wh"] * 3600.0)
     if "battery_mah" not in entry:
         return None
     return float(entry["battery_mah"] * COULOMB_PER_MAH * entry["battery_v"])

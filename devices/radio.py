@@ -31,6 +31,8 @@ from itertools import accumulate
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.errors import DeviceError
+
 Floats = NDArray[np.float64]
 FloatLike = Floats | float
 
@@ -57,7 +59,8 @@ class Radio:
 
     The plain methods (``wake_delay_s``, ``wake_j``, ``tail_j``, ``transmit_j``) take and give floats and cost
     a fraction of a microsecond; ``wake_energy_j``, ``tail_energy_j`` and ``transmit_energy_j`` work on arrays
-    of any shape (and on floats).  Gaps are seconds, ``inf`` for a radio that was never used.
+    of any shape (and on floats).  Gaps are seconds, ``inf`` for a radio that was never used.  ``source`` says
+    where its figures come from and how sure they are.
     """
 
     def __init__(
@@ -73,8 +76,14 @@ class Radio:
         receive_power_w: float | None = None,
         receive_j_per_bit: float = 0.0,
         idle_cycle_s: float = 0.0,
+        source: str = "",
     ) -> None:
+        wakes = [(wake_delay_s, wake_energy_j), *((p.wake_delay_s, p.wake_energy_j) for p in phases)]
+        for delay_s, energy_j in wakes:
+            if energy_j > 0 and delay_s <= 0:
+                raise DeviceError(f"radio '{name}': waking costs {energy_j:g} J but takes no time")
         self.name = name
+        self.source = source
         self.phases = tuple(phases)
         self.transmit_power_w = transmit_power_w
         self.transmit_j_per_bit = transmit_j_per_bit
@@ -178,6 +187,7 @@ class Radio:
             receive_power_w=self.receive_power_w,
             receive_j_per_bit=self.receive_j_per_bit,
             idle_cycle_s=self._cycles[-1],
+            source=self.source,
         )
 
     def isolated_upload_j(self, bits: float, rate_bps: float) -> tuple[float, float, float]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from devices.errors import unknown
 from devices.library import load_data
+from devices.nr import build_nr
 from devices.plugins import load_plugin
 from devices.radio import Phase, Radio
-from scenarios.schema.device import CatalogueRadioSpec, CustomRadioSpec, RadioPluginSpec
+from scenarios.schema.device import CatalogueRadioSpec, CustomRadioSpec, NrRadioSpec, RadioPluginSpec
 
 RADIO_METHODS = (
     "wake_delay_s", "wake_j", "tail_j", "transmit_j", "wake_energy_j", "tail_energy_j", "transmit_energy_j",
@@ -31,8 +32,10 @@ def load_radio(name: str) -> Radio:
     return _compile(name, entries[name])
 
 
-def build_radio(spec: CatalogueRadioSpec | CustomRadioSpec | RadioPluginSpec) -> Radio:
+def build_radio(spec: CatalogueRadioSpec | NrRadioSpec | CustomRadioSpec | RadioPluginSpec) -> Radio:
     """The radio that a scenario describes."""
+    if isinstance(spec, NrRadioSpec):
+        return build_nr(spec)
     if isinstance(spec, RadioPluginSpec):
         plugin: Radio = load_plugin(spec.class_, spec.options, RADIO_METHODS, "radio")
         return plugin
@@ -66,6 +69,7 @@ def _compile(name: str, entry: Mapping[str, Any]) -> Radio:
         receive_power_w=receive["base_w"],
         receive_j_per_bit=receive["per_mbps_w"] * 1e-6,
         idle_cycle_s=entry["idle"].get("cycle_s", 0.0),
+        source=f"{entry['source']} [{entry['status']}]",
     )
 
 
@@ -81,4 +85,5 @@ def _custom(spec: CustomRadioSpec) -> Radio:
             for i, p in enumerate(spec.tail, start=1)
         ],
         idle_power_w=spec.idle_power,
+        source="figures of the scenario",
     )

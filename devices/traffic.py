@@ -144,7 +144,8 @@ class PeriodicTraffic:
         owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
         # The k-th arrival of a device in this chunk is its (first + k)-th utterance.
         nth = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts - first, counts)
-        return by_time(self.phases_s[owners] + nth * self.period_s, owners)
+        times = self.phases_s[owners] + nth * self.period_s
+        return by_time(np.clip(times, t0, np.nextafter(t1, t0)), owners)  # rounding may cross the edges
 
 
 def by_time(times: Times, owners: Devices) -> Arrivals:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from scenarios.quantities import Duration, Energy, PositiveDuration, Power, Share
+from scenarios.quantities import ENERGY, SI, Duration, Energy, LevelDbm, PositiveDuration, Power, Share
 from scenarios.schema.base import Spec
 from scenarios.schema.policy import FixedPolicySpec, PolicySpec
 from scenarios.schema.traffic import TrafficSpec
@@ -22,7 +22,23 @@ def _short_form(value: Any) -> Any:
 
 # ---------------------------------------------------------------- profile
 
-ProfileName = Literal["pixel-8", "oneplus-8", "raspberry-pi-4", "poster-pc"]
+ProfileName = Literal[
+    "pixel-8",
+    "oneplus-8",
+    "pixel-5",
+    "moto-g7-plus",
+    "galaxy-watch4",
+    "esp32",
+    "raspberry-pi-zero-2w",
+    "raspberry-pi-3b",
+    "raspberry-pi-4",
+    "raspberry-pi-5",
+    "jetson-nano",
+    "jetson-orin-nano",
+    "thinkpad-x230",
+    "mini-pc-n100",
+    "poster-pc",
+]
 """Profiles with sourced figures (`devices/data/profiles.yaml`)."""
 
 
@@ -57,7 +73,21 @@ ProfileSpec = Annotated[
 
 # ---------------------------------------------------------------- radio
 
-RadioName = Literal["3g", "lte", "wifi", "lte-2021", "nsa-low", "nsa-mmwave", "sa"]
+RadioName = Literal[
+    "3g",
+    "lte",
+    "lte-drx",
+    "wifi",
+    "lte-2021",
+    "nsa-low",
+    "nsa-mmwave",
+    "sa",
+    "nsa-tmobile",
+    "wifi-no-power-save",
+    "esp32-wifi",
+    "nb-iot",
+    "lte-m",
+]
 """Radios with published figures (`devices/data/radios.yaml`)."""
 
 
@@ -67,6 +97,32 @@ class CatalogueRadioSpec(Spec):
     kind: RadioName
     fast_dormancy: Duration | None = None
     """Release the connection this long after the last activity instead of waiting for the network's timer."""
+
+
+class NrRadioSpec(Spec):
+    """A 5G NR radio by the power states of 3GPP TR 38.840, below 7 GHz (fr1) or at millimetre waves (fr2)."""
+
+    kind: Literal["nr-fr1", "nr-fr2"]
+    unit: Power = 4.64e-3
+    """Power of one relative unit; the default fits measured uplink power (see docs/energy.md)."""
+    transmit_level: Annotated[LevelDbm, Field(ge=0, le=23)] = 19.2
+    """Transmit power while sending; the default is the mean measured in a city (Doubb uplink traces)."""
+    promotion: Duration = 0.2601
+    """Time from idle until the first bit (the report gives none; LTE's of Huang et al., remembered)."""
+    inactivity: Duration = 0.1
+    """How long the radio listens in every slot after its last activity."""
+    cycle: PositiveDuration = 0.32
+    """Connected DRX cycle after that (measured on three networks, Narayanan et al. 2021)."""
+    on_duration: PositiveDuration = 0.01
+    """Listening at the start of each cycle (an assumption; the report's evaluations use 8 or 10 ms)."""
+    release: PositiveDuration = 10.2
+    """When the network releases the connection, after the last activity (Narayanan et al. 2021)."""
+
+    @model_validator(mode="after")
+    def _times_in_order(self) -> NrRadioSpec:
+        if self.on_duration >= self.cycle:
+            raise ValueError("`on_duration` must be shorter than `cycle`")
+        return self
 
 
 class RadioPhaseSpec(Spec):
@@ -110,19 +166,26 @@ class RadioPluginSpec(Spec):
     """Keyword arguments of the class."""
 
 
-_Radios = CatalogueRadioSpec | CustomRadioSpec | RadioPluginSpec
+_Radios = CatalogueRadioSpec | NrRadioSpec | CustomRadioSpec | RadioPluginSpec
 RadioSpec = Annotated[
     Annotated[_Radios, Field(discriminator="kind")],
-    BeforeValidator(_short_form, json_schema_input_type=RadioName | _Radios),
+    BeforeValidator(_short_form, json_schema_input_type=RadioName | Literal["nr-fr1", "nr-fr2"] | _Radios),
 ]
 
 # ---------------------------------------------------------------- battery
 
 
+def _capacity(value: Any) -> Any:
+    return value if value == "profile" or isinstance(value, SI) else ENERGY.parse(value)
+
+
 class BatterySpec(Spec):
     """A battery that is followed until it is empty.  Short form: its energy, or `profile`."""
 
-    capacity: Energy | Literal["profile"] = "profile"
+    capacity: Annotated[
+        float | Literal["profile"],
+        BeforeValidator(_capacity, json_schema_input_type=Energy | Literal["profile"]),
+    ] = "profile"
     """Energy when full; `profile` takes the device's own."""
     level: Share = 1.0
     """Charge at the start."""
@@ -139,7 +202,7 @@ class BatterySpec(Spec):
 
 
 def _battery_short_form(value: Any) -> Any:
-    return {"capacity": value} if isinstance(value, (str, float)) else value
+    return {"capacity": value} if isinstance(value, (str, int, float)) else value
 
 
 # ---------------------------------------------------------------- group

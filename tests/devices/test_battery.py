@@ -1,0 +1,109 @@
+"""Batteries and the energy of groups: conservation, death, lifetime in closed form."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.battery import BatteryBank, build_batteries, lifetime_s
+from devices.energy import Components, GroupEnergy, isolated_upload
+from devices.errors import DeviceError
+from devices.profile import load_profile
+from devices.radios import load_radio
+from scenarios.schema.device import BatterySpec
+
+
+def test_levels_and_death_by_hand() -> None:
+    bank = BatteryBank(100.0, np.array([100.0, 50.0]), baseline_w=2.0)
+    assert bank.level_j(0, 10.0) == 80.0
+    assert bank.share(1, 10.0) == 0.3
+    assert bank.death_s(1) == 25.0
+    assert bank.draw(1, 10.0, 20.0)
+    assert bank.level_j(1, 10.0) == 10.0
+    assert bank.death_s(1) == 15.0
+    assert bank.alive(1, 14.9)
+    assert not bank.alive(1, 15.0)
+    assert not bank.draw(1, 12.0, 6.0)  # exactly what is left is too much
+    assert bank.level_j(1, 12.0) == 0.0
+    assert not bank.alive(1, 12.0)
+    assert bank.shares(12.0).tolist() == [0.76, 0.0]
+    assert not bank.draw(1, 99.0, 1.0)
+    assert bank.shares(1e6).tolist() == [0.0, 0.0]
+
+
+def test_without_baseline_only_uploads_empty_a_battery() -> None:
+    bank = BatteryBank(10.0, np.array([10.0]), baseline_w=0.0)
+    assert bank.death_s(0) == math.inf
+    assert bank.draw(0, 5.0, 9.0)
+    assert not bank.draw(0, 6.0, 1.0)
+    assert bank.death_s(0) == 0.0
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 50.0), st.floats(0.0, 400.0)), max_size=40), st.floats(0.0, 5.0))
+def test_no_battery_gives_more_than_it_holds(draws: list[tuple[float, float]], baseline_w: float) -> None:
+    bank = BatteryBank(1000.0, np.array([1000.0]), baseline_w)
+    now, given_j, dead = 0.0, 0.0, False
+    for gap, energy in draws:
+        now += gap
+        before = bank.level_j(0, now)
+        lives = bank.draw(0, now, energy)
+        given_j += energy if lives else before
+        assert not (dead and lives and energy >= 0)  # no device comes back
+        dead = dead or not lives
+    assert given_j == pytest.approx(float(bank.drawn_j[0]), abs=1e-6)
+    assert bank.drawn_j[0] <= 1000.0 + 1e-9
+    if not dead:
+        assert bank.level_j(0, now) == pytest.approx(1000.0 - baseline_w * now - given_j, abs=1e-6)
+
+
+def test_batteries_of_a_group() -> None:
+    rng = np.random.default_rng(1)
+    phone, board = load_profile("pixel-8"), load_profile("raspberry-pi-4")
+    assert build_batteries(None, phone, 3, 0.1, rng) is None
+    own = build_batteries(BatterySpec(), phone, 3, 0.1, rng)
+    assert own is not None
+    assert own.capacity_j == pytest.approx(4575 * 3.6 * 3.85)
+    spread = build_batteries(
+        BatterySpec.model_validate({"level": "80 %", "level_lowest": "20 %"}), phone, 9000, 0.1, rng
+    )
+    assert spread is not None
+    shares = spread.shares(0.0)
+    assert shares.min() == pytest.approx(0.2, abs=0.001)
+    assert shares.max() == pytest.approx(0.8, abs=0.001)
+    given = build_batteries(
+        BatterySpec.model_validate({"capacity": "10 Wh", "level": "50 %"}), board, 2, 0.1, rng
+    )
+    assert given is not None
+    assert given.initial_j.tolist() == [18_000.0, 18_000.0]
+    with pytest.raises(DeviceError, match="'raspberry-pi-4' has no battery"):
+        build_batteries(BatterySpec(), board, 2, 0.1, rng)
+
+
+def test_lifetime_in_closed_form() -> None:
+    """Pixel 8, an isolated LTE upload every 10 minutes: 63.4 kJ / (37 mW + 20 mW + 13.4 J / 600 s)."""
+    phone, radio = load_profile("pixel-8"), load_radio("lte")
+    upload = isolated_upload(phone, radio, 1_152_000, 5e6)
+    idle_w = phone.idle_power_w + radio.idle_power_w
+    assert phone.battery_j is not None
+    expected = phone.battery_j / (idle_w + upload.total_j / 600.0)
+    assert lifetime_s(phone.battery_j, idle_w, upload.total_j, 1 / 600.0) == pytest.approx(expected)
+    assert expected / 86400 == pytest.approx(9.3, rel=0.01)
+    assert lifetime_s(100.0, 0.0, 0.0, 1.0) == math.inf
+
+
+def test_marginal_and_total_energy_are_kept_apart() -> None:
+    one = Components(encode_j=0.1, wake_j=0.2, transmit_j=0.3, tail_j=0.4)
+    assert (one + one).total_j == pytest.approx(2.0)
+    group = GroupEnergy(one + one, uploads=2, devices=10, time_s=100.0, idle_power_w=0.5, battery_j=1000.0)
+    assert group.per_upload_j == pytest.approx(1.0)
+    assert group.baseline_j == 500.0
+    assert group.total_j == pytest.approx(502.0)
+    # Each device sends 2 / (10 * 100) uploads a second at 1 J: 0.502 W in all.
+    assert group.lifetime_s == pytest.approx(1000.0 / 0.502)
+    silent = GroupEnergy(Components(), uploads=0, devices=1, time_s=1.0, idle_power_w=0.5)
+    assert silent.per_upload_j == 0.0
+    assert silent.lifetime_s is None
