@@ -9,7 +9,7 @@ from devices.fleet import build_traffic
 from devices.ledger import Charge, RadioLedger
 from devices.local import LocalRecogniser, load_local
 from devices.policy import Context, Policy, build_policy
-from devices.profile import Profile, build_profile, load_profile, profiles
+from devices.profile import HostRating, Profile, build_profile, load_profile, profiles
 from devices.radio import Phase, Radio
 from devices.radios import build_radio, load_radio, radios
 from devices.sessions import ClosedLoopTraffic
@@ -28,6 +28,7 @@ __all__ = [
     "Entry",
     "GroupEnergy",
     "HoldBuffer",
+    "HostRating",
     "LocalRecogniser",
     "Phase",
     "Policy",

@@ -21,6 +21,18 @@ COULOMB_PER_MAH = 3.6
 
 
 @dataclass(frozen=True)
+class HostRating:
+    """Speed of the machine on which encoding times were calibrated.
+
+    ``seven_zip_single``: 7-zip's rating of one core, per CPU used (MIPS); ``matrix_gflops``: double-precision
+    matrix product of one core, 10^9 operations a second, None where it was not measured.
+    """
+
+    seven_zip_single: float
+    matrix_gflops: float | None = None
+
+
+@dataclass(frozen=True)
 class Profile:
     """A device's computer and battery.
 
@@ -59,13 +71,23 @@ def profiles() -> tuple[str, ...]:
 
 
 @cache
-def load_profile(name: str) -> Profile:
-    """The profile ``name`` from the data file.  Raises ``DeviceError`` for an unknown name."""
-    entries = load_data("profiles")
+def default_host() -> HostRating:
+    """Rating of the machine that the shipped encoding times come from."""
+    entry = load_data("profiles")[CALIBRATION_HOST]
+    return HostRating(float(entry["seven_zip_single"]), float(entry["matrix_gflops"]))
+
+
+@cache
+def load_profile(name: str, host: HostRating | None = None) -> Profile:
+    """The profile ``name`` from the data file, its encoding time relative to ``host``.
+
+    Without ``host`` it is the shipped calibration's; give another when encoding times were calibrated
+    elsewhere.  Raises ``DeviceError`` for an unknown name.
+    """
     if name not in profiles():
         raise unknown("profile", name, profiles())
-    entry = entries[name]
-    low, central, high = _scales(entry, entries[CALIBRATION_HOST])
+    entry = load_data("profiles")[name]
+    low, central, high = _scales(entry, host or default_host())
     return Profile(
         name=name,
         title=entry["title"],
@@ -84,8 +106,8 @@ def load_profile(name: str) -> Profile:
     )
 
 
-def build_profile(spec: CatalogueProfileSpec | CustomProfileSpec) -> Profile:
-    """The profile that a scenario describes; ``estimate`` picks the end of the band."""
+def build_profile(spec: CatalogueProfileSpec | CustomProfileSpec, host: HostRating | None = None) -> Profile:
+    """The profile that a scenario describes; ``estimate`` picks the end of the band, ``host`` as above."""
     if isinstance(spec, CustomProfileSpec):
         return Profile(
             name="custom",
@@ -97,22 +119,22 @@ def build_profile(spec: CatalogueProfileSpec | CustomProfileSpec) -> Profile:
             encode_scale_high=spec.encode_scale,
             battery_j=spec.battery,
         )
-    profile = load_profile(spec.kind)
+    profile = load_profile(spec.kind, host)
     if spec.estimate == "central":
         return profile
     scale = profile.encode_scale_low if spec.estimate == "low" else profile.encode_scale_high
     return replace(profile, encode_scale=scale)
 
 
-def _scales(entry: Mapping[str, Any], host: Mapping[str, Any]) -> tuple[float, float, float]:
+def _scales(entry: Mapping[str, Any], host: HostRating) -> tuple[float, float, float]:
     """Low, central and high encoding time relative to the host; central is the 7-zip ratio where known."""
     if "encode_scale" in entry:
         scale = float(entry["encode_scale"])
         return scale, scale, scale
-    central = host["seven_zip_single"] / entry["seven_zip_single"]
-    if "matrix_gflops" not in entry:
+    central = host.seven_zip_single / entry["seven_zip_single"]
+    if "matrix_gflops" not in entry or host.matrix_gflops is None:
         return central, central, central
-    by_matrix = host["matrix_gflops"] / entry["matrix_gflops"]
+    by_matrix = host.matrix_gflops / entry["matrix_gflops"]
     return min(central, by_matrix), central, max(central, by_matrix)
 
 

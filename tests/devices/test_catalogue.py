@@ -12,7 +12,7 @@ from devices.catalogue import catalogue
 from devices.errors import DeviceError
 from devices.library import STATUSES, load_data
 from devices.nr import build_nr, cycle_units, uplink_units
-from devices.profile import build_profile, load_profile, profiles
+from devices.profile import HostRating, build_profile, load_profile, profiles
 from devices.radio import Radio
 from devices.radios import build_radio, load_radio, radios
 from scenarios.quantities import SI
@@ -93,6 +93,16 @@ def test_encoding_scales_by_seven_zip_and_gives_the_band() -> None:
     # Pi 4 against Pi 5: 1.9 by 7-zip, 3.0 by HPL.
     assert pi.encode_scale / five.encode_scale == pytest.approx(1.87, rel=0.01)
     assert pi.encode_scale_high / five.encode_scale_high == pytest.approx(2.95, rel=0.01)
+
+
+def test_a_calibration_from_another_machine_scales_from_that_machine() -> None:
+    host = HostRating(seven_zip_single=2 * 1769, matrix_gflops=4 * 2.98)
+    pi = build_profile(CatalogueProfileSpec(kind="raspberry-pi-4"), host)
+    assert (pi.encode_scale, pi.encode_scale_high) == pytest.approx((2.0, 4.0))
+    assert load_profile("raspberry-pi-4", HostRating(1769.0)).encode_scale_high == 1.0
+    assert (
+        build_profile(CatalogueProfileSpec(kind="poster-pc"), host).encode_scale == 1.0
+    )  # assumed to be the host
 
 
 def test_the_poster_pc_reproduces_the_posters_energy() -> None:
