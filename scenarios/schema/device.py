@@ -103,7 +103,7 @@ class NrRadioSpec(Spec):
     """A 5G NR radio by the power states of 3GPP TR 38.840, below 7 GHz (fr1) or at millimetre waves (fr2)."""
 
     kind: Literal["nr-fr1", "nr-fr2"]
-    unit: Power = 4.64e-3
+    unit: Power = 4.65e-3
     """Power of one relative unit; the default fits measured uplink power (see docs/energy.md)."""
     transmit_level: Annotated[LevelDbm, Field(ge=0, le=23)] = 19.2
     """Transmit power while sending; the default is the mean measured in a city (Doubb uplink traces)."""

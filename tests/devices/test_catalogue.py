@@ -225,7 +225,7 @@ def test_nr_default_unit_is_calibrated_on_measured_uplink_power() -> None:
     """T-Mobile SA low band, walking: 2.017 W above the idle phone while sending; at 19.2 dBm."""
     radio = build_nr(NrRadioSpec(kind="nr-fr1"))
     assert radio.transmit_power_w == pytest.approx(2.017, rel=0.01)
-    twice = build_nr(NrRadioSpec(kind="nr-fr1", unit=SI(2 * 4.64e-3)))
+    twice = build_nr(NrRadioSpec(kind="nr-fr1", unit=SI(2 * 4.65e-3)))
     assert twice.transmit_power_w == pytest.approx(2 * radio.transmit_power_w)
     assert twice.tail_j(9.0) == pytest.approx(2 * radio.tail_j(9.0))
     short = build_nr(NrRadioSpec(kind="nr-fr1", release=SI(0.05)))
