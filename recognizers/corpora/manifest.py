@@ -1,6 +1,7 @@
 """The plain manifest: a TSV file with a header line, one utterance a row, for a researcher's own audio.
 
-Columns, in any order: path (or file, audio, filename, wav), and optionally text, emotion, speaker, split, session, id. Paths are relative to the manifest's folder.
+Columns, in any order: path (or file, audio, filename, wav), and optionally text, emotion, speaker, split,
+session, id. Paths are relative to the manifest's folder.
 """
 
 from __future__ import annotations

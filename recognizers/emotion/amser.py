@@ -1,0 +1,132 @@
+"""AMSER's emotion network: our reading of the ICASSP 2025 poster.
+
+The poster shows a Mel spectrogram and Whisper's words joined by co-attention; sizes, encoders and loss are
+not published. What stands here is this project's choice: a small convolutional encoder of the Mel, hashed
+word vectors with a recurrence over the words, multi-head co-attention in both directions (each modality
+asks the other; as in ViLBERT, Lu et al. 2019), attentive statistics pooling and a linear layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from recognizers.emotion.batch import Batch
+from recognizers.emotion.layers import (
+    Attention,
+    AttentionPooling,
+    EmotionNetwork,
+    FeedForward,
+    Recurrence,
+    WordVectors,
+    pool_frames,
+)
+from recognizers.emotion.types import BANDS
+
+__all__ = ["AmserDims", "AmserNetwork"]
+
+
+KERNELS = (5, 3)
+
+
+@dataclass(frozen=True)
+class AmserDims:
+    """Sizes of the AMSER network."""
+
+    frame_pool: int = 2
+    """The Mel's frames that are averaged into one: 2 makes 50 frames a second."""
+    channels: tuple[int] = (96,)
+    """Of the first convolution; the second has `width`. Each halves the frames: 12.5 steps a second
+    remain."""
+    word_width: int = 32
+    width: int = 64
+    """Of both modalities in the co-attention."""
+    heads: int = 4
+    blocks: int = 1
+    """Co-attention blocks."""
+    dropout: float = 0.3
+
+
+class MelEncoder(nn.Module):
+    """(B, 80, T) to (B, T / 8, width): two strided convolutions along time, then a recurrence both ways."""
+
+    def __init__(self, dims: AmserDims) -> None:
+        super().__init__()
+        self.frame_pool = dims.frame_pool
+        layers = []
+        before = BANDS
+        for size, channels in zip(KERNELS, (*dims.channels, dims.width), strict=True):
+            convolution = nn.Conv1d(before, channels, size, stride=2, padding=size // 2, bias=False)
+            layers.append(
+                nn.Sequential(convolution, nn.BatchNorm1d(channels), nn.ReLU(), nn.Dropout(dims.dropout))
+            )
+            before = channels
+        self.layers = nn.ModuleList(layers)
+        self.recurrence = Recurrence("gru", dims.width, dims.width // 2, both_ways=True)
+
+    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Steps (B, L, width) and their mask (B, L)."""
+        frames, lengths = pool_frames(mel.transpose(1, 2), lengths, self.frame_pool)
+        x = frames.transpose(1, 2)
+        for layer in self.layers:
+            x = layer(x)
+            lengths = -(-lengths // 2)
+            mask = torch.arange(x.shape[2])[None, :] < lengths[:, None]
+            # Zeros beyond the end: a result must not depend on the neighbours in the batch.
+            x = x * mask[:, None, :]
+        steps = x.transpose(1, 2)
+        return steps + self.recurrence(steps, lengths), mask
+
+
+class CoAttention(nn.Module):
+    """One block: audio steps ask the words, words ask the audio steps; residual, normalised, feed-forward."""
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.asks = nn.ModuleList([Attention(width, heads, dropout) for _ in range(2)])
+        self.feeds = nn.ModuleList([FeedForward(width, 2 * width, width, dropout) for _ in range(2)])
+        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(4)])
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self, audio: Tensor, audio_mask: Tensor, text: Tensor, text_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Audio (B, L, width) and text (B, W, width), each enriched by the other."""
+        heard = self.norms[0](audio + self.dropout(self.asks[0](audio, text, text_mask)))
+        read = self.norms[1](text + self.dropout(self.asks[1](text, audio, audio_mask)))
+        heard = self.norms[2](heard + self.dropout(self.feeds[0](heard)))
+        read = self.norms[3](read + self.dropout(self.feeds[1](read)))
+        return heard, read
+
+
+class AmserNetwork(EmotionNetwork):
+    """Mel and words, joined by co-attention."""
+
+    def __init__(self, dims: AmserDims, classes: int, word_rows: int) -> None:
+        super().__init__()
+        self.mel_encoder = MelEncoder(dims)
+        self.word_vectors = WordVectors(word_rows, dims.word_width)
+        self.word_dropout = nn.Dropout(dims.dropout)
+        self.word_project = nn.Linear(dims.word_width, dims.width)
+        self.word_recurrence = Recurrence("gru", dims.width, dims.width // 2, both_ways=True)
+        self.blocks = nn.ModuleList(
+            [CoAttention(dims.width, dims.heads, dims.dropout) for _ in range(dims.blocks)]
+        )
+        self.pool_audio = AttentionPooling(dims.width, dims.width // 2, spread=True)
+        self.pool_text = AttentionPooling(dims.width, dims.width // 2, spread=False)
+        pooled = self.pool_audio.outputs + self.pool_text.outputs
+        self.classify = nn.Sequential(nn.Dropout(dims.dropout), nn.Linear(pooled, classes))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Logits, shape (B, classes)."""
+        audio, audio_mask = self.mel_encoder(self.standardised(batch), batch.frames)
+        words = self.word_project(self.word_dropout(self.word_vectors(batch.pieces)))
+        text = words + self.word_recurrence(words, batch.words)
+        text_mask = batch.word_mask
+        for block in self.blocks:
+            audio, text = block(audio, audio_mask, text, text_mask)
+        pooled = torch.cat([self.pool_audio(audio, audio_mask), self.pool_text(text, text_mask)], dim=1)
+        logits: Tensor = self.classify(pooled)
+        return logits

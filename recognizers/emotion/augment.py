@@ -1,0 +1,70 @@
+"""Random variations of a Mel in training: other rates of speech, voices and levels, gaps, and the channel's
+rank."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from recognizers.emotion.examples import project
+from recognizers.emotion.types import Mel
+
+__all__ = ["vary"]
+
+DECIBEL = 1.0 / 40.0
+"""One decibel in units of the normalised log-Mel, (log10 of power + 4) / 4."""
+LOWEST_RANK, HIGHEST_RANK = 6, 80
+
+
+def vary(mel: Mel, rng: np.random.Generator, *, basis: Mel | None, strength: float = 1.0) -> Mel:
+    """A random variation of a Mel (80, T): speed and vocal tract (p = 0.8), level, gaps, and rank (p = 0.5).
+
+    The level moves by 3 dB only, because loudness carries emotion. `strength` scales the size of every change
+    but the rank; 0 leaves only the rank. Without a `basis` (of the Mel's columns) the rank stays whole.
+    """
+    if basis is not None and rng.random() < 0.5:
+        # First, although the channel comes last: stretching is linear along each axis, so the rank survives
+        # it.
+        mel = project(
+            mel, basis, round(float(np.exp(rng.uniform(np.log(LOWEST_RANK), np.log(HIGHEST_RANK)))))
+        )
+    if strength <= 0:
+        return mel
+    if rng.random() < 0.8:
+        mel = _stretch(mel, rng, strength)
+    mel = mel + np.float32(rng.normal(0.0, 3.0 * strength) * DECIBEL)
+    return _gaps(mel, rng, strength)
+
+
+def _stretch(mel: Mel, rng: np.random.Generator, strength: float) -> Mel:
+    """Linear interpolation along time (rate of speech, 15 %) and along the bands (vocal tract, 6 %)."""
+    bands, frames = mel.shape
+    faster = 1 + 0.15 * strength * rng.uniform(-1, 1)
+    mel = _interpolate(mel.T, np.linspace(0, frames - 1, max(16, round(frames / faster)))).T
+    positions = np.arange(bands) * (1 + 0.06 * strength * rng.uniform(-1, 1)) + strength * rng.uniform(
+        -1.5, 1.5
+    )
+    return _interpolate(mel, np.clip(positions, 0, bands - 1))
+
+
+def _interpolate(rows: Mel, positions: npt.NDArray[np.float64]) -> Mel:
+    low = np.minimum(positions.astype(np.int64), len(rows) - 2)
+    weight = (positions - low)[:, None].astype(np.float32)
+    return np.asarray(rows[low] * (1 - weight) + rows[low + 1] * weight, dtype=np.float32)
+
+
+def _gaps(mel: Mel, rng: np.random.Generator, strength: float) -> Mel:
+    """SpecAugment (Park et al. 2019): up to two gaps of 10 bands and two of a tenth of the time, at the
+    mean."""
+    bands, frames = mel.shape
+    mel = mel.copy()
+    mean = mel.mean()
+    for _ in range(rng.integers(0, 3)):
+        width = int(rng.integers(1, max(2, round(10 * strength))))
+        start = int(rng.integers(0, bands - width))
+        mel[start : start + width] = mean
+    for _ in range(rng.integers(0, 3)):
+        width = int(rng.integers(1, max(2, round(frames * 0.1 * strength))))
+        start = int(rng.integers(0, max(1, frames - width)))
+        mel[:, start : start + width] = mean
+    return mel

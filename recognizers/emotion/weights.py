@@ -1,0 +1,102 @@
+"""Weights of emotion networks as safetensors files: tensors in fp16, the spec as JSON in the header, no
+pickle."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from recognizers.emotion.layers import EmotionNetwork
+from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_network
+from recognizers.emotion.types import EmotionError
+from recognizers.emotion.words import Tokenizer
+
+__all__ = ["SHIPPED", "load_network", "save_network", "shipped_weights"]
+
+SHIPPED = Path(__file__).resolve().parent.parent / "data"
+"""Where `emotion-<architecture>.safetensors` lie."""
+FORMAT = "amser-emotion-1"
+LARGEST_FILE_BYTES = 512 * 2**20
+
+
+def shipped_weights(architecture: str) -> Path:
+    """The shipped weights of an architecture, trained on the shipped synthetic speech."""
+    return SHIPPED / f"emotion-{architecture}.safetensors"
+
+
+def save_network(path: Path, network: EmotionNetwork, spec: NetworkSpec) -> None:
+    """Write weights (fp16; statistics in fp32) and spec; whole or not at all."""
+    tensors = {name: _stored(name, tensor) for name, tensor in network.state_dict().items()}
+    header = {"format": FORMAT, "spec": json.dumps(dataclasses.asdict(spec), sort_keys=True)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    save_file(tensors, str(temporary), metadata=header)
+    temporary.replace(path)
+
+
+def load_network(path: Path) -> tuple[EmotionNetwork, Tokenizer, NetworkSpec, str]:
+    """Read a weights file: the network (fp32, in evaluation mode), its tokenizer, its spec, the file's
+    SHA-256.
+
+    Raises `EmotionError` for a file that is missing, no safetensors file, not ours, or that does not fit
+    its spec.
+    """
+    if not path.is_file():
+        known = ", ".join(ARCHITECTURES)
+        raise EmotionError(
+            f"{path}: no such weights file; give one of {known}, or the path of a .safetensors file"
+        )
+    if path.stat().st_size > LARGEST_FILE_BYTES:
+        raise EmotionError(f"{path}: larger than {LARGEST_FILE_BYTES >> 20} MiB, which no emotion network is")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+    except (SafetensorError, OSError, ValueError) as error:
+        raise EmotionError(f"{path}: not a safetensors file ({error})") from error
+    spec = _spec(path, header)
+    network, tokenizer = build_network(spec)
+    _fill(path, network, tensors)
+    network.eval()
+    return network, tokenizer, spec, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _stored(name: str, tensor: Tensor) -> Tensor:
+    statistic = name.endswith(("running_mean", "running_var")) or name.startswith("band_")
+    keep = statistic or not tensor.is_floating_point()
+    return (tensor if keep else tensor.to(torch.float16)).detach().clone().contiguous()
+
+
+def _spec(path: Path, header: dict[str, str]) -> NetworkSpec:
+    if header.get("format") != FORMAT:
+        raise EmotionError(
+            f"{path}: not an emotion network of this project (format {header.get('format')!r})"
+        )
+    try:
+        fields = json.loads(header["spec"])
+        return NetworkSpec(**{**fields, "labels": tuple(str(label) for label in fields["labels"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise EmotionError(f"{path}: its description cannot be read ({error})") from error
+
+
+def _fill(path: Path, network: EmotionNetwork, tensors: dict[str, Tensor]) -> None:
+    wanted = network.state_dict()
+    wrong = sorted(
+        name
+        for name in wanted.keys() | tensors.keys()
+        if name not in wanted or name not in tensors or wanted[name].shape != tensors[name].shape
+    )
+    if wrong:
+        raise EmotionError(
+            f"{path}: {len(wrong)} tensors do not fit the network it describes, first {wrong[0]}"
+        )
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values() if tensor.is_floating_point()):
+        raise EmotionError(f"{path}: holds weights that are not finite numbers")
+    network.load_state_dict({name: tensors[name].to(value.dtype) for name, value in wanted.items()})
