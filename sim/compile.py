@@ -56,12 +56,14 @@ def _group(
 ) -> Group:
     profile, radio = build_profile(spec.profile), build_radio(spec.radio)
     idle_w = profile.idle_power_w + radio.idle_power_w
+    policy = build_policy(spec)
+    local = policy.delivery.local
     codecs = tuple(situation.tables.codecs.index(c) for c in spec.codec_names())
     return Group(
         index=index, name=name, first=first, count=spec.count, cell=cell, codecs=codecs, radio=radio,
         traffic=build_traffic(spec.traffic, spec.count, streams("traffic", name), situation.base_dir),
-        cpu_active_w=profile.cpu_power_w, encode_scale=profile.encode_scale, idle_w=idle_w,
-        policy=build_policy(spec),
+        cpu_active_w=profile.cpu_power_w if local is None else local.power_w(profile), encode_scale=profile.encode_scale, idle_w=idle_w,
+        policy=policy, profile=profile,
         battery=build_batteries(spec.battery, profile, spec.count, idle_w, streams("battery", name)),
     )
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from devices.delivery import IMMEDIATE, Delivery
 from sim.streams import Streams
 from sim.tables import Tables
 
@@ -52,14 +53,17 @@ class Group:
     cap_bps: float = float("inf")
     policy: Any = None
     battery: Any = None
+    profile: Any = None
     deadline_s: float = float("inf")
 
-    @property
-    def simple(self) -> bool:
-        """Whether codec and coding time are known when speech ends, so that whole chunks are coded at once."""
-        return self.policy is None or (self.policy.index is not None and self.policy.delivery.immediate and self.battery is None)
+    def __post_init__(self) -> None:
+        self.open_loop: bool = getattr(self.traffic, "open_loop", True)
+        self.delivery: Delivery = IMMEDIATE if self.policy is None else self.policy.delivery
+        fixed = self.policy is None or self.policy.index is not None
+        # Codec and coding time are known when speech ends: whole chunks can be coded at once.
+        self.simple: bool = fixed and self.delivery.immediate and self.battery is None and self.open_loop
 
-    def energies(self, encode_cpu_s: Floats, gap_s: Floats, active_s: Floats, bits: Floats, wait_s: Floats, _: Floats) -> dict[str, Floats]:
+    def energies(self, encode_cpu_s: Floats, gap_s: Floats, active_s: Floats, bits: Floats, wait_s: Floats) -> dict[str, Floats]:
         """Joules that uploads add, by component; arrays of one length.
 
         ``gap_s`` is the radio's silence before the upload (negative: a reply was still awaited), ``wait_s``
@@ -73,6 +77,14 @@ class Group:
             # A new upload that overlaps the wait for the last reply gives back what it cuts from that wait.
             "tail": np.where(gap_s >= 0.0, tail_j(np.maximum(gap_s, 0.0)), -tail_j(np.maximum(-gap_s, 0.0))) + tail_j(wait_s),
         }
+
+
+    def radio_j(self, gap_s: float, active_s: float, bits: float) -> tuple[float, float, float]:
+        """Joules of one activity as floats: waking, transmission, tail; as ``energies`` for one upload."""
+        radio: Any = self.radio
+        wake_j = radio.wake_j(gap_s) if gap_s > 0.0 else radio.wake_j(0.0)
+        tail_j = radio.tail_j(gap_s) if gap_s >= 0.0 else -radio.tail_j(-gap_s)
+        return wake_j, radio.transmit_j(active_s, bits), tail_j
 
 
 class Fleet:
@@ -132,13 +144,18 @@ class Arrivals:
         self.tables = tables
         self.duration_s = duration_s
         self.count = 0
+        self._open = [g for g in fleet.groups if g.open_loop]
+        self._lead_s = max((g.delivery.block_s and float(tables.audio_s.max()) for g in self._open), default=0.0)
+        """How long before its end a streamed utterance may enter."""
         self._rng = {
-            (purpose, g.name): streams(purpose, g.name) for g in fleet.groups for purpose in ("arrivals", "utterances", "luck")
+            (purpose, g.name): streams(purpose, g.name) for g in self._open for purpose in ("arrivals", "utterances", "luck")
         }
 
     def chunks(self) -> Iterator[Chunk]:
         """Chunks whose entries are sorted by ``enter_s``, each chunk after the one before."""
         begin, window = 0.0, self.duration_s / 64
+        if not self._open:
+            return
         held: list[Chunk] = []
         while begin < self.duration_s:
             end = min(begin + window, self.duration_s)
@@ -147,14 +164,14 @@ class Arrivals:
             chunk = Chunk.join([*held, fresh])
             order = np.argsort(chunk.enter_s, kind="stable")
             # Coding may end after the window; such entries wait for the next chunk, else order would break.
-            cut = len(order) if end >= self.duration_s else int(np.searchsorted(chunk.enter_s[order], end))
+            cut = len(order) if end >= self.duration_s else int(np.searchsorted(chunk.enter_s[order], end - self._lead_s))
             held = [chunk.take(order[cut:])]
             if cut:
                 yield chunk.take(order[:cut])
             begin = end
 
     def _draw(self, begin: float, end: float) -> Chunk:
-        parts = [self._draw_group(g, begin, end) for g in self.fleet.groups]
+        parts = [self._draw_group(g, begin, end) for g in self._open]
         chunk = Chunk.join(parts) if len(parts) > 1 else parts[0]
         order = np.argsort(chunk.spoken_s, kind="stable") if len(parts) > 1 else slice(None)
         chunk = chunk.take(order)
@@ -174,6 +191,8 @@ class Arrivals:
             enter = coded_at(times, device, cpu_s, self.fleet.cpu_free)
         else:
             cpu_s, enter = np.zeros(n), times
+            if g.delivery.block_s:
+                enter = np.maximum(times - self.tables.audio_s[utterance], 0.0)
         return Chunk(np.zeros(n, np.int64), np.full(n, g.index), device, utterance, codec, times, enter, cpu_s, luck)
 
 

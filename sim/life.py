@@ -14,11 +14,12 @@ import numpy as np
 import simpy
 
 from sim.clock import Clock
+from sim.departure import Departure
 from sim.fleet import Chunk, Fleet
 from sim.recorder import Recorder
 from sim.server import EdgeServer
 from sim.tables import Tables
-from sim.upload import DELIVERED, LATE, LOST, NAN, Upload
+from sim.upload import BATTERY_DEAD, DELIVERED, LATE, LOST, NAN, Upload
 from sim.uplink import Uplink
 
 
@@ -76,7 +77,7 @@ class Feeder(simpy.Event):
     def _feed(self, _: simpy.Event) -> None:
         assert self._next is not None
         ready_s, number, group, device, utterance, codec, spoken_s, cpu_s, luck = self._next
-        upload = Upload(self.env, number, self.groups[group], device, utterance, codec, spoken_s, ready_s, cpu_s, luck)
+        upload = Upload(number, self.groups[group], device, utterance, codec, spoken_s, ready_s, cpu_s, luck)
         self.enter(upload)
         self._advance()
 
@@ -92,19 +93,24 @@ class Life:
         self.mark, self.awake, self.busy = fleet.mark, fleet.awake, fleet.busy
         self.alive: set[Upload] = set()
         self.cells: list[CellRun] = []
+        self.departure: Departure
         self.server: EdgeServer
         self.recorder: Recorder
         self._join = (self.join,)
         self._arrive = (self.arrive,)
 
     def enter(self, upload: Upload) -> None:
-        """The engine's first sight of an upload."""
+        """The engine's first sight of an upload: coded already, or to be decided on."""
         self.alive.add(upload)
-        self.ready(upload)
+        if upload.group.simple:
+            upload.payload_bytes = self.payload_bytes[upload.codec][upload.utterance]
+            self.ready(upload)
+        else:
+            self.departure.spoken(upload)
 
     def ready(self, upload: Upload) -> None:
         """Coded: wake the radio, ask for a grant, open the connection, then join the link."""
-        now = self.env._now
+        now = upload.left_s = self.env._now
         d = upload.device
         group = upload.group
         if self.busy[d]:
@@ -122,11 +128,11 @@ class Life:
         cell = self.cells[group.cell]
         grant = upload.access_s = cell.access.delay(cell.rng) if cell.grant_s is None else cell.grant_s
         plan = cell.plan(
-            now, self.payload_bytes[upload.codec][upload.utterance], gap,
+            now, upload.block_bytes or upload.payload_bytes, gap,
             cell.link.fair_rate_bps(now) if cell.watches_rate else 0.0, cell.path_rtt_s,
         )
         upload.fluid_bits = plan.fluid_bits
-        upload.wire_bytes = plan.wire_bytes
+        upload.wire_bytes += plan.wire_bytes
         upload.tail_s = plan.tail_s
         delay = wake + grant + plan.setup_s + plan.ramp_s
         if delay > 0.0:
@@ -144,11 +150,23 @@ class Life:
         """The last bit has left the device."""
         now = self.env._now
         d = upload.device
-        upload.active_s = now - self.mark[d]
+        active = now - self.mark[d]
+        upload.active_s += active
         self.mark[d] = now
         self.busy[d] -= 1
-        cell = self.cells[upload.group.cell]
-        if not cell.lossless and upload.luck < cell.loss.probability(cell.packets(upload.wire_bytes)):
+        group = upload.group
+        if group.battery is not None and not self._draw(upload, active):
+            upload.outcome = BATTERY_DEAD
+            self.end(upload, NAN)
+            return
+        if upload.blocks:
+            wake_j, _, tail_j = group.radio_j(upload.gap_s, 0.0, 0.0)
+            upload.extra_wake_j += wake_j
+            upload.extra_tail_j += tail_j
+            self.departure.next_block(upload)
+            return
+        cell = self.cells[group.cell]
+        if not cell.lossless and upload.luck < cell.loss.probability(cell.packets(upload.payload_bytes)):
             upload.sent_s = now
             upload.outcome = LOST
             self.end(upload, NAN)
@@ -157,10 +175,22 @@ class Life:
         upload.callbacks = self._arrive  # type: ignore[assignment]
         self.env.at(upload.sent_s + cell.onward_s, upload)
 
+    def _draw(self, upload: Upload, active_s: float) -> bool:
+        """Take one activity from the battery; False when it is empty with that."""
+        group = upload.group
+        used = sum(group.radio_j(upload.gap_s, active_s, upload.fluid_bits))
+        if not upload.blocks:
+            used += upload.encode_cpu_s * group.cpu_active_w
+        return bool(group.battery.draw(upload.device - group.first, self.env._now, used))
+
     def arrive(self, upload: simpy.Event) -> None:
         """At the edge server."""
         assert isinstance(upload, Upload)
-        self.server.arrive(upload)
+        if upload.text:
+            upload.arrived_s = upload.started_s = upload.served_s = self.env._now
+            self.served(upload)
+        else:
+            self.server.arrive(upload)
 
     def served(self, upload: Upload) -> None:
         """Recognised: the reply goes back and restarts the radio's tail."""
@@ -173,11 +203,16 @@ class Life:
             if wait > 0.0:
                 upload.wait_s = wait
                 self.mark[d] = reply_at
+                group = upload.group
+                if group.battery is not None:
+                    group.battery.draw(d - group.first, self.env._now, group.radio_j(wait, 0.0, 0.0)[2])
         self.end(upload, reply_at)
 
     def end(self, upload: Upload, replied_s: float) -> None:
         """The upload's life is over: one row of the log."""
         self.alive.discard(upload)
+        if not upload.group.open_loop:
+            self.departure.after(upload, self.env._now if replied_s != replied_s else replied_s)
         self.recorder.record(upload, replied_s)
 
     def rejected(self, upload: Upload) -> None:

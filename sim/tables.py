@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ class Tables:
     audio_s: Floats
     """Duration of each utterance in seconds, shape (utterances,)."""
     payload_bytes: Ints
+    text_bytes: Ints
+    """UTF-8 bytes of what was recognised, for devices that recognise themselves; at least 1."""
     encode_host_s: Floats
     """CPU seconds of encoding on the calibration host."""
     word_errors: Floats
@@ -54,6 +56,7 @@ class Tables:
             utterances=utterances,
             audio_s=grid("duration_s").to_numpy(dtype=float)[0],
             payload_bytes=grid("payload_bytes").to_numpy(dtype=np.int64),
+            text_bytes=np.array([[_bytes(v) for v in row] for row in grid("hypothesis").to_numpy(dtype=object)], dtype=np.int64),
             encode_host_s=grid("encode_host_s").to_numpy(dtype=float),
             word_errors=np.asarray(errors, dtype=float),
             reference_words=grid("reference_words").to_numpy(dtype=float),
@@ -62,10 +65,18 @@ class Tables:
             labels=tuple(labels),
         )
 
-    def select(self, codecs: Sequence[str]) -> Tables:
-        """The tables of some codecs only, in the order given."""
-        rows = [self.codecs.index(c) for c in codecs]
-        return Tables(
-            tuple(codecs), self.utterances, self.audio_s, self.payload_bytes[rows], self.encode_host_s[rows],
-            self.word_errors[rows], self.reference_words[rows], self.emotion, self.emotion_heard[rows], self.labels,
+    @classmethod
+    def unrecognised(cls, sizes: Mapping[str, int], audio_s: Floats, encode_host_s: float = 0.0) -> Tables:
+        """Tables of payloads that are only sent: ``sizes`` in bytes by codec, the same for every utterance."""
+        shape = (len(sizes), len(audio_s))
+        nothing = np.full(shape, np.nan)
+        return cls(
+            codecs=tuple(sizes), utterances=tuple(map(str, range(len(audio_s)))), audio_s=audio_s,
+            payload_bytes=np.repeat(np.array(list(sizes.values()), dtype=np.int64)[:, None], len(audio_s), axis=1),
+            text_bytes=np.ones(shape, dtype=np.int64), encode_host_s=np.full(shape, encode_host_s), word_errors=nothing,
+            reference_words=nothing, emotion=np.full(len(audio_s), -1), emotion_heard=np.full(shape, -1), labels=(),
         )
+
+
+def _bytes(text: object) -> int:
+    return max(1, len(text.encode())) if isinstance(text, str) else 1

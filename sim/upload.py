@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import simpy
@@ -21,17 +22,34 @@ class Upload(simpy.Event):
 
     A process for each upload would cost a generator and an event object at every stage; one object whose
     ``callbacks`` name the next stage costs neither.  Times are absolute simulation seconds, NaN until known.
+    What most uploads never set is a class attribute, which costs nothing until it is.
     """
 
     _ok = True  # an upload never fails as a SimPy event; its fate is `outcome`
     _value: Any = None
+    env: Any = None
+
+    attempt = 0
+    outcome = UNFINISHED
+    payload_bytes = 0
+    text = False
+    """Recognised on the device: the server only acts on it."""
+    blocks: Sequence[tuple[float, float]] = ()
+    """Streamed in blocks: (when coded, bytes) of those to come."""
+    block_bytes = 0.0
+    """Bytes of the block on its way; 0 for an upload that is not streamed."""
+    batch = 1
+    gap_s = active_s = wait_s = wake_s = access_s = tail_s = 0.0
+    wire_bytes = fluid_bits = 0.0
+    extra_wake_j = extra_tail_j = 0.0
+    """Waking and tails of earlier blocks and attempts, joules."""
+    left_s = sent_s = arrived_s = started_s = served_s = NAN
 
     def __init__(
-        self, env: simpy.Environment, number: int, group: Group, device: int, utterance: int, codec: int,
-        spoken_s: float, ready_s: float, encode_cpu_s: float, luck: float,
+        self, number: int, group: Group, device: int, utterance: int, codec: int, spoken_s: float, ready_s: float,
+        encode_cpu_s: float, luck: float,
     ) -> None:
-        # Deliberately not Event.__init__: nothing of it is needed and it runs once for each upload.
-        self.env = env
+        # Deliberately not Event.__init__: nothing of it is needed and this runs once for each upload.
         self.number = number
         self.group = group
         self.device = device
@@ -41,18 +59,3 @@ class Upload(simpy.Event):
         self.ready_s = ready_s
         self.encode_cpu_s = encode_cpu_s
         self.luck = luck  # uniform random number in [0, 1) of this utterance: the fate of its first attempt
-        self.attempt = 0
-        self.outcome = UNFINISHED
-        self.wake_s = 0.0
-        self.access_s = 0.0
-        self.sent_s = NAN
-        self.arrived_s = NAN
-        self.started_s = NAN
-        self.served_s = NAN
-        self.gap_s = 0.0
-        self.active_s = 0.0
-        self.wait_s = 0.0
-        self.wire_bytes = 0.0
-        self.tail_s = 0.0
-        self.fluid_bits = 0.0
-        self.batch = 1

@@ -1,0 +1,195 @@
+"""From the end of speech to bytes that may leave: the device's choice, its CPU, and when it sends.
+
+Groups with one codec that is sent at once never come here: their coding is computed for whole chunks
+(``sim.fleet``).  Here are the others: policies that look at battery, link or load, utterances that are held
+back, streamed while spoken or recognised on the device, batteries, and users who wait for the reply.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import simpy
+
+from devices.delivery import HoldBuffer, stream_blocks
+from devices.policy import Context
+from sim.clock import Clock, Moment
+from sim.fleet import Fleet, Group
+from sim.streams import Streams
+from sim.tables import Tables
+from sim.upload import BATTERY_DEAD, NAN, Upload
+
+if TYPE_CHECKING:
+    from sim.life import Life
+
+
+class _Speech(Moment):
+    """The end of an utterance in a closed loop."""
+
+    def __init__(self, env: Clock, callbacks: Any, group: Group, device: int) -> None:
+        super().__init__(env, callbacks)
+        self.group = group
+        self.device = device
+
+
+class _Release(Moment):
+    """The moment at which a held batch must leave."""
+
+    def __init__(self, env: Clock, callbacks: Any, group: Group, device: int, batch: int) -> None:
+        super().__init__(env, callbacks)
+        self.group = group
+        self.device = device
+        self.batch = batch
+
+
+class Departure:
+    """Decides, codes and holds for the groups of a site; ``life.ready`` takes over."""
+
+    def __init__(self, env: Clock, fleet: Fleet, tables: Tables, life: Life, streams: Streams, duration_s: float) -> None:
+        self.env = env
+        self.life = life
+        self.tables = tables
+        self.duration_s = duration_s
+        self.cpu_free = fleet.cpu_free
+        self.encode_host_s: list[list[float]] = tables.encode_host_s.tolist()
+        self.audio_s: list[float] = tables.audio_s.tolist()
+        self.context = Context()
+        self.number = 0  # numbers of utterances in closed loops
+        self._ready, self._coded = (life.ready,), (self._hold,)
+        self._spoken, self._released = (self._speak,), (self._release,)
+        self._held = {g.index: HoldBuffer[Upload](g.policy.delivery) for g in fleet.groups if g.delivery.hold_s}
+        self._loops = {
+            g.index: (streams("arrivals", g.name), streams("utterances", g.name), streams("luck", g.name))
+            for g in fleet.groups if not g.open_loop
+        }
+        for group in fleet.groups:
+            if not group.open_loop:
+                self._begin_loop(group)
+
+    def spoken(self, upload: Upload) -> None:
+        """Speech has ended (or, streamed, its first block has): pick a codec and code."""
+        group, now = upload.group, self.env._now
+        if group.battery is not None and not group.battery.alive(upload.device - group.first, now):
+            upload.outcome = BATTERY_DEAD
+            upload.ready_s = upload.left_s = now
+            self.life.end(upload, NAN)
+            return
+        if group.policy is not None and group.policy.index is None:
+            self._choose(upload)
+        else:
+            upload.codec = group.codecs[0]
+        upload.payload_bytes = self.life.payload_bytes[upload.codec][upload.utterance]
+        delivery = group.delivery
+        if delivery.block_s:
+            self._stream(upload)
+        elif delivery.local is not None:
+            upload.payload_bytes = int(self.tables.text_bytes[upload.codec, upload.utterance])
+            upload.text = True
+            self._code(upload, delivery.local.recognise_s(self.audio_s[upload.utterance], group.profile))
+        else:
+            self._code(upload, self.encode_host_s[upload.codec][upload.utterance] * group.encode_scale)
+
+    def _choose(self, upload: Upload) -> None:
+        group, context, now = upload.group, self.context, self.env._now
+        cell, needs = self.life.cells[group.cell], group.policy.needs
+        context.time_s, context.device = now, upload.device - group.first
+        context.duration_s = self.audio_s[upload.utterance]
+        if "battery" in needs:
+            context.battery = 1.0 if group.battery is None else group.battery.share(context.device, now)
+        if "link_rate_bps" in needs:
+            context.link_rate_bps = cell.link.fair_rate_bps(now)
+        if "active_uploads" in needs:
+            context.active_uploads = cell.link.active
+        if "server_queue" in needs:
+            context.server_queue = len(self.life.server.queue)
+        if "rtt_s" in needs:
+            context.rtt_s = cell.path_rtt_s
+        if "payload_bits" in needs:
+            context.payload_bits = [self.life.payload_bytes[c][upload.utterance] * 8.0 for c in group.codecs]
+        if "encode_s" in needs:
+            context.encode_s = [self.encode_host_s[c][upload.utterance] * group.encode_scale for c in group.codecs]
+        upload.codec = group.codecs[group.policy.choose(context)]
+
+    def _code(self, upload: Upload, cpu_s: float) -> None:
+        """Occupy the device's CPU, first come first served, then send or hold."""
+        now, d = self.env._now, upload.device
+        done = max(now, float(self.cpu_free[d])) + cpu_s
+        self.cpu_free[d] = done
+        upload.encode_cpu_s = cpu_s
+        upload.ready_s = done
+        upload.callbacks = self._coded if upload.group.delivery.hold_s else self._ready  # type: ignore[assignment]
+        if done > now:
+            self.env.at(done, upload)
+        else:
+            callbacks, upload.callbacks = upload.callbacks, None  # type: ignore[assignment]
+            callbacks[0](upload)
+
+    # ------------------------------------------------------------ held back
+
+    def _hold(self, upload: simpy.Event) -> None:
+        assert isinstance(upload, Upload)
+        group, buffer = upload.group, self._held[upload.group.index]
+        batch = buffer.add(upload.device, upload)
+        if batch is not None:
+            self._leave(batch)
+        elif buffer.waiting(upload.device) == 1:
+            release = _Release(self.env, self._released, group, upload.device, buffer.batch_number(upload.device))
+            self.env.at(self.env._now + buffer.hold_s, release)
+
+    def _release(self, moment: simpy.Event) -> None:
+        assert isinstance(moment, _Release)
+        batch = self._held[moment.group.index].take(moment.device, moment.batch)
+        if batch is not None:
+            self._leave(batch)
+
+    def _leave(self, batch: list[Upload]) -> None:
+        for upload in batch:
+            self.life.ready(upload)
+
+    # ------------------------------------------------------------ streamed while speaking
+
+    def _stream(self, upload: Upload) -> None:
+        """Cut the utterance into blocks; each is coded when it has been spoken and sent when the last one is."""
+        duration_s = self.audio_s[upload.utterance]
+        cpu_s = self.encode_host_s[upload.codec][upload.utterance] * upload.group.encode_scale
+        upload.encode_cpu_s = cpu_s
+        whole = upload.payload_bytes
+        blocks = stream_blocks(duration_s, upload.group.delivery.block_s)
+        # Each block leaves with its part of the bytes; what is coded early costs no latency.
+        upload.blocks = [(upload.spoken_s + b.ready_s + cpu_s * b.share, whole * b.share) for b in blocks]
+        self.next_block(upload)
+
+    def next_block(self, upload: Upload) -> None:
+        """Send the next block as soon as it is coded and the one before has left."""
+        (ready_s, upload.block_bytes), *upload.blocks = upload.blocks
+        upload.ready_s = ready_s
+        upload.callbacks = self._ready  # type: ignore[assignment]
+        self.env.at(ready_s, upload)
+
+    # ------------------------------------------------------------ closed loops
+
+    def _begin_loop(self, group: Group) -> None:
+        times, devices = group.traffic.first(self._loops[group.index][0])
+        for time_s, device in zip(times.tolist(), devices.tolist(), strict=True):
+            self._say(group, device + group.first, time_s)
+
+    def _say(self, group: Group, device: int, time_s: float) -> None:
+        if time_s < self.duration_s:
+            self.env.at(time_s, _Speech(self.env, self._spoken, group, device))
+
+    def _speak(self, speech: simpy.Event) -> None:
+        assert isinstance(speech, _Speech)
+        group, now = speech.group, self.env._now
+        _, utterances, luck = self._loops[group.index]
+        utterance = int(utterances.integers(0, len(self.audio_s)))
+        self.number += 1
+        upload = Upload(
+            self.number, group, speech.device, utterance, group.codecs[0], now, now, 0.0, float(luck.random())
+        )
+        self.life.enter(upload)
+
+    def after(self, upload: Upload, ended_s: float) -> None:
+        """The user has the reply, or knows that none will come: think, then speak again."""
+        group = upload.group
+        self._say(group, upload.device, ended_s + float(group.traffic.think_time(self._loops[group.index][0])))
+

@@ -1,0 +1,44 @@
+"""Small worlds in scenario text, with payloads that are only sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scenarios import loads
+from sim.compile import Situation
+from sim.recorder import Columns
+from sim.replication import simulate
+from sim.tables import Tables
+
+Simulated = tuple[dict[str, float], pd.DataFrame]
+
+HEAD = """
+amser: 1
+corpus: {kind: synthetic, utterances: 50}
+recogniser: {kind: none}
+emotion: {kind: none}
+codecs:
+  big: {kind: fixed, size: 150 kB}
+  small: {kind: fixed, size: 15 kB}
+"""
+
+
+@pytest.fixture
+def run_text() -> Callable[..., Simulated]:
+    """Simulate one replication of scenario text (put below ``HEAD``); returns metrics and the upload log."""
+
+    def run(body: str, *sets: str, seed: int = 1, replication: int = 0, audio_s: float = 3.0, encode_s: float = 0.0) -> Simulated:
+        point = loads(HEAD + body, sets).points[0]
+        sizes = {"big": 150_000, "small": 15_000}
+        tables = Tables.unrecognised({c: sizes[c] for c in point.scenario.codec_specs()}, np.full(50, audio_s), encode_s)
+        chunks: list[Columns] = []
+        metrics = simulate(Situation(point.scenario, tables, Path.cwd()), seed, replication, chunks.append)
+        log = pd.concat([pd.DataFrame(c) for c in chunks], ignore_index=True) if chunks else pd.DataFrame()
+        return metrics, log
+
+    return run
