@@ -36,6 +36,9 @@ class MissingError(Exception):
     """Something that a command needs is not there; the text says how to get it."""
 
 
+# A missing module of these is no missing dependency but a broken installation.
+OWN = frozenset({"amser", "sim", "recognizers", "devices", "channel", "scenarios"})
+
 _CODES: dict[str, Exit] = {
     "amser.exits.UserError": Exit.USAGE,
     "amser.exits.MissingError": Exit.MISSING,
@@ -52,6 +55,7 @@ _CODES: dict[str, Exit] = {
     "recognizers.speech.engines.EngineMissing": Exit.MISSING,
     "recognizers.speech.pack.PackError": Exit.MISSING,
     "recognizers.whisper.loading.ModelUnavailable": Exit.MISSING,
+    "recognizers.whisper.recogniser.MelShapeError": Exit.USAGE,
     "recognizers.whisper.nano.NanoFormatError": Exit.MISSING,
     "sim.results.ResultsError": Exit.MISSING,
     "builtins.FileExistsError": Exit.USAGE,
@@ -67,6 +71,8 @@ _CODES: dict[str, Exit] = {
 
 def exit_code_of(error: BaseException) -> Exit:
     """The exit code for ``error``: that of the nearest class in its ancestry that is listed above."""
+    if isinstance(error, ImportError) and (error.name or "").split(".")[0] in OWN:
+        return Exit.DEFECT
     for cls in type(error).__mro__:
         code = _CODES.get(f"{cls.__module__}.{cls.__qualname__}")
         if code is not None:
@@ -77,7 +83,8 @@ def exit_code_of(error: BaseException) -> Exit:
 def describe(error: BaseException) -> str:
     """One clear message for a user: what, where, and the remedy where the error knows it."""
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"{error.name} is not installed: pip install {error.name.split('.')[0]}"
+        package = error.name.split(".")[0]
+        return f"{package} is not installed: pip install {package}"
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return str(error) or type(error).__name__

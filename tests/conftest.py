@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 # Before numpy or torch start their pools: workers of the suite share the cores.
@@ -12,10 +14,24 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "1")
 import pytest
 from hypothesis import HealthCheck, settings
 
+_CACHE = pytest.StashKey[str]()
+
 # No deadline: the machines that run the suite are shared, and a slow second is not a fault.
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One measurement cache for the whole run, shared by its workers and apart from the user's own."""
+    if not hasattr(config, "workerinput") and "AMSER_CACHE" not in os.environ:
+        os.environ["AMSER_CACHE"] = config.stash[_CACHE] = tempfile.mkdtemp(prefix="amser-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove that cache; workers inherit its name and leave it alone."""
+    if _CACHE in config.stash:
+        shutil.rmtree(config.stash[_CACHE], ignore_errors=True)
 
 
 def _folder(variable: str) -> Path:

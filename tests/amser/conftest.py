@@ -11,6 +11,31 @@ import numpy as np
 import pandas as pd
 import pytest
 
+# No speech, no recognition: runs in about a second and still passes through every floor.
+SMALL = """\
+amser: 1
+title: Two payloads on one link
+duration: 2 min
+warmup: 10 s
+corpus: {kind: synthetic, utterances: 20}
+recogniser: {kind: none}
+emotion: {kind: none}
+codecs:
+  big: {kind: fixed, size: 60 kB}
+  small: {kind: fixed, size: 6 kB}
+cells:
+  uplink: {capacity: 5 Mbit/s, rtt: 20 ms}
+devices:
+  phones:
+    {count: 5, profile: pixel-8, radio: wifi, codec: big, cell: uplink, traffic: {kind: poisson, rate: 10 /min}}
+server:
+  service: {kind: constant, time: 50 ms}
+sweep:
+  grid:
+    devices.phones.codec: [big, small]
+  replications: 2
+"""
+
 STAGES = ("encode", "wake", "access", "transfer", "backhaul", "queue", "service", "reply")
 # Codec: payload bytes of an utterance, word error rate, emotion accuracy.
 CODECS = {
@@ -146,3 +171,9 @@ def results_folder(tmp_path: Path) -> Callable[..., Path]:
 def codec_study(results_folder: Callable[..., Path]) -> Path:
     """A study of seven codecs."""
     return results_folder([{"devices.phones.codec": codec} for codec in CODECS])
+
+
+@pytest.fixture
+def small_scenario() -> str:
+    """The text of a scenario that passes through every floor in about a second."""
+    return SMALL

@@ -1,0 +1,182 @@
+"""The report: self-contained, right in its headline, and drawn for any sweep."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from amser.report import write_report
+from amser.report.axes import cost_axis, place_labels
+from amser.report.page import render
+from amser.report.palette import sequence, styles
+from amser.report.study import Study
+from amser.report.view import numeric
+from amser.verdict import change, sentence
+from sim.results import Results
+
+Make = Callable[..., Path]
+
+
+def page(folder: Path) -> str:
+    return render(Study(Results.open(folder)))
+
+
+def drawn(text: str) -> set[str]:
+    """Figures on the page, by the id of their element."""
+    return set(re.findall(r'<div id="([\w-]+)" class="plotly-graph-div"', text))
+
+
+def test_page_is_self_contained_and_small(codec_study: Path) -> None:
+    path = write_report(Results.open(codec_study))
+    assert path == codec_study / "report.html"
+    assert path.stat().st_size < 6_000_000
+    text = path.read_text(encoding="utf-8")
+    assert text.count("plotly.js v") >= 1
+    # Nothing is loaded from anywhere: no script, style, image or frame has an address.
+    assert not re.findall(r"<(?:script|link|img|iframe)[^>]+(?:src|href)=", text)
+
+
+def test_a_codec_sweep_has_every_section(codec_study: Path) -> None:
+    text = page(codec_study)
+    assert drawn(text) == {"trade-off", "latency", "stages", "energy"}
+    for heading in (
+        "Raw audio against AMSER",
+        "The figures",
+        "Where the figures come from",
+        "Forty phones on one uplink",
+    ):
+        assert heading in text
+    assert "7.8 times less" in text  # 96 000 B against 12 300 B
+    assert "+0.6 points" in text and "−2.0 points" in text
+    assert "sha256 0123456789ab" in text
+
+
+def test_amser_is_the_smallest_payload_that_understands_as_well(codec_study: Path) -> None:
+    view = Study(Results.open(codec_study)).view
+    pair = view.versus(view.slices[0])
+    assert pair is not None
+    # WER of amser-12.5 is 0.6 points above raw's, within the point that is tolerated.
+    assert [s.name for s in pair] == ["raw", "amser-12.5"]
+    text = sentence(view, view.slices[0])
+    assert text.startswith("amser-12.5 against raw: payload 7.8 times less, latency ")
+    assert text.endswith("emotion accuracy −2.0 points")
+
+
+def test_a_study_without_codecs_is_drawn_against_its_parameter(results_folder: Make) -> None:
+    text = page(results_folder([{"devices.phones.count": n} for n in (10, 40, 80)]))
+    assert "against-0" in drawn(text) and "trade-off" not in drawn(text)
+    assert "<h2>Raw audio" not in text
+
+
+def test_two_parameters_give_lines_and_a_menu(results_folder: Make) -> None:
+    points = [
+        {"devices.phones.codec": c, "devices.phones.count": n} for c in ("raw", "amser-25") for n in (10, 40)
+    ]
+    folder = results_folder(points)
+    view = Study(Results.open(folder)).view
+    assert [part.title for part in view.slices] == ["count 10", "count 40"]
+    text = page(folder)
+    assert drawn(text) == {"trade-off", "against-1", "latency", "stages", "energy"}
+    assert "Shown for count 10" in text
+
+
+def test_one_replication_no_log_and_no_sweep_still_make_a_page(results_folder: Make) -> None:
+    text = page(results_folder([{}], replications=1, log=False))
+    assert drawn(text) == {"stages", "energy"}
+
+
+def test_an_incomplete_study_says_so_before_anything_else(results_folder: Make) -> None:
+    text = page(results_folder([{"devices.phones.codec": "raw"}], complete=False))
+    assert text.index("This study is incomplete") < text.index("<h2>The figures")
+
+
+def test_text_of_the_scenario_cannot_become_markup(results_folder: Make) -> None:
+    folder = results_folder([{"devices.phones.codec": "raw"}])
+    evil = "amser: 1\nname: x\ntitle: '<script>alert(1)</script>'\n"
+    (folder / "resolved.yaml").write_text(evil, encoding="utf-8")
+    assert "<script>alert(1)" not in page(folder)
+
+
+def test_warm_up_is_left_out_of_the_distribution(codec_study: Path) -> None:
+    study = Study(Results.open(codec_study))
+    uploads = Results.open(codec_study).uploads("p00")
+    counted = uploads[uploads["speech_end_s"] >= 60.0]
+    assert len(study.latencies()["raw",]) == len(counted) < len(uploads)
+
+
+@pytest.mark.parametrize(
+    ("metric", "before", "after", "text"),
+    [
+        ("latency_mean_s", 1.0, 0.5, "2.0 times less"),
+        ("latency_mean_s", 0.5, 1.0, "2.0 times more"),
+        ("wer", 0.02, 0.02, "the same"),
+        ("wer", 0.02, 0.035, "+1.5 points"),
+        ("ser_accuracy", 0.8, 0.79, "−1.0 points"),
+        ("energy_per_upload_j", 1.0, 1.001, "the same"),
+    ],
+)
+def test_changes_in_words(metric: str, before: float, after: float, text: str) -> None:
+    assert change(metric, before, after) == text
+
+
+def test_swept_values_as_numbers() -> None:
+    assert numeric([10, 40]) == [10.0, 40.0]
+    assert numeric(["1 Mbit/s", "5 Mbit/s"]) == [1.0, 5.0]
+    assert numeric(["500 kbit/s", "5 Mbit/s"]) is None
+    assert numeric(["raw", "flac"]) is None
+    assert numeric([True, False]) is None
+
+
+def test_families_share_a_hue_and_differ_in_symbol() -> None:
+    kinds = {"raw": "pcm", "amser-12.5": "mel-svd", "amser-25": "mel-svd", "opus-16": "opus"}
+    found = styles(list(kinds), kinds)
+    assert found["amser-12.5"].symbol == found["amser-25"].symbol != found["opus-16"].symbol
+    assert len({s.colour for s in found.values()}) == 4
+    assert len({s.colour for s in sequence([str(i) for i in range(8)]).values()}) == 8
+
+
+def test_axes_span_what_they_show() -> None:
+    axis = cost_axis([30.0, 256.0])
+    assert (
+        axis["type"] == "log"
+        and axis["tickvals"] == [20.0, 50.0, 100.0, 200.0]
+        and axis["ticktext"][0] == "20"
+    )
+    assert cost_axis([100.0, 110.0])["type"] == "linear"
+    assert cost_axis([])["range"][1] > 0
+
+
+def test_labels_of_marks_at_one_place_differ() -> None:
+    assert len(set(place_labels([(1.0, 1.0)] * 4, ["raw", "flac", "pcm", "mp3"], log_x=False))) == 4
+
+
+@pytest.mark.slow
+def test_a_browser_draws_every_figure(codec_study: Path, tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no headless browser is installed")
+    path = write_report(Results.open(codec_study))
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path / 'profile'}",
+    ]
+    command = [browser, *flags, "--virtual-time-budget=10000", "--dump-dom", path.as_uri()]
+    try:
+        dom = subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
+    except subprocess.TimeoutExpired:
+        pytest.skip("the browser did not finish; the machine is too busy to tell")
+    # plotly draws each figure into layers of class main-svg; an error in its data leaves none.
+    for name in ("trade-off", "latency", "stages", "energy"):
+        start = dom.index(f'id="{name}"')
+        assert "main-svg" in dom[start : dom.find("<section>", start)], name

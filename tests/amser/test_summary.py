@@ -1,0 +1,75 @@
+"""The summary by point and metric, and its tables."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from amser.summary import Summary, short_names
+from amser.tables import Table, print_json
+from sim.results import Results
+
+
+def frame(rows: list[tuple[object, ...]], columns: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=[*columns, "metric", "unit", "mean", "low", "high", "n"])
+
+
+def test_points_keep_the_order_of_the_file_and_missing_values_are_none() -> None:
+    rows = [("raw", "wer", "1", 0.02, 0.01, 0.03, 5), ("amser-25", "wer", "1", float("nan"), None, None, 5)]
+    summary = Summary(frame(rows, ["codec"]), ["codec"])
+    assert summary.points == (("raw",), ("amser-25",))
+    assert summary.get(("raw",), "wer") == (0.02, 0.01, 0.03, 5)
+    assert summary.get(("amser-25",), "wer") is None
+    assert summary.get(("raw",), "no such metric") is None
+
+
+def test_a_study_without_a_sweep_is_one_point() -> None:
+    summary = Summary(frame([("latency_mean_s", "s", 0.5, 0.4, 0.6, 3)], []), [])
+    assert summary.points == ((),)
+    assert summary.overview().rows == [["the scenario", "500 ± 100"]]
+
+
+def test_counts_are_no_percentages() -> None:
+    rows = [
+        ("uploads", "1", 400.0, None, None, 1),
+        ("wer", "1", 0.02, None, None, 1),
+        ("loss_fraction", "1", 0.1, None, None, 1),
+    ]
+    summary = Summary(frame(rows, []), [])
+    assert [summary.scale(m).unit for m in ("uploads", "wer", "loss_fraction")] == ["", "%", "%"]
+
+
+def test_overview_of_a_results_folder(codec_study: Path) -> None:
+    found = Results.open(codec_study)
+    table = Summary(found.summary, found.parameters).overview()
+    assert table.columns[:3] == ["codec", "payload [kB]", "rate [kbit/s]"]
+    assert [row[0] for row in table.rows][:2] == ["raw", "flac"]
+    assert table.rows[0][1] == "96.0"
+    assert "±" in table.rows[0][3]
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        (["devices.phones.codec"], ["codec"]),
+        (["a.count", "b.count"], ["a.count", "b.count"]),
+        (["x", "x.y"], ["x", "y"]),
+        ([], []),
+    ],
+)
+def test_short_names_tell_parameters_apart(keys: list[str], names: list[str]) -> None:
+    assert short_names(keys) == names
+
+
+def test_plain_table_aligns_numbers_to_the_right() -> None:
+    table = Table(["codec", "n"], [["raw", "5"], ["flac", "12"]], right=frozenset({1}))
+    assert table.plain() == "codec   n\n-----  --\nraw     5\nflac   12\n"
+
+
+def test_json_has_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": float("nan"), "b": pd.Series([1.5]).iloc[0], "c": Path("x"), "d": float("inf")})
+    assert json.load(io.StringIO(capsys.readouterr().out)) == {"a": None, "b": 1.5, "c": "x", "d": None}

@@ -1,0 +1,87 @@
+"""Figures as people read them."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amser.units import Scale, scale_for, significant, with_interval
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (1.0, "1.00"),
+        (0.012345, "0.0123"),
+        (123.4, "123"),
+        (1234.0, "1 230"),
+        (99999.0, "100 000"),
+        (0.9996, "1.00"),
+        (-5.678, "-5.68"),
+        (math.nan, "–"),
+        (1e9, "1.00e+09"),
+        (2e-7, "2.00e-07"),
+    ],
+)
+def test_significant_digits(value: float, text: str) -> None:
+    assert significant(value) == text
+
+
+@given(st.floats(min_value=1e-5, max_value=1e6))
+def test_three_digits_are_within_half_a_unit_of_the_third(value: float) -> None:
+    # Rounding to three digits changes a number by at most 0.5 in its third digit: 0.5 % of its leading one.
+    assert float(significant(value).replace(" ", "")) == pytest.approx(value, rel=0.0051)
+
+
+@pytest.mark.parametrize(
+    ("unit", "values", "shown"),
+    [
+        ("s", [0.31, 0.4], "ms"),
+        ("s", [3.0], "s"),
+        ("s", [600.0], "min"),
+        ("J", [0.6], "mJ"),
+        ("byte", [12_000.0], "kB"),
+        ("bit/s", [256_000.0], "kbit/s"),
+        ("1", [0.5], "%"),
+        ("count", [5.0], ""),
+        ("bps", [3e6], "Mbit/s"),
+        ("cd", [1.0], "cd"),
+    ],
+)
+def test_scale_suits_the_typical_value(unit: str, values: list[float], shown: str) -> None:
+    assert scale_for(unit, values).unit == shown
+
+
+@given(st.sampled_from(["s", "J", "byte", "bit/s", "1"]), st.floats(min_value=1e-6, max_value=1e9))
+def test_scaling_keeps_the_quantity(unit: str, value: float) -> None:
+    scale = scale_for(unit, [value])
+    si = {
+        "min": 60,
+        "s": 1,
+        "ms": 1e-3,
+        "µs": 1e-6,
+        "kJ": 1e3,
+        "J": 1,
+        "mJ": 1e-3,
+        "µJ": 1e-6,
+        "MB": 1e6,
+        "kB": 1e3,
+        "byte": 1,
+        "Mbit/s": 1e6,
+        "kbit/s": 1e3,
+        "bit/s": 1,
+        "%": 0.01,
+    }
+    assert value * scale.factor * si[scale.unit] == pytest.approx(value)
+
+
+def test_interval_only_where_there_is_one() -> None:
+    ms = Scale(1e3, "ms")
+    assert with_interval(ms, 0.3, 0.29, 0.31) == "300 ± 10"
+    assert with_interval(ms, 0.3, math.nan, math.nan) == "300"
+    # Equal replications leave only rounding noise between low and high.
+    assert with_interval(ms, 0.3, 0.3 - 1e-17, 0.3 + 1e-16) == "300"
