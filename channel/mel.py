@@ -28,6 +28,7 @@ LONGEST_S = 600.0
 LONGEST_SAMPLES = int(LONGEST_S * SAMPLE_RATE_HZ)
 LONGEST_FRAMES = LONGEST_SAMPLES // HOP_SAMPLES
 
+_HIGHEST_PEAK = 1000.0  # far above clipping, far below 16-bit integers in disguise and overflow
 _BINS = WINDOW_SAMPLES // 2 + 1
 _CHUNK_FRAMES = 64  # 64 windows of 400 floats stay in the second-level cache
 _FILTERS_PER_GROUP = 16
@@ -46,7 +47,7 @@ class AudioError(ValueError):
 def checked_audio(audio: npt.ArrayLike) -> Audio:
     """Return ``audio`` as one-dimensional float32, or raise ``AudioError`` that says what is wrong with it.
 
-    Accepted: 160 samples (one frame) to 600 s of finite numbers at 16 kHz in one channel.
+    Accepted: 160 samples (one frame) to 600 s of finite numbers at 16 kHz in one channel; full scale is 1.
     """
     samples = np.asarray(audio)
     if samples.ndim != 1:
@@ -61,8 +62,11 @@ def checked_audio(audio: npt.ArrayLike) -> Audio:
         seconds = samples.size / SAMPLE_RATE_HZ
         raise AudioError(f"audio lasts {seconds:.1f} s, at most {LONGEST_S:g} s are coded at once; cut it")
     samples = np.ascontiguousarray(samples, dtype=np.float32)
-    if not np.isfinite(np.dot(samples, samples)) and not np.all(np.isfinite(samples)):
+    peak = max(float(samples.max()), -float(samples.min()))
+    if not np.isfinite(peak):
         raise AudioError("audio has samples that are not finite (NaN or infinity)")
+    if peak > _HIGHEST_PEAK:
+        raise AudioError(f"audio peaks at {peak:g}, full scale is 1; divide 16-bit samples by 32768")
     return samples
 
 
@@ -118,8 +122,14 @@ def _window() -> npt.NDArray[np.float32]:
     return (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
 
 
-def _mel_power(samples: Audio, bands: int) -> npt.NDArray[np.float32]:
-    """Power in each Mel band, shape (frames, bands)."""
+def power_mel(audio: npt.ArrayLike, bands: int = 80) -> npt.NDArray[np.float32]:
+    """Power in each Mel band, shape (bands, frames), before logarithm and floor.
+
+    Raises ``AudioError`` for empty, too short, too long or non-finite audio.
+    """
+    if bands < 1:
+        raise ValueError(f"bands={bands} must be a positive integer")
+    samples = checked_audio(audio)
     frames = frames_of(samples.size)
     padded = np.pad(samples, WINDOW_SAMPLES // 2, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW_SAMPLES)[::HOP_SAMPLES][:frames]
@@ -127,12 +137,22 @@ def _mel_power(samples: Audio, bands: int) -> npt.NDArray[np.float32]:
     mel = np.empty((frames, bands), dtype=np.float32)
     for start in range(0, frames, _CHUNK_FRAMES):
         chunk = slice(start, start + _CHUNK_FRAMES)
-        spectrum = scipy.fft.rfft(windows[chunk] * window, axis=1)
-        parts = spectrum.view(np.float32)
+        parts = scipy.fft.rfft(windows[chunk] * window, axis=1).view(np.float32)
         np.multiply(parts, parts, out=parts)
         power = parts[:, 0::2] + parts[:, 1::2]
         for rows, bins, weights in groups:
             mel[chunk, rows] = power[:, bins] @ weights
+    return mel.T
+
+
+def normalised(power: npt.NDArray[np.float32]) -> Mel:
+    """Logarithm, floor 80 dB below the largest value, and scaling as whisper does; shape as ``power``."""
+    mel = np.empty(power.shape, dtype=np.float32)
+    np.log(np.maximum(power, np.float32(1e-10)), out=mel)
+    mel *= np.float32(1.0 / np.log(10.0))
+    np.maximum(mel, mel.max() - np.float32(8.0), out=mel)
+    mel += np.float32(4.0)
+    mel *= np.float32(0.25)
     return mel
 
 
@@ -143,13 +163,4 @@ def log_mel(audio: npt.ArrayLike, bands: int = 80) -> Mel:
     Audio shorter than half a window, which whisper refuses, is reflected as often as needed.
     Raises ``AudioError`` for empty, too short, too long or non-finite audio.
     """
-    if bands < 1:
-        raise ValueError(f"bands={bands} must be a positive integer")
-    power = _mel_power(checked_audio(audio), bands)
-    mel = np.empty(power.shape[::-1], dtype=np.float32)
-    np.log(np.maximum(power, np.float32(1e-10), out=power).T, out=mel)
-    mel *= np.float32(1.0 / np.log(10.0))
-    np.maximum(mel, mel.max() - np.float32(8.0), out=mel)
-    mel += np.float32(4.0)
-    mel *= np.float32(0.25)
-    return mel
+    return normalised(power_mel(audio, bands))

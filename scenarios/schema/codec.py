@@ -21,6 +21,9 @@ MP3_RATES_BPS = tuple(k * 1000 for k in (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 
 OPUS_FRAMES_S = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.06)
 """Frame durations of one Opus packet (RFC 6716, section 2.1.4)."""
 
+SHORTEST_BLOCK_S = 0.04
+"""Shortest block of `mel-klt`: four frames."""
+
 
 class PcmSpec(Spec):
     """Raw samples: 16-bit linear PCM at 16 kHz, 256 kbit/s; the baseline of every comparison."""
@@ -131,6 +134,10 @@ class MelKltSpec(Spec):
     @model_validator(mode="after")
     def _one_size(self) -> MelKltSpec:
         _exactly_one(self, "step", "rate", "snr")
+        if self.block is not None and self.snr is not None:
+            raise ValueError("block: blocks need `step` or `rate`; what is still to be said is not known")
+        if self.block is not None and self.block < SHORTEST_BLOCK_S:
+            raise ValueError(f"block: at least {SHORTEST_BLOCK_S * 1e3:g} ms, found {self.block * 1e3:g} ms")
         return self
 
 

@@ -1,0 +1,199 @@
+"""What every codec promises, checked on all standard ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from channel.codecs import (
+    STANDARD_CODECS,
+    AudioCodec,
+    AudioError,
+    Codec,
+    CodecError,
+    NoSpeechError,
+    Payload,
+    build_codec,
+)
+from channel.mel import log_mel
+from scenarios.quantities import SI
+from scenarios.schema.codec import CodecPluginSpec, FixedSpec, FlacSpec, OpusSpec
+
+AUDIO_CODECS = ["raw", "flac", "mu-law", "g722", "mp3-8", "mp3-32", "opus-6", "opus-16", "opus-64"]
+MEL_CODECS = ["amser-12.5", "amser-50-fp16", "amser-25-int8", "klt-1", "klt-4", "klt-32"]
+Audio = npt.NDArray[np.float32]
+
+
+@pytest.mark.parametrize("name", AUDIO_CODECS + MEL_CODECS)
+@pytest.mark.parametrize("samples", [160, 319, 1_601, 16_000, 48_000])
+def test_any_length_comes_back_as_long(name: str, samples: int, speech: Audio) -> None:
+    codec = build_codec(name)
+    mel = codec.decode(codec.encode(speech[:samples]).data)
+    assert mel.shape == (80, samples // 160)
+    assert mel.dtype == np.float32
+    assert np.all(np.isfinite(mel))
+
+
+@pytest.mark.parametrize("name", AUDIO_CODECS + MEL_CODECS)
+@pytest.mark.parametrize("kind", ["silence", "click", "clipping"])
+def test_extreme_audio(name: str, kind: str, speech: Audio) -> None:
+    audio = {
+        "silence": np.zeros(16_000, dtype=np.float32),
+        "click": np.eye(1, 16_000, 8_000, dtype=np.float32)[0],
+        "clipping": 30.0 * speech[:16_000],
+    }[kind]
+    codec = build_codec(name)
+    mel = codec.decode(codec.encode(audio).data)
+    assert mel.shape == (80, 100)
+    assert np.all(np.isfinite(mel))
+
+
+@pytest.mark.parametrize("name", AUDIO_CODECS + MEL_CODECS)
+def test_empty_audio_is_refused(name: str) -> None:
+    with pytest.raises(AudioError, match="empty"):
+        build_codec(name).encode(np.zeros(0, dtype=np.float32))
+
+
+@pytest.mark.parametrize("name", AUDIO_CODECS)
+def test_decoded_audio_is_aligned_and_as_long(name: str, speech: Audio) -> None:
+    """The cross-correlation of input and output peaks at lag 0 (one sample of tolerance for resampling)."""
+    codec = build_codec(name)
+    assert isinstance(codec, AudioCodec)
+    audio = codec.decode_audio(codec.encode(speech).data)
+    assert audio.shape == speech.shape
+    size = 2 * speech.size
+    spectrum = np.fft.rfft(audio, size) * np.conj(np.fft.rfft(speech, size))
+    lag = int(np.argmax(np.fft.irfft(spectrum, size)))
+    assert min(lag, size - lag) <= 1
+
+
+@pytest.mark.parametrize("name", ["raw", "flac"])
+def test_lossless_codecs_give_the_mel_of_the_16_bit_audio(name: str, speech: Audio) -> None:
+    codec = build_codec(name)
+    rounded = (np.rint(speech * 32768) / 32768).astype(np.float32)
+    assert np.array_equal(codec.decode(codec.encode(speech).data), log_mel(rounded))
+
+
+@pytest.mark.parametrize(
+    ("name", "rate_bps", "tolerance"),
+    # Constant-rate codecs differ by their last frame, MP3 also by 1.9 frames of encoder delay; libopus
+    # varies its rate around the target, and on 3 s it has not settled.
+    [
+        ("raw", 256e3, 0.0),
+        ("mu-law", 128e3, 0.0),
+        ("g722", 64e3, 0.002),
+        ("mp3-32", 32e3, 0.04),
+        ("opus-24", 24e3, 0.2),
+    ],
+)
+def test_rates_are_what_the_name_says(name: str, rate_bps: float, tolerance: float, speech: Audio) -> None:
+    payload = build_codec(name).encode(speech)
+    assert payload.size_bytes * 8 / 3.0 == pytest.approx(rate_bps, rel=tolerance)
+
+
+def test_container_bytes_are_part_of_the_payload(speech: Audio) -> None:
+    packets = build_codec("opus-16").encode(speech)
+    ogg = build_codec(OpusSpec(kind="opus", rate=SI(16_000), container="ogg")).encode(speech)
+    assert 0 < packets.container_bytes < ogg.container_bytes < ogg.size_bytes
+    # 150 packets below 252 bytes have one byte of length each; two counts precede them.
+    assert packets.container_bytes == 150 + 1 + 3 + 1
+    assert ogg.coded_bytes == pytest.approx(packets.coded_bytes, rel=0.05)
+
+
+def test_ogg_opus_decodes_as_packets_do(speech: Audio) -> None:
+    bare = build_codec("opus-24")
+    ogg = build_codec(OpusSpec(kind="opus", rate=SI(24_000), container="ogg"))
+    one, other = (codec.decode(codec.encode(speech).data) for codec in (bare, ogg))
+    # The same packets but for the last one or two, whose padding differs.
+    assert np.median(np.abs(one - other)) < 1e-3
+
+
+@pytest.mark.parametrize("frame_s", [0.0025, 0.005, 0.01, 0.02, 0.04, 0.06])
+def test_opus_frames_of_all_durations(frame_s: float, speech: Audio) -> None:
+    codec = build_codec(OpusSpec(kind="opus", rate=SI(32_000), frame=SI(frame_s), vbr=False))
+    assert codec.decode(codec.encode(speech).data).shape == (80, 300)
+
+
+def test_flac_gets_smaller_with_effort(speech: Audio) -> None:
+    sizes = [build_codec(FlacSpec(kind="flac", level=level)).encode(speech).size_bytes for level in (0, 8)]
+    assert sizes[1] <= sizes[0] < build_codec("raw").encode(speech).size_bytes
+
+
+def test_fixed_has_the_size_asked_for_and_says_why_it_is_not_recognised(speech: Audio) -> None:
+    by_size = build_codec(FixedSpec(kind="fixed", size=SI(1234)))
+    by_rate = build_codec(FixedSpec(kind="fixed", rate=SI(8_000)))
+    assert by_size.encode(speech).size_bytes == 1234
+    assert by_rate.encode(speech).size_bytes == 3000  # 3 s at 1000 byte/s
+    with pytest.raises(NoSpeechError, match="without speech"):
+        by_size.decode(by_size.encode(speech).data)
+
+
+def test_fingerprints_tell_codecs_apart_and_are_stable() -> None:
+    names = list(STANDARD_CODECS)
+    prints = {name: build_codec(name).fingerprint() for name in names}
+    assert len(set(prints.values())) == len(names)
+    assert prints == {name: build_codec(name).fingerprint() for name in names}
+    assert build_codec("raw", bands=128).fingerprint() != prints["raw"]
+
+
+def test_a_standard_name_is_kept_and_an_unknown_one_explained() -> None:
+    assert build_codec("klt-4").name == "klt-4"
+    assert build_codec(STANDARD_CODECS["opus-16"]).name == "opus-16"
+    with pytest.raises(ValueError, match="no codec is called 'opus-17'"):
+        build_codec("opus-17")
+
+
+class HalfRate(Codec):
+    """A plugin: every other sample in 16 bits."""
+
+    def __init__(self, name: str, bands: int, scale: float = 1.0) -> None:
+        super().__init__(name, bands)
+        self.scale = scale
+
+    def encode(self, audio: npt.ArrayLike) -> Payload:
+        return Payload((np.asarray(audio)[::2] * 32767 * self.scale).astype("<i2").tobytes())
+
+    def decode(self, data: bytes) -> npt.NDArray[np.float32]:
+        return log_mel(np.repeat(np.frombuffer(data, "<i2") / 32767.0, 2), self.bands)
+
+    def parameters(self) -> dict[str, object]:
+        return {"scale": self.scale}
+
+
+def test_plugins_are_imported_and_checked(monkeypatch: pytest.MonkeyPatch, speech: Audio) -> None:
+    import sys
+    import types
+
+    module = types.ModuleType("a_plugin")
+    module.HalfRate, module.Other = HalfRate, lambda name, bands: object()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "a_plugin", module)
+    spec = CodecPluginSpec.model_validate(
+        {"kind": "plugin", "class": "a_plugin:HalfRate", "options": {"scale": 0.5}}
+    )
+    codec = build_codec(spec, name="half")
+    assert codec.decode(codec.encode(speech).data).shape == (80, 300)
+    with pytest.raises(ValueError, match="cannot be imported"):
+        build_codec(CodecPluginSpec.model_validate({"kind": "plugin", "class": "nowhere_at_all:X"}))
+    with pytest.raises(ValueError, match="is a object, not"):
+        build_codec(CodecPluginSpec.model_validate({"kind": "plugin", "class": "a_plugin:Other"}))
+
+
+DECODERS = [
+    build_codec(name) for name in ("raw", "flac", "mu-law", "g722", "mp3-16", "opus-16", "amser-25", "klt-4")
+]
+DECODERS.append(build_codec(OpusSpec(kind="opus", rate=SI(16_000), container="ogg"), name="ogg"))
+
+
+@settings(max_examples=40)
+@given(data=st.binary(max_size=600))
+@pytest.mark.parametrize("codec", DECODERS, ids=lambda codec: codec.name)
+def test_arbitrary_bytes_give_a_mel_or_one_clear_error(codec: Codec, data: bytes) -> None:
+    try:
+        mel = codec.decode(data)
+    except CodecError:
+        return
+    assert mel.shape[0] == 80
+    assert np.all(np.isfinite(mel))

@@ -1,0 +1,104 @@
+"""The codec study: figures from hand-made tables, intervals against theory, one run without a recogniser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recognizers.study import COLUMNS, family_of, study_codecs, summarise
+
+
+def _table(errors: dict[str, list[float]], words: list[float]) -> pd.DataFrame:
+    rows = []
+    for codec, wrong in errors.items():
+        for place, (error, count) in enumerate(zip(wrong, words, strict=True)):
+            rows.append(
+                {
+                    "utterance": f"u{place}",
+                    "codec": codec,
+                    "duration_s": 2.0,
+                    "payload_bytes": 64_000 if codec == "raw" else 1_000,
+                    "container_bytes": 0 if codec == "raw" else 10,
+                    "mel_snr_db": np.inf if codec == "raw" else 12.0 + place % 3,
+                    "reference_words": count,
+                    "substitutions": error,
+                    "deletions": 0.0,
+                    "insertions": 0.0,
+                    "emotion": "anger",
+                    "emotion_predicted": "anger" if error == 0 else "sadness",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _value(frame: pd.DataFrame, codec: str, metric: str) -> pd.Series:
+    return frame[(frame["codec"] == codec) & (frame["metric"] == metric)].iloc[0]
+
+
+def test_errors_are_summed_before_they_are_divided() -> None:
+    frame = summarise(_table({"raw": [0.0, 0.0], "x": [1.0, 0.0]}, [1.0, 9.0]), {"x": "x"})
+    assert list(frame.columns) == list(COLUMNS)
+    assert _value(frame, "x", "wer")["value"] == pytest.approx(
+        10.0
+    )  # 1 of 10 words, not the mean of 100 % and 0
+    assert _value(frame, "x", "wer_loss")["value"] == pytest.approx(10.0)
+    assert _value(frame, "raw", "wer_loss")[["value", "low", "high"]].tolist() == [0.0, 0.0, 0.0]
+    assert _value(frame, "x", "emotion_accuracy")["value"] == pytest.approx(50.0)
+    assert _value(frame, "x", "container_share")["value"] == pytest.approx(1.0)
+    assert frame["rate_kbps"].unique().tolist() == [256.0, 4.0]
+    assert np.isinf(_value(frame, "raw", "mel_snr")["value"])
+
+
+def test_interval_of_a_share_agrees_with_the_binomial() -> None:
+    """200 one-word utterances, one word in four wrong: standard error sqrt(p (1 - p) / n) = 3.06 points, so
+    the 95 % interval is 12.0 points wide; bootstrap and rounding to 1/200 leave about a point."""
+    wrong = [1.0 if place % 4 == 0 else 0.0 for place in range(200)]
+    row = _value(summarise(_table({"raw": [0.0] * 200, "x": wrong}, [1.0] * 200), {}), "x", "wer")
+    assert row["value"] == pytest.approx(25.0)
+    assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * 100 * np.sqrt(0.25 * 0.75 / 200), abs=1.0)
+    assert row["n"] == 200
+
+
+def test_differences_are_paired() -> None:
+    """Two codecs that err on the same utterances differ by nothing, however utterances spread."""
+    wrong = [float(place % 5 == 0) for place in range(50)]
+    row = _value(summarise(_table({"raw": wrong, "x": wrong}, [1.0] * 50), {}), "x", "wer_loss")
+    assert row[["value", "low", "high"]].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_figures_without_a_source_are_left_out() -> None:
+    table = _table({"raw": [0.0], "x": [0.0]}, [1.0])
+    table[["reference_words", "substitutions"]] = np.nan
+    table["emotion"] = None
+    metrics = set(summarise(table, {})["metric"])
+    assert metrics == {"container_share", "mel_snr"}
+
+
+def test_a_study_of_shipped_speech_without_a_recogniser(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from recognizers.corpora.opening import open_shipped
+
+    corpus = open_shipped()
+    corpus = replace(corpus, utterances=corpus.utterances[:6], digest="")
+    frame = study_codecs(corpus, ["raw", "amser-12.5-fp16", "klt-4", "klt-16"], cache_dir=tmp_path)
+    again = study_codecs(corpus, ["raw", "amser-12.5-fp16", "klt-4", "klt-16"], cache_dir=tmp_path)
+    assert frame.attrs["measured"] == 24 and again.attrs["recalled"] == 24
+    pd.testing.assert_frame_equal(frame, again)
+    assert _value(frame, "klt-16", "mel_snr")["value"] > _value(frame, "klt-4", "mel_snr")["value"]
+    assert (frame[frame["codec"] == "klt-4"]["rate_kbps"] <= 4.0).all()
+    assert frame.attrs["measurements"].shape[0] == 24
+
+
+def test_families_are_curves() -> None:
+    from channel.codecs import build_codec
+
+    assert [family_of(build_codec(name)) for name in ("raw", "opus-8", "amser-25-int8", "klt-3")] == [
+        "pcm",
+        "opus",
+        "mel-svd int8",
+        "mel-klt",
+    ]
