@@ -83,6 +83,7 @@ RadioName = Literal[
     "nsa-mmwave",
     "sa",
     "nsa-tmobile",
+    "wifi-2023",
     "wifi-no-power-save",
     "esp32-wifi",
     "nb-iot",

@@ -10,7 +10,7 @@ import heapq
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.errors import DeviceError
@@ -111,6 +111,7 @@ def tick_radios(draw: st.DrawFn) -> Radio:
 patterns = st.lists(st.tuples(st.integers(0, 300), ticks, st.integers(0, 100_000)), min_size=1, max_size=8)
 
 
+@settings(max_examples=50)
 @given(tick_radios(), patterns)
 def test_charges_equal_the_state_machine_run_tick_by_tick(radio: Radio, pattern: list[Ticks]) -> None:
     activities = [Activity(at * TICK_S, duration * TICK_S, bits) for at, duration, bits in pattern]
@@ -172,6 +173,16 @@ def test_fast_dormancy_cuts_the_tail_and_brings_back_the_promotion() -> None:
     assert two_phases.tail_j(math.inf) == pytest.approx(8.0882 * 0.8039 + (8.5 - 8.0882) * 0.6013)
     assert load_radio("lte").with_fast_dormancy(99.0).tail_s == load_radio("lte").tail_s
     assert load_radio("lte").with_fast_dormancy(0.0).tail_j(math.inf) == 0.0
+
+
+@given(st.sampled_from(radios()), st.floats(0.0, 20.0), st.floats(0.0, 30.0))
+def test_a_cut_tail_is_the_same_tail_up_to_the_cut(name: str, release_s: float, gap: float) -> None:
+    radio = load_radio(name)
+    cut = radio.with_fast_dormancy(release_s)
+    assert cut.tail_j(gap) == pytest.approx(radio.tail_j(min(gap, release_s)), rel=1e-9, abs=1e-12)
+    assert cut.tail_s <= radio.tail_s
+    if gap > max(release_s, 1e-9) + 1e-9:
+        assert cut.wake_j(gap) == radio.wake_j(math.inf)
 
 
 def test_waking_energy_needs_time() -> None:

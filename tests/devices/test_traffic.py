@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
@@ -86,6 +86,7 @@ def test_poisson_counts_of_disjoint_chunks_have_variance_equal_to_mean() -> None
     assert low < dispersion < high
 
 
+@settings(max_examples=30)
 @given(st.lists(st.floats(0.01, 999.0), max_size=6))
 def test_periodic_arrivals_do_not_depend_on_how_time_is_cut(cuts: list[float]) -> None:
     edges = [0.0, *sorted(cuts), 1000.0]
@@ -193,6 +194,7 @@ def test_trace_is_played_once_or_again(tmp_path: Path) -> None:
     assert times.tolist() == [0.5, 2.0, 4.0, 4.5, 6.0, 8.0, 8.5]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.floats(0.0, 29.9), max_size=6))
 def test_a_repeated_trace_does_not_depend_on_how_time_is_cut(cuts: list[float]) -> None:
     traffic = object.__new__(TraceTraffic)
