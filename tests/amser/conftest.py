@@ -27,7 +27,12 @@ cells:
   uplink: {capacity: 5 Mbit/s, rtt: 20 ms}
 devices:
   phones:
-    {count: 5, profile: pixel-8, radio: wifi, codec: big, cell: uplink, traffic: {kind: poisson, rate: 10 /min}}
+    count: 5
+    profile: pixel-8
+    radio: wifi
+    traffic: {kind: poisson, rate: 10 /min}
+    codec: big
+    cell: uplink
 server:
   service: {kind: constant, time: 50 ms}
 sweep:
