@@ -7,6 +7,7 @@ moment is  initial - idle_power * time - what its uploads drew:  no event is nee
 from __future__ import annotations
 
 import math
+from array import array
 
 import numpy as np
 from numpy.random import Generator
@@ -22,20 +23,30 @@ Floats = NDArray[np.float64]
 class BatteryBank:
     """The batteries of a group of devices.
 
-    ``capacity_j``: energy when full; ``baseline_w``: constant draw (idle device and idle radio);
-    ``initial_j``: energy of each device at time 0; ``drawn_j``: what its uploads have drawn so far.
+    ``capacity_j``: energy when full; ``baseline_w``: constant draw (idle device and idle radio).
     """
 
     def __init__(self, capacity_j: float, initial_j: Floats, baseline_w: float) -> None:
         self.capacity_j = capacity_j
         self.baseline_w = baseline_w
-        self.initial_j = initial_j
-        self.drawn_j: Floats = np.zeros(len(initial_j))
+        # Plain arrays: reading one number of a NumPy array costs several times as much.
+        self._initial: array[float] = array("d", initial_j.tolist())
+        self._drawn: array[float] = array("d", bytes(8 * len(initial_j)))
+
+    @property
+    def initial_j(self) -> Floats:
+        """Energy of each device at time 0, J."""
+        return np.frombuffer(self._initial)
+
+    @property
+    def drawn_j(self) -> Floats:
+        """What the uploads of each device have drawn so far, J, without the baseline."""
+        return np.frombuffer(self._drawn)
 
     def level_j(self, device: int, now: float) -> float:
         """Energy left in a device's battery at ``now``, J; 0 when it is empty."""
-        left = self.initial_j[device] - self.drawn_j[device] - self.baseline_w * now
-        return max(0.0, float(left))
+        left = self._initial[device] - self._drawn[device] - self.baseline_w * now
+        return max(0.0, left)
 
     def share(self, device: int, now: float) -> float:
         """Charge of a device's battery at ``now`` as a share of a full one."""
@@ -43,25 +54,25 @@ class BatteryBank:
 
     def alive(self, device: int, now: float) -> bool:
         """Whether the device still has energy at ``now``."""
-        return bool(self.initial_j[device] - self.drawn_j[device] > self.baseline_w * now)
+        return self._initial[device] - self._drawn[device] > self.baseline_w * now
 
     def draw(self, device: int, now: float, energy_j: float) -> bool:
         """Take ``energy_j`` from a device at ``now``; False when its battery ends with that.
 
         The battery then is empty: what it could not give is not drawn.
         """
-        left = self.initial_j[device] - self.drawn_j[device] - self.baseline_w * now
+        left = self._initial[device] - self._drawn[device] - self.baseline_w * now
         if energy_j < left:
-            self.drawn_j[device] += energy_j
+            self._drawn[device] += energy_j
             return True
-        self.drawn_j[device] += max(0.0, left)
+        self._drawn[device] += max(0.0, left)
         return False
 
     def death_s(self, device: int) -> float:
         """When the battery empties if nothing more is sent, s; inf without a baseline; past if it is dead."""
-        left = self.initial_j[device] - self.drawn_j[device]
+        left = self._initial[device] - self._drawn[device]
         if self.baseline_w > 0:
-            return float(left / self.baseline_w)
+            return left / self.baseline_w
         return math.inf if left > 0 else 0.0
 
     def shares(self, now: float) -> Floats:

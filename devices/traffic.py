@@ -81,8 +81,12 @@ class HeavyTailedTraffic:
     def arrivals(self, rng: Generator, t0: float, t1: float) -> Arrivals:
         """Sorted times in [t0, t1) and the device of each."""
         count = rng.poisson(self.total_rate * (t1 - t0))
-        owners = np.searchsorted(self._cumulative, rng.random(count) * self.total_rate, side="right")
-        return _uniform_times(rng, count, t0, t1), owners.astype(np.int32)
+        # Searching for sorted values stays in the cache; shuffled, they are independent draws again.
+        draws = np.sort(rng.random(count)) * self.total_rate
+        owners = np.searchsorted(self._cumulative, draws, side="right").astype(np.int32)
+        np.minimum(owners, len(self.rates) - 1, out=owners)  # rounding can reach the end
+        rng.shuffle(owners)
+        return _uniform_times(rng, count, t0, t1), owners
 
 
 class DiurnalTraffic:
