@@ -68,8 +68,8 @@ def study_codecs(
     """Compare ``codecs`` (names of standard ones, or codecs by name) over ``corpus``.
 
     Returns a tidy frame with the columns of ``COLUMNS``: one row for each codec and metric.  ``wer_loss`` is
-    the paired difference of WER to the codec ``raw``, if that is among them.  Metrics that nothing is known about
-    (no recogniser, no emotion labels) are left out.  ``attrs["measurements"]`` holds the measured table.
+    the paired difference of WER to the codec ``raw``, if that is among them.  Metrics that nothing is known
+    about (no recogniser, no emotion labels) are left out.  ``attrs["measurements"]`` holds the measured table.
     """
     bands = recogniser.bands if recogniser is not None else DEFAULT_BANDS
     built = (
