@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class _Speech(Moment):
     """The end of an utterance in a closed loop."""
 
-    def __init__(self, env: Clock, callbacks: Any, group: Group, device: int) -> None:
-        super().__init__(env, callbacks)
+    def __init__(self, callbacks: Any, group: Group, device: int) -> None:
+        super().__init__(callbacks)
         self.group = group
         self.device = device
 
@@ -35,8 +35,8 @@ class _Speech(Moment):
 class _Release(Moment):
     """The moment at which a held batch must leave."""
 
-    def __init__(self, env: Clock, callbacks: Any, group: Group, device: int, batch: int) -> None:
-        super().__init__(env, callbacks)
+    def __init__(self, callbacks: Any, group: Group, device: int, batch: int) -> None:
+        super().__init__(callbacks)
         self.group = group
         self.device = device
         self.batch = batch
@@ -133,7 +133,7 @@ class Departure:
         if batch is not None:
             self._leave(batch)
         elif buffer.waiting(upload.device) == 1:
-            release = _Release(self.env, self._released, group, upload.device, buffer.batch_number(upload.device))
+            release = _Release(self._released, group, upload.device, buffer.batch_number(upload.device))
             self.env.at(self.env._now + buffer.hold_s, release)
 
     def _release(self, moment: simpy.Event) -> None:
@@ -164,7 +164,7 @@ class Departure:
         (ready_s, upload.block_bytes), *upload.blocks = upload.blocks
         upload.ready_s = ready_s
         upload.callbacks = self._ready  # type: ignore[assignment]
-        self.env.at(ready_s, upload)
+        self.env.at(max(ready_s, self.env._now), upload)
 
     # ------------------------------------------------------------ closed loops
 
@@ -175,7 +175,7 @@ class Departure:
 
     def _say(self, group: Group, device: int, time_s: float) -> None:
         if time_s < self.duration_s:
-            self.env.at(time_s, _Speech(self.env, self._spoken, group, device))
+            self.env.at(time_s, _Speech(self._spoken, group, device))
 
     def _speak(self, speech: simpy.Event) -> None:
         assert isinstance(speech, _Speech)

@@ -18,8 +18,8 @@ class Batch(simpy.Event):
     _ok = True
     _value: Any = None
 
-    def __init__(self, env: simpy.Environment, uploads: list[Upload]) -> None:
-        self.env = env
+    def __init__(self, callbacks: Any, uploads: list[Upload]) -> None:
+        self.callbacks = callbacks
         self.uploads = uploads
 
 
@@ -73,11 +73,21 @@ class EdgeServer:
                 if self.env._now < tired_s:
                     self._await(tired_s)
                     return
-            self._start([queue.popleft() for _ in range(min(largest, len(queue)))])
+            self._start_next()
+
+    def _start_next(self) -> None:
+        """Take the oldest uploads, up to a full batch."""
+        queue = self.queue
+        if len(queue) <= self.largest:
+            uploads = list(queue)
+            queue.clear()
+        else:
+            uploads = [queue.popleft() for _ in range(self.largest)]
+        self._start(uploads)
 
     def _await(self, tired_s: float) -> None:
         if self._patience is None:
-            self._patience = Moment(self.env, self._tire)
+            self._patience = Moment(self._tire)
             self.env.at(tired_s, self._patience)
 
     def _tired(self, _: simpy.Event) -> None:
@@ -95,8 +105,7 @@ class EdgeServer:
         service_s = self.batch_s(count, audio_s)
         self._account(now)
         self.free -= 1
-        batch = Batch(self.env, uploads)
-        batch.callbacks = self._finish  # type: ignore[assignment]
+        batch = Batch(self._finish, uploads)
         self.env.at(now + service_s, batch)
 
     def _finished(self, batch: simpy.Event) -> None:

@@ -22,6 +22,7 @@ class Uplink:
 
     def __init__(self, env: Clock, link: Any, sent: Callable[[Upload], None]) -> None:
         self.env = env
+        self.at = env.at
         self.link = link
         self.sent = sent
         self._timer: Moment | None = None
@@ -35,29 +36,29 @@ class Uplink:
         now = self.env._now
         finish_s = self.link.finish_of(now, upload.fluid_bits, upload.group.cap_bps)
         upload.callbacks = self._sent  # type: ignore[assignment]
-        self.env.at(finish_s, upload)
+        self.at(finish_s, upload)
 
     def _join_shared(self, upload: Upload) -> None:
-        link = self.link
-        if self._timer is not None and self._timer_s <= self.env._now:
+        link, now = self.link, self.env._now
+        if self._timer_s <= now:
             self._rung(self._timer)  # a transfer that ends at this very moment leaves before another joins
-        link.join(self.env._now, upload, upload.fluid_bits, upload.group.weight, upload.group.cap_bps)
+        group = upload.group
+        link.join(now, upload, upload.fluid_bits, group.weight, group.cap_bps)
         finish_s = link.next_finish()
         if finish_s < self._timer_s:
-            self._set(finish_s)
+            self._timer = timer = Moment(self._ring)
+            self._timer_s = finish_s
+            self.at(finish_s, timer)
 
-    def _set(self, finish_s: float) -> None:
-        timer = self._timer = Moment(self.env, self._ring)
-        self._timer_s = finish_s
-        self.env.at(finish_s, timer)
-
-    def _rung(self, timer: simpy.Event) -> None:
+    def _rung(self, timer: simpy.Event | None) -> None:
         if timer is not self._timer:
             return
-        self._timer = None
-        self._timer_s = INFINITE
-        for upload in self.link.pop_finished(self.env._now):
+        link = self.link
+        for upload in link.pop_finished(self._timer_s):
             self.sent(upload)
-        finish_s = self.link.next_finish()
-        if finish_s < self._timer_s:
-            self._set(finish_s)
+        self._timer_s = finish_s = link.next_finish()
+        if finish_s < INFINITE:
+            self._timer = timer = Moment(self._ring)
+            self.at(finish_s, timer)
+        else:
+            self._timer = None
