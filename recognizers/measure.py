@@ -53,6 +53,11 @@ def measure(
     on standard error when that is a terminal.  Raises ``MeasurementError`` and ``CacheError``.
     """
     bands = recogniser.bands if recogniser is not None else DEFAULT_BANDS
+    if emotion is not None and getattr(emotion, "bands", bands) != bands:
+        raise MeasurementError(
+            f"emotion network '{emotion.name}' takes {getattr(emotion, 'bands', 0)} Mel bands, the "
+            f"recogniser {bands}: choose a recogniser of as many bands, or `emotion: {{kind: none}}`"
+        )
     named = _cells(corpus, codecs, bands)
     cells = [cell for _, cell in named]
     with Store(cache_dir or default_cache()) as store, _bar(progress, len(cells)) as advance:

@@ -1,7 +1,9 @@
 """Calibration files: how long some hardware takes to recognise a batch, and what power it draws.
 
 A file is JSON with the machine, the versions, the date and the method; each model's seconds are affine in
-the batch: ``per_batch_s + per_utterance_s * utterances + per_audio_second_s * audio seconds``.  Files with
+the batch: ``per_batch_s + per_utterance_s * utterances + per_audio_second_s * audio seconds +
+per_step_second_s * mean audio seconds of an utterance`` (the decoder's steps run once for a whole batch, so
+their constant part grows with the length of the utterances, not with their number).  Files with
 ``basis`` "measured" hold the points they were fitted to; those with "published" hold the published figure,
 its source and what had to be assumed.
 """
@@ -43,6 +45,7 @@ class Cost(_Strict):
     per_batch_s: NonNegative = 0.0
     per_utterance_s: NonNegative = 0.0
     per_audio_second_s: NonNegative = 0.0
+    per_step_second_s: NonNegative = 0.0
     source: str
     """Publication, or how it was measured."""
     assumed: str = ""

@@ -6,9 +6,11 @@ same on every machine.  A device's own time is the host's times its profile's sc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Literal, Protocol
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -55,7 +57,9 @@ class EncodeCalibration(BaseModel):
     date: str
     method: str
     seven_zip_single_thread_mips: NonNegative
-    """Score of ``7z b -mmt1`` on this host: devices scale by its ratio to theirs."""
+    """Score of ``7z b -mmt1`` on this host, for each CPU used; devices scale by its ratio to theirs."""
+    matrix_gflops: NonNegative | None = None
+    """Double-precision matrix product of one thread, 10^9 operations a second, for profiles rated by HPL."""
     entries: tuple[EncodeEntry, ...]
 
     def cost(self, kind: str, setting: float | None) -> EncodeCost:
@@ -65,7 +69,10 @@ class EncodeCalibration(BaseModel):
         )
         if not found:
             known = ", ".join(sorted({entry.kind for entry in self.entries}))
-            raise CalibrationError(f"no coding cost of codec kind '{kind}' is calibrated; there are {known}")
+            raise CalibrationError(
+                f"no coding cost of codec kind '{kind}' is calibrated; there are {known}; a codec of your "
+                "own states it in an attribute encode_cost_s = (seconds, seconds per second of audio)"
+            )
         return _interpolate(found, setting)
 
 
@@ -84,8 +91,6 @@ def _interpolate(entries: list[EncodeEntry], setting: float | None) -> EncodeCos
 @lru_cache(maxsize=4)
 def load_encode_calibration(path: str | None = None) -> EncodeCalibration:
     """The committed coding costs, or those in the file ``path``."""
-    from pathlib import Path
-
     file = FOLDER / ENCODE_CALIBRATION if path is None else Path(path).expanduser()
     try:
         return EncodeCalibration.model_validate(read_json(file, "encode calibration"))
@@ -93,32 +98,41 @@ def load_encode_calibration(path: str | None = None) -> EncodeCalibration:
         raise CalibrationError(f"{file} is not an encode calibration: {first_fault(error)}") from error
 
 
-class CalibratedCodec(Protocol):
-    """A codec that says under which kind and setting its cost is listed."""
-
-    @property
-    def cost_key(self) -> tuple[str, float | None]:
-        """Kind and, where cost depends on it, the setting (rank, bit rate)."""
-
-
 def encode_cost(codec: object) -> EncodeCost:
     """CPU seconds on the calibration host to encode with ``codec``.
 
-    A codec that costs nothing to encode, or a plugin that is in no calibration, says so by
-    ``encode_cost_s = (constant_s, per_audio_second_s)``.
+    A codec of the user's own says its cost by an attribute ``encode_cost_s = (constant_s,
+    per_audio_second_s)``; without it, and in no calibration, it raises ``CalibrationError``.
     """
     stated = getattr(codec, "encode_cost_s", None)
     if stated is not None:
         constant_s, per_audio_second_s = stated
         return EncodeCost(float(constant_s), float(per_audio_second_s))
-    kind, setting = codec_kind(codec)
+    kind, setting = cost_key(codec)
     return load_encode_calibration().cost(kind, setting)
 
 
-def codec_kind(codec: object) -> tuple[str, float | None]:
-    """Kind and cost-determining setting of a codec."""
-    key = getattr(codec, "cost_key", None)
-    if key is not None:
-        kind, setting = key
-        return str(kind), None if setting is None else float(setting)
-    return str(getattr(codec, "kind", getattr(codec, "name", type(codec).__name__))), None
+_KINDS: Mapping[str, tuple[str, str | None]] = {  # class -> kind and the parameter that its cost depends on
+    "Pcm": ("pcm", None),
+    "MuLaw": ("mu-law", None),
+    "G722": ("g722", None),
+    "Flac": ("flac", "level"),
+    "Mp3": ("mp3", "rate_bps"),
+    "Opus": ("opus", "rate_bps"),
+    "MelSvd": ("mel-svd", "rank"),
+    "MelKlt": ("mel-klt", "step"),
+    "Fixed": ("fixed", None),
+}
+_SEARCHED = ("energy", "rate_bps", "snr_db")  # mel-svd and mel-klt look for the setting that reaches a target
+
+
+def cost_key(codec: object) -> tuple[str, float | None]:
+    """Kind (with ``:target`` where the codec searches) and setting under which a codec's cost is listed."""
+    kind, parameter = _KINDS.get(type(codec).__name__, (type(codec).__name__, None))
+    given: Mapping[str, Any] = getattr(codec, "parameters", dict)()
+    if kind in ("mel-svd", "mel-klt"):
+        for target in _SEARCHED:
+            if given.get(target) is not None:
+                return f"{kind}:{target}", float(given[target])
+    value = given.get(parameter) if parameter is not None else None
+    return kind, None if value is None else float(value)

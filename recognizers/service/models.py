@@ -26,15 +26,17 @@ Sampler = Callable[[int, float], float]
 
 @dataclass(frozen=True, slots=True)
 class Affine:
-    """Seconds = constant + part for each utterance + part for each second of audio."""
+    """Seconds = constant + parts for each utterance, second of audio, and second of the mean utterance."""
 
     per_batch_s: float
     per_utterance_s: float = 0.0
     per_audio_second_s: float = 0.0
+    per_step_second_s: float = 0.0
 
     def __call__(self, utterances: int, audio_s: float) -> float:
         """Seconds of a batch of ``utterances`` with ``audio_s`` seconds of audio in all."""
-        return self.per_batch_s + self.per_utterance_s * utterances + self.per_audio_second_s * audio_s
+        per_audio_second_s = self.per_audio_second_s + self.per_step_second_s / utterances
+        return self.per_batch_s + self.per_utterance_s * utterances + per_audio_second_s * audio_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ def _calibrated(
         sum(part.per_batch_s for part in parts),
         sum(part.per_utterance_s for part in parts),
         sum(part.per_audio_second_s for part in parts),
+        sum(part.per_step_second_s for part in parts),
     )
     source = f"calibration {calibration.name}/{model} ({calibration.basis})"
     return ServiceTime(batch_s, calibration.power.idle_w, calibration.power.active_w, source)

@@ -1,0 +1,151 @@
+"""Measures what encoding costs on the machine at hand: CPU seconds by codec, setting and length."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from recognizers.service.calibration import CalibrationError
+from recognizers.service.encode import EncodeCalibration, EncodeEntry, cost_key
+from recognizers.service.machine import describe_machine
+
+if TYPE_CHECKING:
+    from channel.codecs.base import Codec
+
+Audio = npt.NDArray[np.float32]
+
+SAMPLE_RATE_HZ = 16_000
+DURATIONS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
+LEAST_RUN_S = 0.02  # coding is repeated until it lasts this long: the clock's step then does not count
+
+
+def calibrate_device(
+    codecs: Iterable[Codec],
+    speech: Audio,
+    *,
+    seven_zip_mips: float | None = None,
+    repeats: int = 5,
+    method: str = "",
+    report: Callable[[str], None] = lambda line: None,
+) -> EncodeCalibration:
+    """Time the encoders on pieces of ``speech`` (float32 at 16 kHz, at least 16 s) in CPU time of one thread.
+
+    ``seven_zip_mips`` is the host's score; left out, ``7z b -mmt1`` is run.  Each duration counts with the
+    fastest of ``repeats`` runs, since other work on the machine can only add.
+    """
+    if speech.size < DURATIONS_S[-1] * SAMPLE_RATE_HZ:
+        raise CalibrationError(f"calibrating needs at least {DURATIONS_S[-1]:g} s of speech")
+    score = seven_zip_score() if seven_zip_mips is None else seven_zip_mips
+    entries = []
+    for codec in codecs:
+        kind, setting = cost_key(codec)
+        report(f"timing {codec.name}")
+        seconds = [encoding_s(codec, _piece(speech, duration_s), repeats) for duration_s in DURATIONS_S]
+        constant_s, per_audio_second_s, worst = fit_line(DURATIONS_S, seconds)
+        entries.append(
+            EncodeEntry(
+                kind=kind,
+                setting=setting,
+                constant_s=round(constant_s, 8),
+                per_audio_second_s=round(per_audio_second_s, 8),
+                worst_relative_error=round(worst, 4),
+                repeats=repeats,
+            )
+        )
+    entries.append(
+        EncodeEntry(kind="fixed", constant_s=0.0, per_audio_second_s=0.0, worst_relative_error=0.0, repeats=1)
+    )
+    return EncodeCalibration(
+        format="amser-encode-calibration",
+        version=1,
+        machine=describe_machine(),
+        versions={"python": platform.python_version(), "numpy": np.__version__},
+        date=datetime.now(UTC).date().isoformat(),
+        method=(
+            f"CPU time of one thread, fastest of {repeats} runs, pieces of "
+            f"{', '.join(f'{d:g}' for d in DURATIONS_S)} s of speech; non-negative least squares of the "
+            f"relative error; `fixed` costs nothing by definition{method}"
+        ),
+        seven_zip_single_thread_mips=score,
+        matrix_gflops=round(matrix_gflops(), 2),
+        entries=tuple(sorted(entries, key=lambda entry: (entry.kind, entry.setting or 0.0))),
+    )
+
+
+def _piece(speech: Audio, duration_s: float) -> Audio:
+    return speech[: round(duration_s * SAMPLE_RATE_HZ)]
+
+
+def encoding_s(codec: Codec, audio: Audio, repeats: int) -> float:
+    """CPU seconds of one ``codec.encode(audio)``, the fastest of ``repeats`` runs."""
+    codec.encode(audio)  # libraries load, tables are computed
+    times, fastest = 1, float("inf")
+    for _ in range(repeats):
+        while True:
+            start = time.process_time()
+            for _ in range(times):
+                codec.encode(audio)
+            spent = time.process_time() - start
+            if spent >= LEAST_RUN_S:
+                break
+            times *= 2
+        fastest = min(fastest, spent / times)
+    return fastest
+
+
+def fit_line(durations_s: Sequence[float], seconds: Sequence[float]) -> tuple[float, float, float]:
+    """Constant, slope and worst relative error of seconds ~ constant + slope x duration, neither negative."""
+    from scipy.optimize import nnls
+
+    measured = np.asarray(seconds)
+    design = np.column_stack([np.ones(len(durations_s)), np.asarray(durations_s)])
+    solution, _ = nnls(design / measured[:, None], np.ones_like(measured))
+    worst = float(np.abs(design @ solution / measured - 1.0).max())
+    return float(solution[0]), float(solution[1]), worst
+
+
+def seven_zip_score() -> float:
+    """This machine's single-thread 7-zip rating in MIPS, for each CPU used.
+
+    Runs ``7z b -mmt1`` (about half a minute) and reads "R/U" of its last line, which leaves out the time
+    that other programs had the processor.  Raises ``CalibrationError`` where 7-zip is missing.
+    """
+    try:
+        done = subprocess.run(["7z", "b", "-mmt1"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise CalibrationError(
+            "calibrating needs 7-zip's benchmark (`7z b -mmt1`), because device profiles scale by it: "
+            f"install 7-zip, or give the score ({error})"
+        ) from error
+    return parse_seven_zip(done.stdout)
+
+
+def parse_seven_zip(output: str) -> float:
+    """The rating per CPU used, in MIPS, from the benchmark's ``Tot:`` line (usage %, R/U, rating)."""
+    match = re.search(r"^Tot:\s+\d+\s+(\d+)\s+\d+\s*$", output, re.MULTILINE)
+    if match is None:
+        raise CalibrationError("7-zip's benchmark printed no line `Tot:` with usage, R/U and rating")
+    return float(match.group(1))
+
+
+def matrix_gflops(size: int = 512, repeats: int = 10) -> float:
+    """10^9 double-precision operations a CPU second of one matrix product, as HPL rates processors.
+
+    Run with one BLAS thread; CPU time is counted, so several threads would not raise it much.
+    """
+    rng = np.random.default_rng(0)
+    left, right = rng.random((size, size)), rng.random((size, size))
+    fastest = float("inf")
+    for _ in range(repeats):
+        start = time.process_time()
+        left @ right
+        fastest = min(fastest, time.process_time() - start)
+    return 2.0 * size**3 / fastest / 1e9

@@ -1,0 +1,28 @@
+"""Statistics that a reviewer accepts: intervals, quantiles, ratios, warm-up, all as pure functions.
+
+Nothing here knows of a simulation: numbers in, figures with their intervals out.
+"""
+
+from sim.statistics.intervals import Interval, Paired, mean_interval, paired_difference, proportion_interval
+from sim.statistics.quantiles import needed_samples, quantile_interval
+from sim.statistics.ratios import Confusion, bootstrap_ratio, ratio_interval
+from sim.statistics.sketch import QuantileSketch
+from sim.statistics.steady import batch_means, mser, offered_load_warning, percentile_warning
+
+__all__ = [
+    "Confusion",
+    "Interval",
+    "Paired",
+    "QuantileSketch",
+    "batch_means",
+    "bootstrap_ratio",
+    "mean_interval",
+    "mser",
+    "needed_samples",
+    "offered_load_warning",
+    "paired_difference",
+    "percentile_warning",
+    "proportion_interval",
+    "quantile_interval",
+    "ratio_interval",
+]
