@@ -21,11 +21,13 @@ from recognizers.corpora.types import Corpus, CorpusError
 __all__ = ["CORPUS_KINDS", "corpus_kind", "open_corpus", "open_shipped"]
 
 
+SHIPPED_SPEECH = Path(__file__).resolve().parent.parent / "data" / "speech"
+"""Folder of the shipped clips and their manifest."""
+
+
 def open_shipped() -> Corpus:
     """The speech that ships with the project: synthetic voice-assistant commands in four emotions."""
-    from recognizers.speech.pack import shipped
-
-    return shipped()
+    return open_manifest(SHIPPED_SPEECH, "shipped")
 
 
 CORPUS_KINDS: Mapping[str, Callable[[Path], Corpus]] = {
@@ -52,6 +54,7 @@ def open_corpus(kind_or_path: str | Path, path: str | Path | None = None) -> Cor
         kind = corpus_kind(place)
     else:
         place, kind = _existing(Path(path)), str(kind_or_path)
+    kind = {"crema-d": "cremad", "emo-db": "emodb"}.get(kind, kind)
     if kind not in CORPUS_KINDS:
         raise CorpusError(f"unknown corpus kind {kind!r}; known: shipped, {', '.join(CORPUS_KINDS)}")
     return CORPUS_KINDS[kind](place)

@@ -59,11 +59,10 @@ class MelEncoder(nn.Module):
         before = BANDS
         for size, channels in zip(KERNELS, (*dims.channels, dims.width), strict=True):
             convolution = nn.Conv1d(before, channels, size, stride=2, padding=size // 2, bias=False)
-            layers.append(
-                nn.Sequential(convolution, nn.BatchNorm1d(channels), nn.ReLU(), nn.Dropout(dims.dropout))
-            )
+            layers.append(nn.Sequential(convolution, nn.BatchNorm1d(channels), nn.ReLU()))
             before = channels
         self.layers = nn.ModuleList(layers)
+        self.dropout = nn.Dropout(dims.dropout)
         self.recurrence = Recurrence("gru", dims.width, dims.width // 2, both_ways=True)
 
     def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,7 +75,7 @@ class MelEncoder(nn.Module):
             mask = torch.arange(x.shape[2])[None, :] < lengths[:, None]
             # Zeros beyond the end: a result must not depend on the neighbours in the batch.
             x = x * mask[:, None, :]
-        steps = x.transpose(1, 2)
+        steps = self.dropout(x.transpose(1, 2))
         return steps + self.recurrence(steps, lengths), mask
 
 

@@ -1,0 +1,247 @@
+"""Cross-validation of emotion networks at every compress rate: what `amser evaluate` does.
+
+Every fold's predictions are a JSON file that is written when the fold is done. A run that was cut off goes
+on with the folds that are missing; a changed corpus, recipe or network has another folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recognizers.emotion.examples import Examples, compressed
+from recognizers.emotion.metrics import METRICS, Scores, bootstrap, paired_difference, score
+from recognizers.emotion.networks import NetworkSpec, build_network, parameter_count
+from recognizers.emotion.protocol import Fold, leave_one_out
+from recognizers.emotion.recognizer import EmotionRecognizer, predict
+from recognizers.emotion.training import Recipe, describe_recipe, train_network
+from recognizers.emotion.types import RATES, EmotionError
+from recognizers.emotion.words import Tokenizer
+
+__all__ = ["Evaluation", "Predictions", "cross_validate", "difference", "evaluate_weights"]
+
+Ints = npt.NDArray[np.int64]
+CODE_VERSION = 1
+"""Raised when a change of the code changes results; finished folds of another version are not reused."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """True and predicted classes of a test set, or of all folds of a cross-validation side by side."""
+
+    ids: tuple[str, ...]
+    true: Ints
+    predicted: dict[float, Ints]
+    """By compress rate."""
+    folds: tuple[str, ...]
+    """The fold of each utterance."""
+    speakers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an architecture reaches on a corpus."""
+
+    architecture: str
+    corpus: str
+    labels: tuple[str, ...]
+    protocol: str
+    trained: str
+    """`across rates`, `clean`, or where shipped weights come from."""
+    parameters: int
+    words: str
+    """Where the words come from."""
+    predictions: Predictions
+
+    def scores(self, rate: float) -> Scores:
+        """Scores over all utterances of all folds at a compress rate."""
+        return score(self.predictions.true, self.predictions.predicted[rate], len(self.labels))
+
+    def interval(self, rate: float, seed: int = 1) -> dict[str, tuple[float, float]]:
+        """95 % bootstrap intervals over speakers (over utterances, where fewer than five are known)."""
+        rng = np.random.default_rng([seed, 4])
+        found = self.predictions
+        return bootstrap(found.true, found.predicted[rate], len(self.labels), rng, _groups(found))
+
+    def spread(self, rate: float) -> dict[str, tuple[float, float]]:
+        """Mean and standard deviation over the folds of every metric; the deviation is nan with one fold."""
+        found = self.predictions
+        names = np.array(found.folds)
+        rows = []
+        for name in dict.fromkeys(found.folds):
+            inside = names == name
+            rows.append(score(found.true[inside], found.predicted[rate][inside], len(self.labels)))
+        values = {metric: [getattr(row, metric) for row in rows] for metric in METRICS}
+        return {
+            metric: (float(np.mean(v)), float(np.std(v, ddof=1)) if len(v) > 1 else float("nan"))
+            for metric, v in values.items()
+        }
+
+
+def difference(
+    first: Evaluation, second: Evaluation, rate: float, seed: int = 1
+) -> dict[str, tuple[float, float]]:
+    """95 % intervals of `first` minus `second` on the same utterances (paired bootstrap over speakers)."""
+    one, two = first.predictions, second.predictions
+    if one.ids != two.ids:
+        raise EmotionError("two evaluations are compared on the same utterances in the same order")
+    rng = np.random.default_rng([seed, 5])
+    guesses = (one.predicted[rate], two.predicted[rate])
+    return paired_difference(one.true, *guesses, len(first.labels), rng, _groups(one))
+
+
+def _groups(found: Predictions) -> Ints | None:
+    names, places = np.unique(np.array(found.speakers), return_inverse=True)
+    return places.astype(np.int64) if len(names) >= 5 and "" not in names else None
+
+
+def evaluate_weights(
+    recognizer: EmotionRecognizer, examples: Examples, rates: Sequence[float] = RATES
+) -> Evaluation:
+    """Apply trained weights to a test set at every rate. Raises `EmotionError` if the classes differ."""
+    if recognizer.labels != examples.labels:
+        raise EmotionError(f"the weights know {recognizer.labels}, the corpus {examples.labels}")
+    predicted = {
+        rate: _guess(recognizer, compressed(examples.mels, rate), examples.words(rate)) for rate in rates
+    }
+    found = Predictions(
+        examples.ids, examples.targets, predicted, ("test",) * len(examples), examples.speakers
+    )
+    return Evaluation(
+        architecture=recognizer.name,
+        corpus=examples.corpus,
+        labels=examples.labels,
+        protocol="test set",
+        trained=str(recognizer.spec.trained_on.get("corpus", "unknown")),
+        parameters=parameter_count(recognizer.network),
+        words=examples.text_source,
+        predictions=found,
+    )
+
+
+def _guess(recognizer: EmotionRecognizer, mels: Sequence[Any], texts: Sequence[str]) -> Ints:
+    probabilities = predict(recognizer.network, recognizer.tokenizer, mels, texts, recognizer.spec.modalities)
+    return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
+
+
+def cross_validate(
+    architecture: str,
+    examples: Examples,
+    folder: Path,
+    *,
+    by: str = "speaker",
+    folds: int | None = None,
+    size: str = "small",
+    modalities: str = "both",
+    recipe: Recipe | None = None,
+    tokenizer: Tokenizer | None = None,
+    rates: Sequence[float] = RATES,
+    on_fold: Callable[[str, int, int], None] | None = None,
+) -> Evaluation:
+    """Train and test every fold; finished folds in `folder` are read, not trained again.
+
+    `on_fold(name, done, total)` is called after each. Fold k is trained with the recipe's seed plus k.
+    """
+    recipe = recipe or Recipe()
+    spec = NetworkSpec.of(
+        architecture, examples.labels, size=size, tokenizer=tokenizer, modalities=modalities
+    )
+    parts = leave_one_out(examples, by, folds)
+    place = folder / f"{architecture}-{_key(spec, examples, recipe, parts, rates)}"
+    rows = []
+    for number, fold in enumerate(parts):
+        rows.append(_finished(place, fold) or _run_fold(spec, examples, fold, recipe, number, rates, place))
+        if on_fold:
+            on_fold(fold.name, number + 1, len(parts))
+    return Evaluation(
+        architecture=architecture,
+        corpus=examples.corpus,
+        labels=examples.labels,
+        protocol=f"leave one {by} out, {len(parts)} folds",
+        trained="across rates" if recipe.across_rates else "clean",
+        parameters=parameter_count(build_network(spec)[0]),
+        words=examples.text_source if modalities != "audio" else "none",
+        predictions=_joined(rows, rates),
+    )
+
+
+def _key(
+    spec: NetworkSpec, examples: Examples, recipe: Recipe, parts: Sequence[Fold], rates: Sequence[float]
+) -> str:
+    """Twelve hex digits that change with whatever changes the results."""
+    texts = [examples.texts, *(examples.words(rate) for rate in rates)]
+    content = {
+        "code": CODE_VERSION,
+        "spec": dataclasses.asdict(spec),
+        "ids": examples.ids,
+        "corpus": examples.digest,
+        "texts": hashlib.sha256(json.dumps(texts).encode()).hexdigest(),
+        "recipe": describe_recipe(recipe),
+        "folds": [fold.name for fold in parts],
+        "rates": list(rates),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _finished(place: Path, fold: Fold) -> dict[str, Any] | None:
+    path = place / f"fold-{fold.name}.json"
+    if not path.exists():
+        return None
+    row: dict[str, Any] = json.loads(path.read_text())
+    return row
+
+
+def _run_fold(
+    spec: NetworkSpec,
+    examples: Examples,
+    fold: Fold,
+    recipe: Recipe,
+    number: int,
+    rates: Sequence[float],
+    place: Path,
+) -> dict[str, Any]:
+    seeded = dataclasses.replace(recipe, seed=recipe.seed + number)
+    trained = train_network(spec, examples.take(fold.train), examples.take(fold.dev), seeded)
+    test = examples.take(fold.test)
+    guesses = {
+        str(rate): predict(
+            trained.network, trained.tokenizer, compressed(test.mels, rate), test.words(rate), spec.modalities
+        ).argmax(axis=1)
+        for rate in rates
+    }
+    row = {
+        "fold": fold.name,
+        "ids": test.ids,
+        "speakers": test.speakers,
+        "true": test.targets.tolist(),
+        "predicted": {rate: found.tolist() for rate, found in guesses.items()},
+        "history": [dataclasses.asdict(epoch) for epoch in trained.history],
+        "best_epoch": trained.best.number,
+        "seed": seeded.seed,
+    }
+    place.mkdir(parents=True, exist_ok=True)
+    temporary = place / f"fold-{fold.name}.part"
+    temporary.write_text(json.dumps(row))
+    temporary.replace(place / f"fold-{fold.name}.json")
+    return row
+
+
+def _joined(rows: Sequence[dict[str, Any]], rates: Sequence[float]) -> Predictions:
+    return Predictions(
+        ids=tuple(identity for row in rows for identity in row["ids"]),
+        true=np.array([value for row in rows for value in row["true"]], dtype=np.int64),
+        predicted={
+            rate: np.array([value for row in rows for value in row["predicted"][str(rate)]], dtype=np.int64)
+            for rate in rates
+        },
+        folds=tuple(row["fold"] for row in rows for _ in row["ids"]),
+        speakers=tuple(speaker for row in rows for speaker in row["speakers"]),
+    )
