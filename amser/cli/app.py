@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from amser import __version__
-from amser.cli import catalogue, results, scenario, study
+from amser.cli import audio, catalogue, codecs, corpus, results, scenario, study
 
 EPILOG = (
     "Exit codes: 0 done, 1 ran but invalid, 2 bad scenario or command line, 3 missing file, model or "
@@ -40,11 +40,17 @@ def _options(
     pass
 
 
-app.command("run")(study.run)
-app.command("check")(scenario.check)
-app.command("show")(scenario.show)
-app.command("list")(catalogue.list_)
-app.command("init")(scenario.init)
-app.command("schema")(scenario.schema)
-app.command("report")(results.report)
-app.command("info")(catalogue.info)
+app.command("run", short_help="Run a scenario; print its figures, write its report.")(study.run)
+app.command("check", short_help="Validate a scenario and all that it names.")(scenario.check)
+app.command("show", short_help="Print a scenario as one file, or the points of its sweep.")(scenario.show)
+app.command("list", short_help="List what a scenario can name, with its sources.")(catalogue.list_)
+app.command("init", short_help="Write a commented scenario; never overwrites a file.")(scenario.init)
+app.command("schema", short_help="Print the JSON Schema of scenario files, for editors.")(scenario.schema)
+app.command("report", short_help="Write the HTML report of a results folder again.")(results.report)
+app.command("compare", short_help="Compare two studies: their inputs, then their figures.")(results.compare)
+app.command("rerun", short_help="Run a study again; exit 1 where a figure differs.")(results.rerun)
+app.command("encode", short_help="Write a recording's payload and say what it costs.")(audio.encode)
+app.command("decode", short_help="Rebuild the Mel spectrogram from a payload.")(audio.decode)
+app.add_typer(codecs.app, name="study")
+app.add_typer(corpus.app, name="corpus")
+app.command("info", short_help="Print versions, weights, calibrations and cache.")(catalogue.info)

@@ -1,15 +1,19 @@
-"""``amser report``: commands that read a results folder."""
+"""``amser report``, ``compare`` and ``rerun``: commands that read results folders."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from amser.cli.options import ResultsDir
-from amser.exits import Exit
+from amser.cli.options import Json, ResultsDir, cores
+from amser.exits import Exit, MissingError
+
+if TYPE_CHECKING:
+    from amser.comparison import Comparison
+    from sim.results import Results
 
 
 def report(
@@ -27,3 +31,117 @@ def report(
 
     sys.stdout.write(f"{write_report(found, output)}\n")
     return Exit.DONE
+
+
+def compare(
+    first: ResultsDir,
+    second: Annotated[Path, typer.Argument(metavar="RESULTS", help="The other results folder.")],
+    every: Annotated[
+        bool, typer.Option("--all", help="Show every metric, not only those that differ.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Compare two studies: what differs in their inputs, then in their figures."""
+    from amser.comparison import compare as compare_results
+    from sim.results import Results
+
+    found = compare_results(Results.open(first), Results.open(second))
+    if json:
+        from amser.tables import print_json
+
+        print_json(_as_dict(found))
+    else:
+        _print(found, every)
+    return Exit.DONE
+
+
+def rerun(
+    results: ResultsDir,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Processes that share the work; default: all cores."),
+    ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option("--results", metavar="DIR", help="Keep the new results here; default: nowhere."),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Run a study again from its folder and compare; exit code 1 where a figure differs."""
+    import tempfile
+
+    from amser.comparison import compare as compare_results
+    from sim.results import Results
+
+    old = Results.open(results)
+    with tempfile.TemporaryDirectory(prefix="amser-rerun-") as place:
+        # A root of its own: nothing finished earlier may be reused.
+        again = _run_again(old, jobs or cores(), into or Path(place))
+        found = compare_results(old, again)
+    if json:
+        from amser.tables import print_json
+
+        print_json(_as_dict(found))
+    else:
+        _print(found, every=False)
+    return Exit.DONE if found.identical else Exit.INVALID
+
+
+def _run_again(old: Results, jobs: int, root: Path) -> Results:
+    import scenarios
+    from amser.cli.progress import progress_bar
+    from sim.experiment import run
+
+    resolved = old.folder / "resolved.yaml"
+    if not resolved.is_file():
+        raise MissingError(f"{resolved}: missing, so that this study cannot be run again")
+    source = Path(str(old.manifest.get("scenario", resolved)))
+    base = source.parent if source.parent.is_dir() else old.folder
+    experiment = scenarios.loads(resolved.read_text(encoding="utf-8"), file=source.name, base_dir=base)
+    with progress_bar() as progress:
+        return run(experiment, jobs=jobs, results_root=root, progress=progress)
+
+
+def _print(found: Comparison, every: bool) -> None:
+    from amser.tables import Table
+
+    rows = [[key, str(a), str(b)] for key, (a, b) in found.inputs.items()]
+    Table(
+        ["input", "first", "second"], rows, title="inputs that differ:"
+    ).print() if rows else sys.stdout.write("the inputs are the same\n")
+    body = []
+    for d in found.differences:
+        if every or not d.same:
+            change = f"{d.relative:+.2%}" if d.relative == d.relative else ""
+            verdict = "same" if d.same else "apart" if d.apart else "within intervals"
+            label = ", ".join(map(str, d.point)) or "the scenario"
+            body.append([label, d.metric, f"{d.first.mean:.6g}", f"{d.second.mean:.6g}", change, verdict])
+    sys.stdout.write("\n")
+    if body:
+        columns = ["point", "metric", "first", "second", "change", "verdict"]
+        Table(columns, body, right=frozenset({2, 3, 4}), title="figures:").print()
+    for side, points in (("first", found.only_first), ("second", found.only_second)):
+        for point in points:
+            sys.stdout.write(f"only in the {side}: {', '.join(map(str, point))}\n")
+    same = sum(d.same for d in found.differences)
+    sys.stdout.write(f"{same} of {len(found.differences)} figures are equal to the last digit\n")
+
+
+def _as_dict(found: Comparison) -> dict[str, Any]:
+    return {
+        "identical": found.identical,
+        "inputs": {key: {"first": a, "second": b} for key, (a, b) in found.inputs.items()},
+        "figures": [
+            {
+                "point": list(d.point),
+                "metric": d.metric,
+                "first": d.first._asdict(),
+                "second": d.second._asdict(),
+                "same": d.same,
+                "apart": d.apart,
+            }
+            for d in found.differences
+        ],
+        "only_first": [list(p) for p in found.only_first],
+        "only_second": [list(p) for p in found.only_second],
+    }

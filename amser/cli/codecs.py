@@ -1,0 +1,83 @@
+"""``amser study codecs``: every codec on a corpus, against bit rate."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from amser.cli.options import Json
+from amser.exits import Exit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(help="Studies without a network.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.callback()
+def _group() -> None:
+    pass
+
+
+@app.command("codecs")
+def codecs(
+    corpus: Annotated[
+        str, typer.Option(metavar="DIR", help="A corpus's folder, a manifest, or `shipped`.")
+    ] = "shipped",
+    recogniser: Annotated[
+        str, typer.Option(metavar="MODEL", help="A Whisper by name or path, `sphinx`, or `none`.")
+    ] = "nano",
+    emotion: Annotated[str, typer.Option(metavar="NETWORK", help="An emotion network, or `none`.")] = "amser",
+    codec: Annotated[
+        list[str] | None,
+        typer.Option("--codec", "-c", metavar="NAME", help="A codec to compare; repeatable."),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only this many utterances.")] = None,
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Where codecs.csv, measurements and plots go."),
+    ] = Path("results/codecs"),
+    json: Json = False,
+) -> int:
+    """Compare codecs on a corpus: WER, emotion accuracy and Mel SNR against kbit/s, with intervals."""
+    from amser.codec_study import run_codec_study
+
+    frame = run_codec_study(corpus, recogniser, emotion, codec, limit)
+    output.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(output / "codecs.csv", index=False)
+    measurements: pd.DataFrame = frame.attrs["measurements"]
+    measurements.attrs = {}
+    measurements.to_parquet(output / "measurements.parquet")
+
+    from amser.report.rates import rates_page
+
+    page = output / "codecs.html"
+    page.write_text(rates_page(frame), encoding="utf-8")
+    if json:
+        from amser.tables import print_json
+
+        print_json(frame.to_dict(orient="records"))
+        return Exit.DONE
+    _table(frame)
+    sys.stdout.write(f"\nfigures  {output / 'codecs.csv'}\nplots    {page}\n")
+    return Exit.DONE
+
+
+def _table(frame: pd.DataFrame) -> None:
+    from amser.tables import Table
+
+    metrics = list(dict.fromkeys(frame["metric"]))
+    units = dict(zip(frame["metric"], frame["unit"], strict=True))
+    rows: dict[str, dict[str, Any]] = {}
+    for record in frame.to_dict(orient="records"):
+        row = rows.setdefault(str(record["codec"]), {"rate": f"{record['rate_kbps']:.1f}"})
+        half = (record["high"] - record["low"]) / 2
+        row[str(record["metric"])] = (
+            f"{record['value']:.1f} ± {half:.1f}" if half == half else f"{record['value']:.1f}"
+        )
+    heads = [f"{m.replace('_', ' ')} [{units[m]}]" for m in metrics]
+    body = [[name, row["rate"], *(row.get(m, "–") for m in metrics)] for name, row in rows.items()]
+    Table(["codec", "rate [kbit/s]", *heads], body, right=frozenset(range(1, 2 + len(metrics)))).print()

@@ -1,0 +1,34 @@
+"""From names on the command line to the codec study of ``recognizers.study``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def run_codec_study(
+    corpus: str, recogniser: str, emotion: str, codecs: Sequence[str] | None, limit: int | None
+) -> pd.DataFrame:
+    """The tidy frame of ``recognizers.study.study_codecs``.
+
+    ``corpus`` is a folder, a manifest or ``shipped``; ``recogniser`` a Whisper, ``sphinx`` or ``none``;
+    ``emotion`` a network or ``none``.  Raises ``CorpusError``, ``ModelUnavailable``, ``EmotionError``.
+    """
+    from recognizers.corpora import open_corpus
+    from recognizers.measurement.build import emotion_of, recogniser_of
+    from recognizers.study import DEFAULT_CODECS, study_codecs
+    from scenarios.schema.server import EmotionSpec, NoRecogniserSpec, SphinxSpec, WhisperSpec
+
+    specs: dict[str, Any] = {"sphinx": SphinxSpec(kind="sphinx"), "none": NoRecogniserSpec(kind="none")}
+    spec = specs.get(recogniser) or WhisperSpec(model=recogniser)
+    network = emotion_of(EmotionSpec.model_validate({"kind": emotion}))
+    speech: Any = open_corpus(corpus)
+    if limit is not None and limit < len(speech.utterances):
+        count = len(speech.utterances)
+        chosen = tuple(speech.utterances[i * count // limit] for i in range(limit))
+        speech = replace(speech, utterances=chosen, digest="")
+    return study_codecs(speech, codecs or DEFAULT_CODECS, recogniser_of(spec), network, progress=True)

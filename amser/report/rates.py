@@ -1,0 +1,81 @@
+"""The page of a codec study: accuracy and Mel SNR against bit rate, one curve a family of codecs."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+from plotly.subplots import make_subplots
+
+from amser.report.axes import log_axis
+from amser.report.look import styled
+from amser.report.palette import styles
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TITLES = {"wer": "word error rate", "emotion_accuracy": "emotion accuracy", "mel_snr": "Mel SNR"}
+
+
+def rates_page(frame: pd.DataFrame) -> str:
+    """HTML for the frame of ``recognizers.study.study_codecs``."""
+    facts = ", ".join(
+        f"{k} {frame.attrs[k]}" for k in ("corpus", "recogniser", "emotion") if frame.attrs.get(k)
+    )
+    drawing = rates_figure(frame).to_html(
+        full_html=False, include_plotlyjs=False, div_id="rates", default_width="100%"
+    )
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Codecs against bit rate</title>"
+        f"<script>{get_plotlyjs()}</script></head><body style='font-family:system-ui,sans-serif;margin:24px'>"
+        f"<h1 style='font-size:1.5rem'>Codecs against bit rate</h1><p>{escape(facts)}. "
+        f"Bars are bootstrap intervals over utterances.</p>{drawing}</body></html>"
+    )
+
+
+def rates_figure(frame: pd.DataFrame) -> go.Figure:
+    """One panel for each metric that is drawn, one curve for each family."""
+    panels = [m for m in TITLES if np.isfinite(frame.loc[frame["metric"] == m, "value"]).any()]
+    families = list(dict.fromkeys(frame["family"]))
+    looks = styles(families, {f: f.split()[0] for f in families})
+    figure = make_subplots(rows=1, cols=max(1, len(panels)), horizontal_spacing=0.07)
+    for column, metric in enumerate(panels, start=1):
+        part = frame[(frame["metric"] == metric) & np.isfinite(frame["value"])]
+        for family in families:
+            curve = part[part["family"] == family].sort_values("rate_kbps")
+            if not len(curve):
+                continue
+            figure.add_trace(
+                go.Scatter(
+                    x=curve["rate_kbps"],
+                    y=curve["value"],
+                    error_y={
+                        "type": "data",
+                        "symmetric": False,
+                        "array": curve["high"] - curve["value"],
+                        "arrayminus": curve["value"] - curve["low"],
+                        "thickness": 1.2,
+                        "width": 3,
+                    },
+                    mode="lines+markers",
+                    name=family,
+                    legendgroup=family,
+                    showlegend=column == 1,
+                    text=curve["codec"],
+                    line={"color": looks[family].colour, "dash": looks[family].dash},
+                    marker={"symbol": looks[family].symbol, "size": 8},
+                    hovertemplate="%{text}<br>%{x:.3~g} kbit/s<br>%{y:.3~g}<extra></extra>",
+                ),
+                row=1,
+                col=column,
+            )
+        unit = str(part["unit"].iloc[0])
+        figure.update_yaxes(title=f"{TITLES[metric]} [{unit}]", row=1, col=column)
+    positive = [float(v) for v in frame["rate_kbps"] if v > 0]
+    figure.update_xaxes(title="payload rate [kbit/s]", **(log_axis(positive, 1.2, 1.2) if positive else {}))
+    styled(figure, 480)
+    figure.update_layout(legend={"orientation": "h", "y": -0.2})
+    return figure
