@@ -97,7 +97,7 @@ def _metrics(codec: str, frame: pd.DataFrame) -> dict[str, tuple[str, float]]:
     return found
 
 
-def make_results(
+def write_results(
     root: Path,
     points: Sequence[Mapping[str, Any]],
     *,
@@ -164,12 +164,18 @@ def make_results(
 
 @pytest.fixture
 def results_folder(tmp_path: Path) -> Callable[..., Path]:
-    """Makes a results folder below the test's own; see ``make_results``."""
+    """Makes a results folder below the test's own; see ``write_results``."""
 
     def make(points: Sequence[Mapping[str, Any]], **options: Any) -> Path:
-        return make_results(tmp_path / "results", points, **options)
+        return write_results(tmp_path / "results", points, **options)
 
     return make
+
+
+@pytest.fixture
+def make_results() -> Callable[..., Path]:
+    """``write_results`` itself, for studies side by side."""
+    return write_results
 
 
 @pytest.fixture
