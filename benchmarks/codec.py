@@ -11,6 +11,8 @@ medians over the rounds.  The signal is 5 s of the shipped speech (or noise, if 
 4. mel-klt at a fixed step, and at 4 kbit/s (which searches for the step), against Opus at 16 kbit/s
 """
 
+# ruff: noqa: E402 (threads are set before the libraries that start them)
+
 from __future__ import annotations
 
 import os
@@ -73,7 +75,12 @@ def contestants(audio: np.ndarray) -> dict[str, Callable[[], object]]:
 
 
 RATIOS = (  # name, slower one, faster one, target
-    ("Mel + factors: librosa with numpy SVD / ours", "librosa Mel + numpy SVD", "ours: Mel + rank-10 factors", 10.0),
+    (
+        "Mel + factors: librosa with numpy SVD / ours",
+        "librosa Mel + numpy SVD",
+        "ours: Mel + rank-10 factors",
+        10.0,
+    ),
     ("Mel: whisper / ours", "whisper: Mel", "ours: Mel", 1.0),
     ("whisper's Mel alone / our Mel + factors", "whisper: Mel", "ours: Mel + rank-10 factors", 1.0),
     ("Opus 16 kbit/s / mel-klt, step 0.25", "opus, 16 kbit/s", "mel-klt, step 0.25", None),
@@ -98,7 +105,9 @@ def run(audio: np.ndarray, rounds: int) -> dict[str, list[float]]:
 
 def main() -> None:
     """Print the times and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--json", action="store_true")

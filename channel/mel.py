@@ -23,6 +23,7 @@ SAMPLE_RATE_HZ = 16_000
 WINDOW_SAMPLES = 400  # 25 ms
 HOP_SAMPLES = 160  # 10 ms
 FRAMES_PER_SECOND = SAMPLE_RATE_HZ // HOP_SAMPLES
+LEAST_POWER = 1e-10
 DYNAMIC_RANGE = 2.0  # of the normalised Mel: 8 decades of power, divided by 4
 LONGEST_S = 600.0
 LONGEST_SAMPLES = int(LONGEST_S * SAMPLE_RATE_HZ)
@@ -145,12 +146,16 @@ def power_mel(audio: npt.ArrayLike, bands: int = 80) -> npt.NDArray[np.float32]:
     return mel.T
 
 
-def normalised(power: npt.NDArray[np.float32]) -> Mel:
-    """Logarithm, floor 80 dB below the largest value, and scaling as whisper does; shape as ``power``."""
+def normalised(power: npt.NDArray[np.float32], loudest: float | None = None) -> Mel:
+    """Logarithm, floor 80 dB below the largest value, and scaling as whisper does; shape as ``power``.
+
+    ``loudest`` is the largest power if it lies outside ``power``, which may be a part of an utterance.
+    """
     mel = np.empty(power.shape, dtype=np.float32)
-    np.log(np.maximum(power, np.float32(1e-10)), out=mel)
+    np.log(np.maximum(power, np.float32(LEAST_POWER)), out=mel)
     mel *= np.float32(1.0 / np.log(10.0))
-    np.maximum(mel, mel.max() - np.float32(8.0), out=mel)
+    top = mel.max() if loudest is None else np.float32(np.log10(max(loudest, LEAST_POWER)))
+    np.maximum(mel, top - np.float32(8.0), out=mel)
     mel += np.float32(4.0)
     mel *= np.float32(0.25)
     return mel

@@ -19,8 +19,10 @@ from channel.codecs.base import CodecError, MelCodec, Payload
 from channel.codecs.klt_model import Basis, Model, block_bounds, load_model
 from channel.codecs.wire import Reader, varint
 from channel.mel import (
+    DYNAMIC_RANGE,
     FRAMES_PER_SECOND,
     HOP_SAMPLES,
+    LEAST_POWER,
     LONGEST_FRAMES,
     SAMPLE_RATE_HZ,
     WINDOW_SAMPLES,
@@ -106,9 +108,7 @@ class MelKlt(MelCodec):
         if [step, rate_bps, snr_db].count(None) != 2:
             raise ValueError("give exactly one of step, rate_bps and snr_db")
         if block_s is not None and snr_db is not None:
-            raise ValueError(
-                "blocks need a step or a rate: the variance of what is yet to be said is unknown"
-            )
+            raise ValueError("blocks need a step or a rate: the variance of what is yet to be said is unknown")
         if block_s is not None and block_s < SHORTEST_BLOCK_S:
             raise ValueError(f"block_s={block_s} must be at least {SHORTEST_BLOCK_S} s")
         self.step, self.rate_bps, self.snr_db = step, rate_bps, snr_db
@@ -129,13 +129,11 @@ class MelKlt(MelCodec):
         """Code a whole Mel at once, as one block."""
         mel = self.checked_mel(mel)
         if mel.shape[1] > LONGEST_FRAMES:
-            raise ValueError(
-                f"a Mel of {mel.shape[1]} frames is longer than {LONGEST_FRAMES} are coded at once"
-            )
+            raise ValueError(f"a Mel of {mel.shape[1]} frames is longer than {LONGEST_FRAMES} are coded at once")
         head = self._head() + varint(mel.shape[1])
         budget = (self.rate_bps or 0.0) * mel.shape[1] / FRAMES_PER_SECOND / 8.0 - len(head) - 2
         coded, index = self._code(mel, _Memory.fresh(self.bands), budget)
-        head += bytes([index, _floor_code(mel)])
+        head += bytes([index, _floor_code(float(mel.min()))])
         return Payload(head + coded, len(head))
 
     def encode_chunks(self, audio: npt.ArrayLike) -> list[Chunk]:
@@ -144,15 +142,17 @@ class MelKlt(MelCodec):
         power = power_mel(samples, self.bands)
         length = max(1, round((self.block_s or samples.size) * FRAMES_PER_SECOND))
         memory, chunks, spare = _Memory.fresh(self.bands), [], 0.0
-        head = self._head()
+        head, loudest = self._head(), LEAST_POWER
         for start in range(0, power.shape[1], length):
-            # The floor lies 80 dB below the loudest frame so far; the decoder applies the last one to all.
-            mel = normalised(power[:, : start + length])[:, start:]
+            # The floor lies 80 dB below the loudest frame so far; the decoder applies the highest one to all.
+            loudest = max(loudest, float(power[:, start : start + length].max()))
+            mel = normalised(power[:, start : start + length], loudest)
+            floor = _floor_code((np.log10(loudest) + 4.0) / 4.0 - DYNAMIC_RANGE)
             framing = len(head) + len(varint(mel.shape[1])) + 4
             spare += (self.rate_bps or 0.0) * mel.shape[1] / FRAMES_PER_SECOND / 8.0 - framing
             coded, index = self._code(mel, memory, spare)
             spare -= len(coded)
-            data = head + varint(mel.shape[1]) + bytes([index, _floor_code(mel)]) + varint(len(coded)) + coded
+            data = head + varint(mel.shape[1]) + bytes([index, floor]) + varint(len(coded)) + coded
             last_sample = (start + mel.shape[1] - 1) * HOP_SAMPLES + WINDOW_SAMPLES // 2
             chunks.append(Chunk(min(last_sample, samples.size) / SAMPLE_RATE_HZ, data))
             head = b""
@@ -189,7 +189,7 @@ class MelKlt(MelCodec):
         def too_coarse(index: int) -> bool:
             coded = self._code_at(coefficients, bounds, index, _Memory.fresh(self.bands))
             found = self._decode_at(coded, bounds, index, _Memory.fresh(self.bands))
-            return mel_snr_db(mel, np.maximum(found, _floor_of(_floor_code(mel)))) < target
+            return mel_snr_db(mel, np.maximum(found, _floor_of(_floor_code(float(mel.min()))))) < target
 
         if too_coarse(_COARSEST):
             return min(_last_that(too_coarse) + 1, FINEST)
@@ -235,9 +235,7 @@ class MelKlt(MelCodec):
     def _read_head(self, reader: Reader) -> bool:
         magic, flags = reader.byte("header"), reader.byte("header")
         if magic != MAGIC_KLT:
-            raise CodecError(
-                f"not a mel-klt payload of version 1: starts with {magic:#04x}, not {MAGIC_KLT:#04x}"
-            )
+            raise CodecError(f"not a mel-klt payload of version 1: starts with {magic:#04x}, not {MAGIC_KLT:#04x}")
         expected = _BANDS_CODES[self.bands] | (_DCT_FLAG if self.basis == "dct" else 0)
         if flags & ~_CHUNKS_FLAG != expected:
             own = f"{self.bands} bands and the {self.basis} basis"
@@ -254,9 +252,7 @@ class MelKlt(MelCodec):
         if fault:
             raise CodecError(f"coefficients of the payload are damaged or cut short ({len(coded)} bytes)")
         if not needed - 4 <= len(coded) <= needed:
-            raise CodecError(
-                f"{len(coded)} bytes of coefficients, but decoding takes {needed - 4} to {needed}"
-            )
+            raise CodecError(f"{len(coded)} bytes of coefficients, but decoding takes {needed - 4} to {needed}")
         memory.blocks += len(bounds) - 1
         return model.inverse(coefficients, bounds)
 
@@ -288,9 +284,9 @@ def _last_that(holds: Callable[[int], bool]) -> int:
     return low
 
 
-def _floor_code(mel: Mel) -> int:
-    """The least value of ``mel``, rounded down to 1/128, as a byte."""
-    return int(np.clip(np.floor((float(mel.min()) - _FLOOR_LOWEST) * _FLOOR_PER_UNIT), 0, 255))
+def _floor_code(least: float) -> int:
+    """``least`` value of a Mel, rounded down to 1/128, as a byte."""
+    return int(np.clip(np.floor((least - _FLOOR_LOWEST) * _FLOOR_PER_UNIT), 0, 255))
 
 
 def _floor_of(code: int) -> float:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 
-def voice(samples: int, seed: int = 1) -> npt.NDArray[np.float32]:
+def _voice(samples: int, seed: int = 1) -> npt.NDArray[np.float32]:
     """A buzz with moving pitch through moving resonances, in syllables with pauses, and some noise."""
     rng = np.random.default_rng(seed)
     t = np.arange(samples) / 16_000
@@ -27,4 +29,10 @@ def voice(samples: int, seed: int = 1) -> npt.NDArray[np.float32]:
 @pytest.fixture(scope="session")
 def speech() -> npt.NDArray[np.float32]:
     """Three seconds."""
-    return voice(48_000)
+    return _voice(48_000)
+
+
+@pytest.fixture(scope="session")
+def voice() -> Callable[..., npt.NDArray[np.float32]]:
+    """``voice(samples, seed)``: another voice for each seed."""
+    return _voice
