@@ -41,7 +41,9 @@ codecs:
   message: {{kind: fixed, size: {size} B}}
 """
 
-PLAIN = COMMON + """
+PLAIN = (
+    COMMON
+    + """
 cells:
   link: {{capacity: 10 Mbit/s, sharing: fifo, transport: udp, packet: {{mtu: 65535 B}}}}
 devices:
@@ -54,10 +56,14 @@ devices:
     cell: link
 server: {{service: {{kind: constant, time: 100 ms}}, batching: {{largest: 1}}}}
 """
+)
 
-FULL = COMMON + """
+FULL = (
+    COMMON
+    + """
 cells:
-  lte: {{capacity: 10 Mbit/s, sharing: equal, rtt: 40 ms, backhaul: 5 ms, transport: tcp, access: {{kind: fixed, delay: 17 ms}}}}
+  lte:
+    {{capacity: 10 Mbit/s, sharing: equal, rtt: 40 ms, backhaul: 5 ms, access: {{kind: fixed, delay: 17 ms}}}}
 devices:
   phones:
     count: {devices}
@@ -66,8 +72,12 @@ devices:
     traffic: {{kind: poisson, rate: {rate} /s}}
     codec: message
     cell: lte
-server: {{accelerators: 2, service: {{kind: affine, per_batch: 40 ms, per_utterance: 10 ms}}, batching: {{largest: 16, longest_wait: 20 ms}}}}
+server:
+  accelerators: 2
+  service: {{kind: affine, per_batch: 40 ms, per_utterance: 10 ms}}
+  batching: {{largest: 16, longest_wait: 20 ms}}
 """
+)
 
 
 def textbook(devices: int, uploads: int) -> float:

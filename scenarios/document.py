@@ -111,7 +111,9 @@ def merge(parent: Document, child: Document) -> Document:
     return Document(data, places)
 
 
-def _merge(old: Mapping[str, Any], new: Mapping[str, Any], path: KeyPath, places: dict[KeyPath, Place]) -> dict[str, Any]:
+def _merge(
+    old: Mapping[str, Any], new: Mapping[str, Any], path: KeyPath, places: dict[KeyPath, Place]
+) -> dict[str, Any]:
     if "kind" in new and new.get("kind") != old.get("kind"):
         return dict(new)
     merged = dict(old)
@@ -128,7 +130,9 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     """``a.b=value`` from the command line; the value is YAML.  Raises ``ScenarioError``."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise ScenarioError([Fault(Place(COMMAND_LINE), text, "write it as key=value, for example devices.phones.count=80")])
+        raise ScenarioError(
+            [Fault(Place(COMMAND_LINE), text, "write it as key=value, for example devices.phones.count=80")]
+        )
     try:
         node = YAML(typ="safe", pure=True).load(value) if value.strip() else None
     except YAMLError:
@@ -183,4 +187,13 @@ def resolve(data: Any, key: str) -> KeyPath:
     return tuple(path)
 
 
-__all__ = ["Document", "assign", "dotted", "merge", "parse_assignment", "parse_document", "read_document", "resolve"]
+__all__ = [
+    "Document",
+    "assign",
+    "dotted",
+    "merge",
+    "parse_assignment",
+    "parse_document",
+    "read_document",
+    "resolve",
+]

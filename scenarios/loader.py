@@ -38,7 +38,9 @@ class Point:
     @property
     def key(self) -> str:
         """Hash of all that can change the figures; names and prose cannot."""
-        content = self.scenario.model_dump(mode="json", exclude={"name", "title", "description", "sweep", "log", "seed"})
+        content = self.scenario.model_dump(
+            mode="json", exclude={"name", "title", "description", "sweep", "log", "seed"}
+        )
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -93,7 +95,9 @@ def load(name: str | Path, sets: Sequence[str] = ()) -> Experiment:
     return _experiment(_with_parents(path, ()), path, path.read_text(encoding="utf-8"), sets)
 
 
-def loads(text: str, sets: Sequence[str] = (), *, file: str = "scenario.yaml", base_dir: Path | None = None) -> Experiment:
+def loads(
+    text: str, sets: Sequence[str] = (), *, file: str = "scenario.yaml", base_dir: Path | None = None
+) -> Experiment:
     """As ``load``, from text; relative paths start at ``base_dir`` (default: the working folder)."""
     path = (base_dir or Path.cwd()) / file
     return _experiment(_extended(parse_document(text, file), path, ()), path, text, sets)
@@ -153,12 +157,16 @@ def _points(document: Document, whole: Scenario) -> Iterator[Point]:
     yield from points
 
 
-def _combinations(grid: Mapping[str, list[Any]], zipped: Mapping[str, list[Any]]) -> Iterator[dict[str, tuple[str, int, Any]]]:
+def _combinations(
+    grid: Mapping[str, list[Any]], zipped: Mapping[str, list[Any]]
+) -> Iterator[dict[str, tuple[str, int, Any]]]:
     """Each point as key -> (section, index in its list, value)."""
-    axes = [[(("grid", key, i, v),) for i, v in enumerate(values)] for key, values in grid.items()]
+    axes: list[list[tuple[tuple[str, str, int, Any], ...]]] = [
+        [(("grid", key, i, v),) for i, v in enumerate(values)] for key, values in grid.items()
+    ]
     if zipped:
         length = len(next(iter(zipped.values())))
-        axes.append([tuple(("zip", key, i, values[i]) for key, values in zipped.items()) for i in range(length)])  # type: ignore[misc]
+        axes.append([tuple(("zip", key, i, values[i]) for key, values in zipped.items()) for i in range(length)])
     for chosen in itertools.product(*axes):
         yield {key: (section, i, value) for part in chosen for section, key, i, value in part}
 
@@ -176,11 +184,19 @@ def _refuse_unknown_target(document: Document, key: str, place: Place) -> None:
     path = resolve(document.data, key)
     section = path[0]
     parts = document.data.get(str(section))
-    if section in ("devices", "cells", "codecs") and len(path) > 2 and isinstance(parts, Mapping) and path[1] not in parts:
+    if (
+        section in ("devices", "cells", "codecs")
+        and len(path) > 2
+        and isinstance(parts, Mapping)
+        and path[1] not in parts
+    ):
         text = f"names no part of this scenario{suggest(str(path[1]), [str(k) for k in parts])}"
         raise ScenarioError([Fault(place, key, text)])
 
 
 def _labels(combination: Mapping[str, tuple[str, int, Any]]) -> dict[str, Any]:
     """Swept values as table entries: scalars stay, structures become compact text."""
-    return {k: v if isinstance(v, (str, int, float, bool)) or v is None else json.dumps(v) for k, (_, _, v) in combination.items()}
+    return {
+        k: v if isinstance(v, (str, int, float, bool)) or v is None else json.dumps(v)
+        for k, (_, _, v) in combination.items()
+    }

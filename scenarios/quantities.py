@@ -67,9 +67,13 @@ class Dimension:
             raise ValueError(f"{self.name} must be finite, found {value!r}")
         if number < self.lowest or (number == self.lowest and not self.lowest_allowed):
             bound = f"{self.lowest:g} {self.si_unit}".strip()
-            raise ValueError(f"{self.name} must be {'at least' if self.lowest_allowed else 'above'} {bound}, found {value!r}")
+            raise ValueError(
+                f"{self.name} must be {'at least' if self.lowest_allowed else 'above'} {bound}, found {value!r}"
+            )
         if number > self.highest:
-            raise ValueError(f"{self.name} must be at most {self.highest:g} {self.si_unit}, found {value!r}".replace(" ,", ","))
+            raise ValueError(
+                f"{self.name} must be at most {self.highest:g} {self.si_unit}, found {value!r}".replace(" ,", ",")
+            )
         return number
 
 
@@ -80,8 +84,13 @@ def _decimal(base: str, prefixes: str, factor: float = 1.0) -> dict[str, float]:
 
 _TIME = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZE = {
-    **_decimal("B", "-kMGT"), **_decimal("byte", "-"), **_decimal("bytes", "-"),
-    "KiB": 1024.0, "MiB": 1024.0**2, "GiB": 1024.0**3, **_decimal("bit", "-kMG", 1 / 8),
+    **_decimal("B", "-kMGT"),
+    **_decimal("byte", "-"),
+    **_decimal("bytes", "-"),
+    "KiB": 1024.0,
+    "MiB": 1024.0**2,
+    "GiB": 1024.0**3,
+    **_decimal("bit", "-kMG", 1 / 8),
 }
 _RATE = {**_decimal("bit/s", "-kMGT"), **_decimal("bps", "-kMGT"), **_decimal("B/s", "-kMG", 8.0)}
 
@@ -92,12 +101,20 @@ RATE = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s", lowest_allowed=False
 RATE_OR_ZERO = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s")
 POWER = Dimension("a power", "W", _decimal("W", "um-k"), "1.2 W")
 ENERGY = Dimension(
-    "an energy", "J", {**_decimal("J", "um-kM"), **_decimal("Wh", "m-k", 3600.0)}, "15 Wh", lowest_allowed=False
+    "an energy",
+    "J",
+    {**_decimal("J", "um-kM"), **_decimal("Wh", "m-k", 3600.0)},
+    "15 Wh",
+    lowest_allowed=False,
 )
 FREQUENCY = Dimension("a frequency", "Hz", _decimal("Hz", "-kMG"), "3.5 GHz", lowest_allowed=False)
 DISTANCE = Dimension("a distance", "m", {"m": 1.0, "km": 1e3, "cm": 1e-2}, "400 m")
 EVENT_RATE = Dimension(
-    "a rate of events", "1/s", {"/s": 1.0, "/min": 1 / 60, "/h": 1 / 3600, "/d": 1 / 86400}, "6 /h", lowest_allowed=False
+    "a rate of events",
+    "1/s",
+    {"/s": 1.0, "/min": 1 / 60, "/h": 1 / 3600, "/d": 1 / 86400},
+    "6 /h",
+    lowest_allowed=False,
 )
 LEVEL_DBM = Dimension("a power level", "dBm", {"dBm": 1.0}, "23 dBm", lowest=-math.inf)
 GAIN_DB = Dimension("a level difference", "dB", {"dB": 1.0}, "7 dB", lowest=-math.inf)
@@ -128,9 +145,19 @@ class SI(float):
 
 
 _duration, _positive, _size = _annotated(DURATION), _annotated(POSITIVE_DURATION), _annotated(SIZE)
-_rate, _rate0, _power, _energy = _annotated(RATE), _annotated(RATE_OR_ZERO), _annotated(POWER), _annotated(ENERGY)
+_rate, _rate0, _power, _energy = (
+    _annotated(RATE),
+    _annotated(RATE_OR_ZERO),
+    _annotated(POWER),
+    _annotated(ENERGY),
+)
 _frequency, _distance, _events = _annotated(FREQUENCY), _annotated(DISTANCE), _annotated(EVENT_RATE)
-_dbm, _db, _share, _percent = _annotated(LEVEL_DBM), _annotated(GAIN_DB), _annotated(SHARE), _annotated(PERCENT)
+_dbm, _db, _share, _percent = (
+    _annotated(LEVEL_DBM),
+    _annotated(GAIN_DB),
+    _annotated(SHARE),
+    _annotated(PERCENT),
+)
 
 Duration = Annotated[float, _duration[0], _duration[1]]  # seconds, >= 0
 PositiveDuration = Annotated[float, _positive[0], _positive[1]]  # seconds, > 0

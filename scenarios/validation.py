@@ -51,7 +51,11 @@ def _fault(document: Document, error: dict[str, Any]) -> Fault:
     if kind == "union_tag_invalid":
         context = error["ctx"]
         known = [t.strip().strip("'") for t in context["expected_tags"].split(",")]
-        return Fault(document.place((*path, "kind")), f"{key}.kind", f"'{context['tag']}' is no known kind{suggest(context['tag'], known)}")
+        return Fault(
+            document.place((*path, "kind")),
+            f"{key}.kind",
+            f"'{context['tag']}' is no known kind{suggest(context['tag'], known)}",
+        )
     if kind == "union_tag_not_found":
         found = error["input"]
         if not isinstance(found, Mapping):
@@ -129,6 +133,10 @@ def _is_mapping(holder: type[BaseModel] | None, part: str) -> bool:
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
     """The models that an annotation mentions, in order."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and not isinstance(annotation, types.GenericAlias):
+    if (
+        isinstance(annotation, type)
+        and issubclass(annotation, BaseModel)
+        and not isinstance(annotation, types.GenericAlias)
+    ):
         return [annotation]
     return [m for a in typing.get_args(annotation) for m in _models(a)]

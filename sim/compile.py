@@ -11,9 +11,10 @@ from channel.links import build_cell
 from devices.battery import build_batteries
 from devices.fleet import build_traffic
 from devices.policy import build_policy
-from devices.profile import build_profile
+from devices.profile import HostRating, Profile, build_profile
 from devices.radios import build_radio
 from recognizers.service import load_service
+from recognizers.service.encode import load_encode_calibration
 from scenarios import Scenario
 from scenarios.schema.device import DeviceGroupSpec
 from sim.fleet import Group
@@ -46,26 +47,53 @@ def build_world(situation: Situation, streams: Streams, sink: Callable[[Columns]
         groups.append(_group(len(groups), name, spec, first, cell_names.index(spec.cell), situation, streams))
         first += spec.count
     return World(
-        groups, cells, server_plan(scenario, streams), situation.tables, streams,
-        duration_s=scenario.duration, drain_s=scenario.drain, sink=sink,
+        groups,
+        cells,
+        server_plan(scenario, streams),
+        situation.tables,
+        streams,
+        duration_s=scenario.duration,
+        drain_s=scenario.drain,
+        sink=sink,
     )
 
 
 def _group(
-    index: int, name: str, spec: DeviceGroupSpec, first: int, cell: int, situation: Situation, streams: Streams
+    index: int,
+    name: str,
+    spec: DeviceGroupSpec,
+    first: int,
+    cell: int,
+    situation: Situation,
+    streams: Streams,
 ) -> Group:
-    profile, radio = build_profile(spec.profile), build_radio(spec.radio)
+    profile, radio = profile_of(spec), build_radio(spec.radio)
     idle_w = profile.idle_power_w + radio.idle_power_w
     policy = build_policy(spec)
     local = policy.delivery.local
     codecs = tuple(situation.tables.codecs.index(c) for c in spec.codec_names())
     return Group(
-        index=index, name=name, first=first, count=spec.count, cell=cell, codecs=codecs, radio=radio,
+        index=index,
+        name=name,
+        first=first,
+        count=spec.count,
+        cell=cell,
+        codecs=codecs,
+        radio=radio,
         traffic=build_traffic(spec.traffic, spec.count, streams("traffic", name), situation.base_dir),
-        cpu_active_w=profile.cpu_power_w if local is None else local.power_w(profile), encode_scale=profile.encode_scale, idle_w=idle_w,
-        policy=policy, profile=profile,
+        cpu_active_w=profile.cpu_power_w if local is None else local.power_w(profile),
+        encode_scale=profile.encode_scale,
+        idle_w=idle_w,
+        policy=policy,
+        profile=profile,
         battery=build_batteries(spec.battery, profile, spec.count, idle_w, streams("battery", name)),
     )
+
+
+def profile_of(spec: DeviceGroupSpec) -> Profile:
+    """The device, with coding times scaled from the host that the coding costs were measured on."""
+    host = load_encode_calibration()
+    return build_profile(spec.profile, HostRating(host.seven_zip_single_thread_mips, host.matrix_gflops))
 
 
 def server_plan(scenario: Scenario, streams: Streams) -> ServerPlan:
@@ -73,8 +101,13 @@ def server_plan(scenario: Scenario, streams: Streams) -> ServerPlan:
     service = load_service(scenario.server, scenario.recogniser, scenario.emotion)
     spec = scenario.server
     return ServerPlan(
-        batch_s=service.sampler(streams("service")), accelerators=spec.accelerators, largest=spec.batching.largest,
-        longest_wait_s=spec.batching.longest_wait, queue_limit=spec.queue_limit, idle_w=service.idle_w, active_w=service.active_w,
+        batch_s=service.sampler(streams("service")),
+        accelerators=spec.accelerators,
+        largest=spec.batching.largest,
+        longest_wait_s=spec.batching.longest_wait,
+        queue_limit=spec.queue_limit,
+        idle_w=service.idle_w,
+        active_w=service.active_w,
     )
 
 
@@ -85,6 +118,9 @@ def describe(scenario: Scenario, base_dir: Path) -> dict[str, Any]:
     cells = {n: build_cell(s, base_dir, streams("channel", n)).sources for n, s in scenario.cells.items()}
     groups = {}
     for name, spec in scenario.devices.items():
-        profile, radio = build_profile(spec.profile), build_radio(spec.radio)
-        groups[name] = {"profile": f"{profile.name}: {profile.source} [{profile.status}]", "radio": radio.name}
+        profile, radio = profile_of(spec), build_radio(spec.radio)
+        groups[name] = {
+            "profile": f"{profile.name}: {profile.source} [{profile.status}]",
+            "radio": f"{radio.name}: {radio.source}",
+        }
     return {"service": service.source, "cells": cells, "devices": groups}

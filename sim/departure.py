@@ -45,7 +45,9 @@ class _Release(Moment):
 class Departure:
     """Decides, codes and holds for the groups of a site; ``life.ready`` takes over."""
 
-    def __init__(self, env: Clock, fleet: Fleet, tables: Tables, life: Life, streams: Streams, duration_s: float) -> None:
+    def __init__(
+        self, env: Clock, fleet: Fleet, tables: Tables, life: Life, streams: Streams, duration_s: float
+    ) -> None:
         self.env = env
         self.life = life
         self.tables = tables
@@ -60,7 +62,8 @@ class Departure:
         self._held = {g.index: HoldBuffer[Upload](g.policy.delivery) for g in fleet.groups if g.delivery.hold_s}
         self._loops = {
             g.index: (streams("arrivals", g.name), streams("utterances", g.name), streams("luck", g.name))
-            for g in fleet.groups if not g.open_loop
+            for g in fleet.groups
+            if not g.open_loop
         }
         for group in fleet.groups:
             if not group.open_loop:
@@ -192,4 +195,3 @@ class Departure:
         """The user has the reply, or knows that none will come: think, then speak again."""
         group = upload.group
         self._say(group, upload.device, ended_s + float(group.traffic.think_time(self._loops[group.index][0])))
-

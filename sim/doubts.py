@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scenarios import Experiment
-
-# A p-quantile's interval from order statistics needs about 10 samples beyond it to be of any use.
-SAMPLES_BEYOND = 10
+from sim.statistics import percentile_warning
 
 
 def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[str, float]]) -> list[str]:
@@ -31,13 +29,13 @@ def _doubts(scenario: Any, runs: list[Mapping[str, float]]) -> list[str]:
     server = max(m["server_utilisation"] for m in runs)
     unfinished = max(m["unfinished_fraction"] for m in runs)
     if uplink > 0.98:
-        said.append(f"the uplink of {', '.join(scenario.cells)} is saturated ({uplink:.0%}); latencies grow with the duration")
+        said.append(
+            f"the uplink of {', '.join(scenario.cells)} is saturated ({uplink:.0%}); latencies grow with the duration"
+        )
     if server > 0.98:
         said.append(f"the edge server is saturated ({server:.0%}); latencies grow with the duration")
     if unfinished > 0.0:
         said.append(f"{unfinished:.2%} of the uploads were unfinished at the end; their latencies are missing")
-    replied = min(m["uploads"] * (m["delivered_fraction"] + m["late_fraction"]) for m in runs)
-    for q in (0.95, 0.99):
-        if replied * (1.0 - q) < SAMPLES_BEYOND:
-            said.append(f"latency_p{round(q * 100)}_s rests on {replied:.0f} uploads a replication; {SAMPLES_BEYOND / (1 - q):.0f} are wanted")
+    replied = int(sum(m["uploads"] * (m["delivered_fraction"] + m["late_fraction"]) for m in runs))
+    said += [w for q in (0.95, 0.99) if (w := percentile_warning(f"latency_p{round(q * 100)}_s", q, replied))]
     return said

@@ -9,11 +9,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -28,7 +30,7 @@ from sim.doubts import doubts_of
 from sim.metrics import unit_of
 from sim.replication import Task, replicate
 from sim.results import Results, finished_replication, write_atomically
-from sim.statistics import t_interval
+from sim.statistics import mean_interval, paired_difference
 from sim.tables import Tables
 
 ENGINE_VERSION = 1  # raise it when the same scenario would give other figures: finished points are then not reused
@@ -60,8 +62,13 @@ class _Run:
 
 
 def run(
-    experiment: Experiment, *, jobs: int = 1, results_root: Path | str = "results", progress: Progress | None = None,
-    cache_dir: Path | None = None, executor: Executor | None = None,
+    experiment: Experiment,
+    *,
+    jobs: int = 1,
+    results_root: Path | str = "results",
+    progress: Progress | None = None,
+    cache_dir: Path | None = None,
+    executor: Executor | None = None,
 ) -> Results:
     """Run every point of ``experiment`` and return its results folder.
 
@@ -86,7 +93,6 @@ def run(
 def _prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progress: bool) -> _Run:
     """Measure what the points need, give every replication its key, and make the folder."""
     frames = {id(p): f for p, f in _measure(experiment.points, experiment.base_dir, cache_dir, progress)}
-    provenance = {"points": []}
     keys, tasks = [], {}
     started = datetime.now(UTC)
     situations = []
@@ -104,7 +110,9 @@ def _prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progres
     first = experiment.points[0].scenario
     provenance = {**_inputs(experiment, cache_dir), **describe(first, experiment.base_dir)}
     unique = {id(f): f for f in frames.values()}
-    measurements = pd.concat(unique.values(), ignore_index=True).drop_duplicates(["utterance", "codec"], ignore_index=True)
+    measurements = pd.concat(unique.values(), ignore_index=True).drop_duplicates(
+        ["utterance", "codec"], ignore_index=True
+    )
     measurements.attrs = {}
     state = _Run(experiment, folder, measurements, keys, tasks, provenance, started)
     (folder / "scenario.yaml").write_text(experiment.text, encoding="utf-8")
@@ -128,7 +136,10 @@ def _measure(
         clash = any(c != codecs[n] for p in group for n, c in p.scenario.codec_specs().items())
         if clash:
             for point in group:
-                yield point, _measured(point.scenario, point.scenario.codec_specs(), base_dir, cache_dir, progress)
+                yield (
+                    point,
+                    _measured(point.scenario, point.scenario.codec_specs(), base_dir, cache_dir, progress),
+                )
             continue
         frame = _measured(group[0].scenario, codecs, base_dir, cache_dir, progress)
         for point in group:
@@ -138,11 +149,11 @@ def _measure(
 def _measured(
     scenario: Scenario, specs: Mapping[str, CodecSpec], base_dir: Path, cache_dir: Path | None, progress: bool
 ) -> pd.DataFrame:
-    recogniser = recogniser_of(scenario.recogniser, base_dir)
-    bands = {} if recogniser is None else {"bands": recogniser.bands}
-    codecs = {name: build_codec(spec, **bands) for name, spec in specs.items()}
-    emotion = emotion_of(scenario.emotion, base_dir)
-    return measure(corpus_of(scenario.corpus, base_dir), codecs, recogniser, emotion, cache_dir=cache_dir, progress=progress)
+    recogniser = recogniser_of(scenario.recogniser)
+    bands = 80 if recogniser is None else recogniser.bands
+    codecs = {name: build_codec(spec, bands=bands) for name, spec in specs.items()}
+    emotion = emotion_of(scenario.emotion)
+    return measure(corpus_of(scenario.corpus), codecs, recogniser, emotion, cache_dir=cache_dir, progress=progress)
 
 
 def _key(point: Point, frame: pd.DataFrame, base_dir: Path) -> str:
@@ -163,10 +174,8 @@ def _files(node: Any, base_dir: Path) -> Iterator[tuple[str, bytes]]:
     if isinstance(node, Mapping):
         name = node.get("file")
         if isinstance(name, str):
-            try:
+            with suppress(TraceError, OSError):  # building the part reports it, with its place
                 yield name, Path(find_trace(name, base_dir)).read_bytes()
-            except (TraceError, OSError):
-                pass  # building the part reports it, with its place
         for value in node.values():
             yield from _files(value, base_dir)
     elif isinstance(node, list):
@@ -209,12 +218,15 @@ def _work(state: _Run, jobs: int, executor: Executor | None, tell: Progress) -> 
     total = len(state.tasks)
     if executor is None and (jobs <= 1 or len(left) <= 1):
         for at, task in left.items():
-            done = len(state.metrics) + len(state.failures)
-            _one(state, at, task, lambda share, done=done: tell((done + share) / total, f"run {done + 1} of {total}"))  # type: ignore[misc]
+            _one(state, at, task, _tick(tell, len(state.metrics) + len(state.failures), total))
         return
-    pool = executor or ProcessPoolExecutor(min(jobs, len(left)), mp_context=get_context("spawn"), initializer=_ignore_interrupt)
+    pool = executor or ProcessPoolExecutor(
+        min(jobs, len(left)), mp_context=get_context("spawn"), initializer=_ignore_interrupt
+    )
     try:
-        _collect(state, {pool.submit(replicate, task): at for at, task in left.items()}, tell)
+        with _anonymous_main():
+            futures = {pool.submit(replicate, task): at for at, task in left.items()}
+        _collect(state, futures, tell)
     except KeyboardInterrupt:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in list((getattr(pool, "_processes", None) or {}).values()):
@@ -223,6 +235,11 @@ def _work(state: _Run, jobs: int, executor: Executor | None, tell: Progress) -> 
     finally:
         if executor is None:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _tick(tell: Progress, done: int, total: int) -> Callable[[float], None]:
+    """Progress within one run, as a share of all runs."""
+    return lambda share: tell((done + share) / total, f"run {done + 1} of {total}")
 
 
 def _one(state: _Run, at: tuple[int, int], task: Task, tick: Callable[[float], None]) -> None:
@@ -247,6 +264,17 @@ def _collect(state: _Run, futures: dict[Future[dict[str, float]], tuple[int, int
         tell(finished / total, f"{finished} of {total} runs done")
 
 
+@contextmanager
+def _anonymous_main() -> Iterator[None]:
+    """Start workers without the user's script: they need nothing of it, and it may lack a ``__main__`` guard."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
 def _ignore_interrupt() -> None:
     """Ctrl-C goes to the parent, which ends the workers in order."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -259,6 +287,9 @@ def _finish(state: _Run) -> None:
         frame = pd.DataFrame(rows)
         write_atomically(state.folder / "summary.csv", frame.to_csv(index=False))
         write_atomically(state.folder / "summary.json", frame.to_json(orient="records", indent=1) or "[]")
+        differences = pd.DataFrame(list(_differences(state)))
+        if len(differences):
+            write_atomically(state.folder / "differences.csv", differences.to_csv(index=False))
     _write_manifest(state, complete=len(state.metrics) == len(state.tasks))
 
 
@@ -268,10 +299,40 @@ def _summary(state: _Run) -> Iterator[dict[str, Any]]:
         if not runs:
             continue
         for metric in runs[0]:
-            interval = t_interval([r[metric] for r in runs])
+            interval = mean_interval([r[metric] for r in runs])
             yield {
-                **point.parameters, "metric": metric, "unit": unit_of(metric),
-                "mean": interval.mean, "low": interval.low, "high": interval.high, "n": len(runs),
+                **point.parameters,
+                "metric": metric,
+                "unit": unit_of(metric),
+                "mean": interval.mean,
+                "low": interval.low,
+                "high": interval.high,
+                "n": interval.n,
+            }
+
+
+def _differences(state: _Run) -> Iterator[dict[str, Any]]:
+    """Each point minus the first, replication by replication: both met the same arrivals and channel."""
+    points, shared = state.experiment.points, range(state.experiment.replications)
+    for i, point in enumerate(points[1:], start=1):
+        pairs = [
+            (state.metrics[i, r], state.metrics[0, r])
+            for r in shared
+            if (i, r) in state.metrics and (0, r) in state.metrics
+        ]
+        if len(pairs) < 2 or point.scenario.seed != points[0].scenario.seed:
+            continue
+        for metric in pairs[0][0]:
+            paired = paired_difference([a[metric] for a, _ in pairs], [b[metric] for _, b in pairs])
+            yield {
+                **point.parameters,
+                "metric": metric,
+                "unit": unit_of(metric),
+                "difference": paired.difference.mean,
+                "low": paired.difference.low,
+                "high": paired.difference.high,
+                "n": paired.difference.n,
+                "variance_reduction": paired.variance_reduction,
             }
 
 
@@ -306,19 +367,31 @@ def _write_manifest(state: _Run, *, complete: bool) -> None:
 def _inputs(experiment: Experiment, cache_dir: Path | None) -> dict[str, Any]:
     """Corpus, recogniser and emotion network of the first point, with their digests."""
     scenario: Scenario = experiment.points[0].scenario
-    corpus = corpus_of(scenario.corpus, experiment.base_dir)
-    recogniser = recogniser_of(scenario.recogniser, experiment.base_dir)
-    emotion = emotion_of(scenario.emotion, experiment.base_dir)
+    corpus = corpus_of(scenario.corpus)
+    recogniser = recogniser_of(scenario.recogniser)
+    emotion = emotion_of(scenario.emotion)
     return {
-        "corpus": {"name": corpus.name, "digest": corpus.digest, "utterances": len(corpus.utterances)},
-        "recogniser": None if recogniser is None else {"name": recogniser.name, "fingerprint": recogniser.fingerprint()},
+        "corpus": {"name": corpus.name, "digest": getattr(corpus, "digest", ""), "utterances": len(corpus.utterances)},
+        "recogniser": None
+        if recogniser is None
+        else {"name": recogniser.name, "fingerprint": recogniser.fingerprint()},
         "emotion": None if emotion is None else {"name": emotion.name, "fingerprint": emotion.fingerprint()},
     }
 
 
 def _versions() -> dict[str, str]:
     found = {"python": sys.version.split()[0]}
-    for package in ("amser-testbed", "simpy", "numpy", "scipy", "torch", "openai-whisper", "pandas", "soundfile", "av"):
+    for package in (
+        "amser-testbed",
+        "simpy",
+        "numpy",
+        "scipy",
+        "torch",
+        "openai-whisper",
+        "pandas",
+        "soundfile",
+        "av",
+    ):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -24,10 +24,21 @@ NEVER = -float("inf")
 class Radio(Protocol):
     """What the engine needs of a radio (``devices.radio``)."""
 
-    def wake_delay_s(self, gap_s: float) -> float: ...
-    def wake_energy_j(self, gap_s: Floats) -> Floats: ...
-    def tail_energy_j(self, gap_s: Floats) -> Floats: ...
-    def transmit_energy_j(self, active_s: Floats, bits: Floats) -> Floats: ...
+    def wake_delay_s(self, gap_s: float) -> float:
+        """Seconds until the radio can send."""
+        ...
+
+    def wake_energy_j(self, gap_s: Floats) -> Floats:
+        """Joules of waking."""
+        ...
+
+    def tail_energy_j(self, gap_s: Floats) -> Floats:
+        """Joules of a tail cut short after the gap."""
+        ...
+
+    def transmit_energy_j(self, active_s: Floats, bits: Floats) -> Floats:
+        """Joules of sending."""
+        ...
 
 
 @dataclass
@@ -63,7 +74,9 @@ class Group:
         # Codec and coding time are known when speech ends: whole chunks can be coded at once.
         self.simple: bool = fixed and self.delivery.immediate and self.battery is None and self.open_loop
 
-    def energies(self, encode_cpu_s: Floats, gap_s: Floats, active_s: Floats, bits: Floats, wait_s: Floats) -> dict[str, Floats]:
+    def energies(
+        self, encode_cpu_s: Floats, gap_s: Floats, active_s: Floats, bits: Floats, wait_s: Floats
+    ) -> dict[str, Floats]:
         """Joules that uploads add, by component; arrays of one length.
 
         ``gap_s`` is the radio's silence before the upload (negative: a reply was still awaited), ``wait_s``
@@ -75,9 +88,9 @@ class Group:
             "wake": self.radio.wake_energy_j(np.maximum(gap_s, 0.0)),
             "transmit": self.radio.transmit_energy_j(active_s, bits),
             # A new upload that overlaps the wait for the last reply gives back what it cuts from that wait.
-            "tail": np.where(gap_s >= 0.0, tail_j(np.maximum(gap_s, 0.0)), -tail_j(np.maximum(-gap_s, 0.0))) + tail_j(wait_s),
+            "tail": np.where(gap_s >= 0.0, tail_j(np.maximum(gap_s, 0.0)), -tail_j(np.maximum(-gap_s, 0.0)))
+            + tail_j(wait_s),
         }
-
 
     def radio_j(self, gap_s: float, active_s: float, bits: float) -> tuple[float, float, float]:
         """Joules of one activity as floats: waking, transmission, tail; as ``energies`` for one upload."""
@@ -118,7 +131,17 @@ class Chunk:
     encode_cpu_s: Floats
     luck: Floats
 
-    FIELDS = ("number", "group", "device", "utterance", "codec", "spoken_s", "enter_s", "encode_cpu_s", "luck")
+    FIELDS = (
+        "number",
+        "group",
+        "device",
+        "utterance",
+        "codec",
+        "spoken_s",
+        "enter_s",
+        "encode_cpu_s",
+        "luck",
+    )
 
     def take(self, order: Any) -> Chunk:
         """The rows ``order`` (indices or a mask)."""
@@ -148,7 +171,9 @@ class Arrivals:
         self._lead_s = max((g.delivery.block_s and float(tables.audio_s.max()) for g in self._open), default=0.0)
         """How long before its end a streamed utterance may enter."""
         self._rng = {
-            (purpose, g.name): streams(purpose, g.name) for g in self._open for purpose in ("arrivals", "utterances", "luck")
+            (purpose, g.name): streams(purpose, g.name)
+            for g in self._open
+            for purpose in ("arrivals", "utterances", "luck")
         }
 
     def chunks(self) -> Iterator[Chunk]:
@@ -164,7 +189,9 @@ class Arrivals:
             chunk = Chunk.join([*held, fresh])
             order = np.argsort(chunk.enter_s, kind="stable")
             # Coding may end after the window; such entries wait for the next chunk, else order would break.
-            cut = len(order) if end >= self.duration_s else int(np.searchsorted(chunk.enter_s[order], end - self._lead_s))
+            cut = (
+                len(order) if end >= self.duration_s else int(np.searchsorted(chunk.enter_s[order], end - self._lead_s))
+            )
             held = [chunk.take(order[cut:])]
             if cut:
                 yield chunk.take(order[:cut])

@@ -19,8 +19,8 @@ from sim.fleet import Chunk, Fleet
 from sim.recorder import Recorder
 from sim.server import EdgeServer
 from sim.tables import Tables
-from sim.upload import BATTERY_DEAD, DELIVERED, LATE, LOST, NAN, Upload
 from sim.uplink import Uplink
+from sim.upload import BATTERY_DEAD, DELIVERED, LATE, LOST, NAN, Upload
 
 
 class CellRun:
@@ -66,8 +66,16 @@ class Feeder(simpy.Event):
                 self._next = None
                 return
             self._rows = zip(
-                chunk.enter_s.tolist(), chunk.number.tolist(), chunk.group.tolist(), chunk.device.tolist(), chunk.utterance.tolist(),
-                chunk.codec.tolist(), chunk.spoken_s.tolist(), chunk.encode_cpu_s.tolist(), chunk.luck.tolist(), strict=True,
+                chunk.enter_s.tolist(),
+                chunk.number.tolist(),
+                chunk.group.tolist(),
+                chunk.device.tolist(),
+                chunk.utterance.tolist(),
+                chunk.codec.tolist(),
+                chunk.spoken_s.tolist(),
+                chunk.encode_cpu_s.tolist(),
+                chunk.luck.tolist(),
+                strict=True,
             )
             row = next(self._rows, None)
         self._next = row
@@ -128,8 +136,11 @@ class Life:
         cell = self.cells[group.cell]
         grant = upload.access_s = cell.access.delay(cell.rng) if cell.grant_s is None else cell.grant_s
         plan = cell.plan(
-            now, upload.block_bytes or upload.payload_bytes, gap,
-            cell.link.fair_rate_bps(now) if cell.watches_rate else 0.0, cell.path_rtt_s,
+            now,
+            upload.block_bytes or upload.payload_bytes,
+            gap,
+            cell.link.fair_rate_bps(now) if cell.watches_rate else 0.0,
+            cell.path_rtt_s,
         )
         upload.fluid_bits = plan.fluid_bits
         upload.wire_bytes += plan.wire_bytes

@@ -16,9 +16,19 @@ from sim.upload import DELIVERED, LATE, OUTCOMES
 QUANTILES = (0.50, 0.95, 0.99)
 
 UNITS: dict[str, str] = {
-    "uploads": "1", "wer": "1", "ser_accuracy": "1", "ser_f1_weighted": "1", "delivered_fraction": "1",
-    "uplink_utilisation": "1", "server_utilisation": "1", "batch_mean": "1", "payload_mean_bytes": "byte", "wire_mean_bytes": "byte",
-    "payload_bitrate_bps": "bit/s", "idle_power_w": "W", "events_per_upload": "1",
+    "uploads": "1",
+    "wer": "1",
+    "ser_accuracy": "1",
+    "ser_f1_weighted": "1",
+    "delivered_fraction": "1",
+    "uplink_utilisation": "1",
+    "server_utilisation": "1",
+    "batch_mean": "1",
+    "payload_mean_bytes": "byte",
+    "wire_mean_bytes": "byte",
+    "payload_bitrate_bps": "bit/s",
+    "idle_power_w": "W",
+    "events_per_upload": "1",
 }
 
 
@@ -49,7 +59,7 @@ class Accumulator:
     def add(self, columns: Columns) -> None:
         """Count one chunk of the log."""
         self.seen += len(columns["upload"])
-        keep = np.asarray(columns["speech_end_s"]) >= self.warmup_s
+        keep = np.asarray(columns["speech_end_s"], dtype=float) >= self.warmup_s
         if not keep.all():
             columns = {name: values[keep] for name, values in columns.items()}
         outcome = np.asarray(columns["outcome"])
@@ -84,15 +94,22 @@ class Accumulator:
     def metrics(self, extra: Mapping[str, float]) -> dict[str, float]:
         """All figures; those without data are NaN."""
         n, replied = int(self.outcomes.sum()), int(self.outcomes[DELIVERED] + self.outcomes[LATE])
-        result: dict[str, float] = {"uploads": float(n), "delivered_fraction": _ratio(float(self.outcomes[DELIVERED]), n)}
-        result.update({f"{name}_fraction": _ratio(float(k), n) for name, k in zip(OUTCOMES, self.outcomes, strict=True)})
+        result: dict[str, float] = {
+            "uploads": float(n),
+            "delivered_fraction": _ratio(float(self.outcomes[DELIVERED]), n),
+        }
+        result.update(
+            {f"{name}_fraction": _ratio(float(k), n) for name, k in zip(OUTCOMES, self.outcomes, strict=True)}
+        )
         latency = np.concatenate(self.latencies) if self.latencies else np.zeros(0)
         result["latency_mean_s"] = float(latency.mean()) if replied else float("nan")
         quantiles = np.quantile(latency, QUANTILES) if replied else np.full(len(QUANTILES), np.nan)
         result.update({f"latency_p{round(q * 100)}_s": float(v) for q, v in zip(QUANTILES, quantiles, strict=True)})
         result.update({f"stage_{name}_mean_s": _ratio(self.sums.get(f"{name}_s", 0.0), replied) for name in STAGES})
         result["energy_per_upload_j"] = _ratio(self.sums.get("energy_j", 0.0), n)
-        result.update({f"energy_{name}_j": _ratio(self.sums.get(f"{name}_j", 0.0), n) for name in (*COMPONENTS, "server")})
+        result.update(
+            {f"energy_{name}_j": _ratio(self.sums.get(f"{name}_j", 0.0), n) for name in (*COMPONENTS, "server")}
+        )
         payload = self.sums.get("payload_bytes", 0.0)
         result["payload_mean_bytes"] = _ratio(payload, n)
         result["wire_mean_bytes"] = _ratio(self.sums.get("wire_bytes", 0.0), n)

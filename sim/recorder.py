@@ -19,9 +19,31 @@ Columns = dict[str, npt.NDArray[np.generic]]
 
 # What the hot path writes for each upload, in this order.
 RAW = (
-    "upload", "device", "group", "utterance", "codec", "outcome", "batch", "spoken_s", "ready_s", "left_s", "wake_s", "access_s",
-    "sent_s", "arrived_s", "started_s", "served_s", "gap_s", "active_s", "wait_s", "wire_bytes", "encode_cpu_s", "replied_s",
-    "payload_bytes", "extra_wake_j", "extra_tail_j",
+    "upload",
+    "device",
+    "group",
+    "utterance",
+    "codec",
+    "outcome",
+    "batch",
+    "spoken_s",
+    "ready_s",
+    "left_s",
+    "wake_s",
+    "access_s",
+    "sent_s",
+    "arrived_s",
+    "started_s",
+    "served_s",
+    "gap_s",
+    "active_s",
+    "wait_s",
+    "wire_bytes",
+    "encode_cpu_s",
+    "replied_s",
+    "payload_bytes",
+    "extra_wake_j",
+    "extra_tail_j",
 )
 STAGES = ("encode", "hold", "wake", "access", "transfer", "backhaul", "queue", "service", "reply")
 COMPONENTS = ("encode", "wake", "transmit", "tail")
@@ -32,7 +54,10 @@ class Recorder:
     """Collects finished uploads and hands them on as columns in chunks of ``CHUNK_ROWS``."""
 
     def __init__(
-        self, groups: Sequence[Group], batch_j: Callable[[Floats, Floats], Floats], sink: Callable[[Columns], None]
+        self,
+        groups: Sequence[Group],
+        batch_j: Callable[[Floats, Floats], Floats],
+        sink: Callable[[Columns], None],
     ) -> None:
         self.groups = groups
         self.batch_j = batch_j
@@ -43,11 +68,35 @@ class Recorder:
 
     def record(self, u: Upload, replied_s: float) -> None:
         """Append one upload whose life has ended; ``replied_s`` is NaN when no reply came."""
-        self._buffer.extend((
-            u.number, u.device, u.group.index, u.utterance, u.codec, u.outcome, u.batch, u.spoken_s, u.ready_s, u.left_s, u.wake_s, u.access_s,
-            u.sent_s, u.arrived_s, u.started_s, u.served_s, u.gap_s, u.active_s, u.wait_s, u.wire_bytes,
-            u.encode_cpu_s, replied_s, u.payload_bytes, u.extra_wake_j, u.extra_tail_j,
-        ))
+        self._buffer.extend(
+            (
+                u.number,
+                u.device,
+                u.group.index,
+                u.utterance,
+                u.codec,
+                u.outcome,
+                u.batch,
+                u.spoken_s,
+                u.ready_s,
+                u.left_s,
+                u.wake_s,
+                u.access_s,
+                u.sent_s,
+                u.arrived_s,
+                u.started_s,
+                u.served_s,
+                u.gap_s,
+                u.active_s,
+                u.wait_s,
+                u.wire_bytes,
+                u.encode_cpu_s,
+                replied_s,
+                u.payload_bytes,
+                u.extra_wake_j,
+                u.extra_tail_j,
+            )
+        )
         self.rows += 1
         self._left -= 1
         if not self._left:
@@ -67,8 +116,12 @@ class Recorder:
         group = raw["group"].astype(np.int16)
         codec, utterance = raw["codec"].astype(np.int16), raw["utterance"].astype(np.int32)
         columns: Columns = {
-            "upload": raw["upload"].astype(np.int64), "device": raw["device"].astype(np.int32), "group": group,
-            "utterance": utterance, "codec": codec, "outcome": raw["outcome"].astype(np.int8),
+            "upload": raw["upload"].astype(np.int64),
+            "device": raw["device"].astype(np.int32),
+            "group": group,
+            "utterance": utterance,
+            "codec": codec,
+            "outcome": raw["outcome"].astype(np.int8),
             "speech_end_s": raw["spoken_s"].copy(),
         }
         columns.update(_stages(raw))
@@ -86,7 +139,10 @@ class Recorder:
         for g in self.groups:
             mine = np.flatnonzero(group == g.index) if len(self.groups) > 1 else slice(None)
             used = g.energies(
-                raw["encode_cpu_s"][mine], raw["gap_s"][mine], raw["active_s"][mine], raw["wire_bytes"][mine] * 8.0,
+                raw["encode_cpu_s"][mine],
+                raw["gap_s"][mine],
+                raw["active_s"][mine],
+                raw["wire_bytes"][mine] * 8.0,
                 raw["wait_s"][mine],
             )
             for name in COMPONENTS:

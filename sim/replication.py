@@ -31,7 +31,13 @@ class Task:
     folder: Path
 
 
-def simulate(situation: Situation, seed: int, replication: int, keep: Callable[[Columns], None], tick: Tick | None = None) -> dict[str, float]:
+def simulate(
+    situation: Situation,
+    seed: int,
+    replication: int,
+    keep: Callable[[Columns], None],
+    tick: Tick | None = None,
+) -> dict[str, float]:
     """Run all sites of one replication; ``keep`` takes the upload log in chunks.  Returns the metrics."""
     scenario = situation.scenario
     accumulator = Accumulator(situation.tables, scenario.warmup)
@@ -71,7 +77,10 @@ def replicate(task: Task, tick: Tick | None = None) -> dict[str, float]:
     part.mkdir(parents=True)
     scenario, tables = task.situation.scenario, task.situation.tables
     names = {
-        **LOG_NAMES, "codec": list(tables.codecs), "utterance": list(tables.utterances), "group": list(scenario.devices),
+        **LOG_NAMES,
+        "codec": list(tables.codecs),
+        "utterance": list(tables.utterances),
+        "group": list(scenario.devices),
     }
     log = UploadLog(part / "uploads.parquet", names)
     keep = _keeper(scenario.log, log, Streams(task.seed, task.replication)("log"))

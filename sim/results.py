@@ -73,7 +73,9 @@ class Results:
         if not (path / "manifest.json").is_file():
             runs = sorted(p.parent for p in path.glob("*/manifest.json")) if path.is_dir() else []
             if not runs:
-                raise ResultsError(f"{path}: no results here (a results folder holds manifest.json); `amser run` makes one")
+                raise ResultsError(
+                    f"{path}: no results here (a results folder holds manifest.json); `amser run` makes one"
+                )
             path = runs[-1]
         return cls(path)
 
@@ -83,7 +85,9 @@ class Results:
         try:
             loaded = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ResultsError(f"{self.folder / 'manifest.json'}: cannot be read ({error}); run the scenario again") from None
+            raise ResultsError(
+                f"{self.folder / 'manifest.json'}: cannot be read ({error}); run the scenario again"
+            ) from None
         if not isinstance(loaded, dict):
             raise ResultsError(f"{self.folder / 'manifest.json'}: not a manifest; run the scenario again")
         return loaded
@@ -103,8 +107,19 @@ class Results:
         """The tidy summary: the point's parameters, metric, unit, mean, low, high, n."""
         path = self.folder / "summary.csv"
         if not path.is_file():
-            raise ResultsError(f"{path}: missing, the run was interrupted before a point was finished; run the scenario again")
+            raise ResultsError(
+                f"{path}: missing, the run was interrupted before a point was finished; run the scenario again"
+            )
         return pd.read_csv(path, float_precision="round_trip")
+
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """Each point minus the first, paired by replication: parameters, metric, difference, low, high, n.
+
+        Empty for one point or one replication.
+        """
+        path = self.folder / "differences.csv"
+        return pd.read_csv(path, float_precision="round_trip") if path.is_file() else pd.DataFrame()
 
     @cached_property
     def measurements(self) -> pd.DataFrame:

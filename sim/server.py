@@ -32,9 +32,17 @@ class EdgeServer:
     """
 
     def __init__(
-        self, env: Clock, batch_s: Callable[[int, float], float], audio_s: list[float], *,
-        accelerators: int, largest: int, longest_wait_s: float, queue_limit: int | None,
-        done: Callable[[Upload], None], rejected: Callable[[Upload], None],
+        self,
+        env: Clock,
+        batch_s: Callable[[int, float], float],
+        audio_s: list[float],
+        *,
+        accelerators: int,
+        largest: int,
+        longest_wait_s: float,
+        queue_limit: int | None,
+        done: Callable[[Upload], None],
+        rejected: Callable[[Upload], None],
     ) -> None:
         self.env = env
         self.batch_s = batch_s

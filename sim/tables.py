@@ -48,7 +48,10 @@ class Tables:
         number = {label: i for i, label in enumerate(labels)}
 
         def labelled(column: str) -> Ints:
-            return np.array([[number.get(v, -1) for v in row] for row in grid(column).to_numpy(dtype=object)], dtype=np.int64)
+            return np.array(
+                [[number.get(v, -1) for v in row] for row in grid(column).to_numpy(dtype=object)],
+                dtype=np.int64,
+            )
 
         errors = sum(grid(c).to_numpy(dtype=float) for c in ("substitutions", "deletions", "insertions"))
         return cls(
@@ -56,7 +59,10 @@ class Tables:
             utterances=utterances,
             audio_s=grid("duration_s").to_numpy(dtype=float)[0],
             payload_bytes=grid("payload_bytes").to_numpy(dtype=np.int64),
-            text_bytes=np.array([[_bytes(v) for v in row] for row in grid("hypothesis").to_numpy(dtype=object)], dtype=np.int64),
+            text_bytes=np.array(
+                [[_bytes(v) for v in row] for row in grid("hypothesis").to_numpy(dtype=object)],
+                dtype=np.int64,
+            ),
             encode_host_s=grid("encode_host_s").to_numpy(dtype=float),
             word_errors=np.asarray(errors, dtype=float),
             reference_words=grid("reference_words").to_numpy(dtype=float),
@@ -71,10 +77,17 @@ class Tables:
         shape = (len(sizes), len(audio_s))
         nothing = np.full(shape, np.nan)
         return cls(
-            codecs=tuple(sizes), utterances=tuple(map(str, range(len(audio_s)))), audio_s=audio_s,
+            codecs=tuple(sizes),
+            utterances=tuple(map(str, range(len(audio_s)))),
+            audio_s=audio_s,
             payload_bytes=np.repeat(np.array(list(sizes.values()), dtype=np.int64)[:, None], len(audio_s), axis=1),
-            text_bytes=np.ones(shape, dtype=np.int64), encode_host_s=np.full(shape, encode_host_s), word_errors=nothing,
-            reference_words=nothing, emotion=np.full(len(audio_s), -1), emotion_heard=np.full(shape, -1), labels=(),
+            text_bytes=np.ones(shape, dtype=np.int64),
+            encode_host_s=np.full(shape, encode_host_s),
+            word_errors=nothing,
+            reference_words=nothing,
+            emotion=np.full(len(audio_s), -1),
+            emotion_heard=np.full(shape, -1),
+            labels=(),
         )
 
 

@@ -46,8 +46,16 @@ class Upload(simpy.Event):
     left_s = sent_s = arrived_s = started_s = served_s = NAN
 
     def __init__(
-        self, number: int, group: Group, device: int, utterance: int, codec: int, spoken_s: float, ready_s: float,
-        encode_cpu_s: float, luck: float,
+        self,
+        number: int,
+        group: Group,
+        device: int,
+        utterance: int,
+        codec: int,
+        spoken_s: float,
+        ready_s: float,
+        encode_cpu_s: float,
+        luck: float,
     ) -> None:
         # Deliberately not Event.__init__: nothing of it is needed and this runs once for each upload.
         self.number = number

@@ -50,8 +50,16 @@ class World:
     """
 
     def __init__(
-        self, groups: list[Group], cells: Sequence[Any], server: ServerPlan, tables: Tables, streams: Streams, *,
-        duration_s: float, drain_s: float, sink: Callable[[Columns], None],
+        self,
+        groups: list[Group],
+        cells: Sequence[Any],
+        server: ServerPlan,
+        tables: Tables,
+        streams: Streams,
+        *,
+        duration_s: float,
+        drain_s: float,
+        sink: Callable[[Columns], None],
     ) -> None:
         self.env = env = Clock()
         self.duration_s, self.drain_s = duration_s, drain_s
@@ -60,10 +68,19 @@ class World:
         self.life = life = Life(env, fleet, tables)
         self.recorder = life.recorder = Recorder(groups, server.batch_j, sink)
         self.server = life.server = EdgeServer(
-            env, server.batch_s, tables.audio_s.tolist(), accelerators=server.accelerators, largest=server.largest,
-            longest_wait_s=server.longest_wait_s, queue_limit=server.queue_limit, done=life.served, rejected=life.rejected,
+            env,
+            server.batch_s,
+            tables.audio_s.tolist(),
+            accelerators=server.accelerators,
+            largest=server.largest,
+            longest_wait_s=server.longest_wait_s,
+            queue_limit=server.queue_limit,
+            done=life.served,
+            rejected=life.rejected,
         )
-        life.cells = [CellRun(c, Uplink(env, c.link, life.sent), streams("access", str(i))) for i, c in enumerate(cells)]
+        life.cells = [
+            CellRun(c, Uplink(env, c.link, life.sent), streams("access", str(i))) for i, c in enumerate(cells)
+        ]
         life.departure = Departure(env, fleet, tables, life, streams, duration_s)
         self.arrivals = Arrivals(fleet, tables, streams, duration_s)
         self.feeder = Feeder(env, self.arrivals.chunks(), fleet, life.enter)

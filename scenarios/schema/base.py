@@ -8,4 +8,6 @@ from pydantic import BaseModel, ConfigDict
 class Spec(BaseModel):
     """A part of a scenario file: immutable once read, and strict about its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=False, use_attribute_docstrings=True
+    )

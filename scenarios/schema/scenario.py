@@ -100,7 +100,10 @@ def broken_references(scenario: Scenario) -> Iterator[tuple[KeyPath, str, str, l
 def inconsistencies(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
     """Values that are fine alone and wrong together."""
     if scenario.warmup >= scenario.duration:
-        yield ("warmup",), f"the warm-up ({scenario.warmup:g} s) leaves nothing of the duration ({scenario.duration:g} s)"
+        yield (
+            ("warmup",),
+            f"the warm-up ({scenario.warmup:g} s) leaves nothing of the duration ({scenario.duration:g} s)",
+        )
     lengths = {len(values) for values in scenario.sweep.zip.values()}
     if len(lengths) > 1:
         yield ("sweep", "zip"), f"lists that go together need one length, found {sorted(lengths)}"

@@ -59,9 +59,7 @@ def bootstrap_ratio(
     return Interval(float(over.sum()) / total, float(low), float(high), n)
 
 
-def _pairs(
-    numerators: Numbers, denominators: Numbers
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _pairs(numerators: Numbers, denominators: Numbers) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     over, under = (np.asarray(values, dtype=np.float64).ravel() for values in (numerators, denominators))
     if over.shape != under.shape:
         raise ValueError(f"a ratio needs equal counts, found {over.size} and {under.size}")
@@ -77,9 +75,7 @@ class Confusion:
     counts: npt.NDArray[np.float64]
 
     @classmethod
-    def of(
-        cls, true: Sequence[str], predicted: Sequence[str], weights: npt.ArrayLike | None = None
-    ) -> Confusion:
+    def of(cls, true: Sequence[str], predicted: Sequence[str], weights: npt.ArrayLike | None = None) -> Confusion:
         """Counts of the pairs, each by its weight (1, or how often the utterance was uploaded)."""
         if len(true) != len(predicted):
             raise ValueError(f"pairs need equal counts, found {len(true)} and {len(predicted)}")

@@ -47,9 +47,7 @@ class QuantileSketch:
             return
         lowest, highest = float(array.min()), float(array.max())
         if lowest < 0.0 or not math.isfinite(highest):
-            raise ValueError(
-                f"a sketch takes finite values from 0 up, found {lowest if lowest < 0 else highest!r}"
-            )
+            raise ValueError(f"a sketch takes finite values from 0 up, found {lowest if lowest < 0 else highest!r}")
         large = array[array >= self.least]
         self.zeros += array.size - large.size
         self.count += array.size

@@ -51,17 +51,48 @@ def test_a_good_file_is_one_point_in_si_units() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("duration: 10 min", "duraton: 10 min", ["s.yaml:2:1: duraton: unknown key; did you mean 'duration'?", "s.yaml:1:1: duration: this key is required"]),
+        (
+            "duration: 10 min",
+            "duraton: 10 min",
+            [
+                "s.yaml:2:1: duraton: unknown key; did you mean 'duration'?",
+                "s.yaml:1:1: duration: this key is required",
+            ],
+        ),
         ("duration: 10 min", "duration: 10", ["s.yaml:2:1: duration: a duration needs a unit"]),
-        ("10 Mbit/s", "10 MB", ["s.yaml:10:12: cells.uplink.capacity.rate: 'MB' is not a unit of a bit rate"]),
-        ("codec: big", "codec: bog", ["s.yaml:17:5: devices.phones.codec: there is no codec named 'bog'; did you mean 'big'?"]),
-        ("cell: uplink", "cell: uplnk", ["s.yaml:18:5: devices.phones.cell: there is no cell named 'uplnk'; did you mean 'uplink'?"]),
-        ("kind: poisson", "kind: poison", ["s.yaml:16:15: devices.phones.traffic.kind: 'poison' is no known kind; did you mean 'poisson'?"]),
+        (
+            "10 Mbit/s",
+            "10 MB",
+            ["s.yaml:10:12: cells.uplink.capacity.rate: 'MB' is not a unit of a bit rate"],
+        ),
+        (
+            "codec: big",
+            "codec: bog",
+            ["s.yaml:17:5: devices.phones.codec: there is no codec named 'bog'; did you mean 'big'?"],
+        ),
+        (
+            "cell: uplink",
+            "cell: uplnk",
+            ["s.yaml:18:5: devices.phones.cell: there is no cell named 'uplnk'; did you mean 'uplink'?"],
+        ),
+        (
+            "kind: poisson",
+            "kind: poison",
+            ["s.yaml:16:15: devices.phones.traffic.kind: 'poison' is no known kind; did you mean 'poisson'?"],
+        ),
         ("count: 40", "count: many", ["s.yaml:13:5: devices.phones.count: input should be a valid integer"]),
         ("amser: 1", "amser: 2", ["s.yaml:1:1: amser: input should be 1, found 2"]),
-        ("    count: 40\n", "    count: 40\n    count: 41\n", ["s.yaml:14:5: count: this key is written twice; keep one of them"]),
+        (
+            "    count: 40\n",
+            "    count: 40\n    count: 41\n",
+            ["s.yaml:14:5: count: this key is written twice; keep one of them"],
+        ),
         ("duration: 10 min", "duration: [10 min", ["s.yaml:3:"]),
-        ("duration: 10 min", "duration: 10 min\nwarmup: 11 min", ["s.yaml:3:1: warmup: the warm-up (660 s) leaves nothing of the duration (600 s)"]),
+        (
+            "duration: 10 min",
+            "duration: 10 min\nwarmup: 11 min",
+            ["s.yaml:3:1: warmup: the warm-up (660 s) leaves nothing of the duration (600 s)"],
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_place_and_remedy(old: str, new: str, expected: list[str]) -> None:
@@ -72,7 +103,11 @@ def test_a_mistake_is_named_with_its_place_and_remedy(old: str, new: str, expect
 
 
 def test_all_mistakes_are_reported_at_once() -> None:
-    broken = GOOD.replace("duration: 10 min", "duration: 10").replace("count: 40", "cuont: 40").replace("kind: constant", "kind: konstant")
+    broken = (
+        GOOD.replace("duration: 10 min", "duration: 10")
+        .replace("count: 40", "cuont: 40")
+        .replace("kind: constant", "kind: konstant")
+    )
     said = faults(broken)
     assert len(said) == 4  # duration, count missing, cuont unknown, kind
     assert [int(line.split(":")[1]) for line in said] == sorted(int(line.split(":")[1]) for line in said)
@@ -86,7 +121,9 @@ def test_yaml_is_version_1_2() -> None:
 
 
 def test_set_goes_through_the_schema_and_finds_names_with_dots() -> None:
-    point = loads(GOOD, ["devices.phones.codec=small-12.5", "codecs.small-12.5.size=20 kB", "devices.phones.count=80"]).points[0]
+    point = loads(
+        GOOD, ["devices.phones.codec=small-12.5", "codecs.small-12.5.size=20 kB", "devices.phones.count=80"]
+    ).points[0]
     assert point.scenario.devices["phones"].codec == "small-12.5"
     assert point.scenario.codec_specs()["small-12.5"].size == 20_000  # type: ignore[union-attr]
     assert point.scenario.devices["phones"].count == 80
@@ -149,7 +186,8 @@ def test_key_ignores_prose_and_sees_figures() -> None:
 def test_extends_merges_mappings_and_replaces_lists_and_kinds(tmp_path: Path) -> None:
     (tmp_path / "parent.yaml").write_text(GOOD + "title: parent\nsweep: {grid: {seed: [1, 2, 3]}}\n")
     (tmp_path / "child.yaml").write_text(
-        "extends: parent.yaml\ndevices: {phones: {count: 5, traffic: {kind: periodic, period: 10 s}}}\nsweep: {grid: {seed: [7]}}\n"
+        "extends: parent.yaml\ndevices: {phones: {count: 5, traffic: {kind: periodic, period: 10 s}}}\n"
+        "sweep: {grid: {seed: [7]}}\n"
     )
     experiment = load(tmp_path / "child.yaml")
     (point,) = experiment.points

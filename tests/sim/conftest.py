@@ -32,10 +32,19 @@ codecs:
 def run_text() -> Callable[..., Simulated]:
     """Simulate one replication of scenario text (put below ``HEAD``); returns metrics and the upload log."""
 
-    def run(body: str, *sets: str, seed: int = 1, replication: int = 0, audio_s: float = 3.0, encode_s: float = 0.0) -> Simulated:
+    def run(
+        body: str,
+        *sets: str,
+        seed: int = 1,
+        replication: int = 0,
+        audio_s: float = 3.0,
+        encode_s: float = 0.0,
+    ) -> Simulated:
         point = loads(HEAD + body, sets).points[0]
         sizes = {"big": 150_000, "small": 15_000}
-        tables = Tables.unrecognised({c: sizes[c] for c in point.scenario.codec_specs()}, np.full(50, audio_s), encode_s)
+        tables = Tables.unrecognised(
+            {c: sizes[c] for c in point.scenario.codec_specs()}, np.full(50, audio_s), encode_s
+        )
         chunks: list[Columns] = []
         metrics = simulate(Situation(point.scenario, tables, Path.cwd()), seed, replication, chunks.append)
         log = pd.concat([pd.DataFrame(c) for c in chunks], ignore_index=True) if chunks else pd.DataFrame()

@@ -36,10 +36,14 @@ def link(sharing: str) -> str:
     return f"cells: {{link: {{capacity: 10 Mbit/s, sharing: {sharing}, transport: udp, packet: {{mtu: 65535 B}}}}}}\n"
 
 
-def interval(run: Callable, body: str, load_seconds: float, load: float, *, devices: int = 100, uploads: int = 4_000) -> tuple[float, float]:  # type: ignore[type-arg]
+def interval(
+    run: Callable, body: str, load_seconds: float, load: float, *, devices: int = 100, uploads: int = 4_000
+) -> tuple[float, float]:  # type: ignore[type-arg]
     """99.9 % t-interval of the mean latency over ten replications at the given load of a station."""
     rate = load / load_seconds
-    text = body + SENDERS.format(devices=devices, rate=rate / devices, duration=uploads / rate, warmup=0.1 * uploads / rate)
+    text = body + SENDERS.format(
+        devices=devices, rate=rate / devices, duration=uploads / rate, warmup=0.1 * uploads / rate
+    )
     means = [run(text, replication=r)[0]["latency_mean_s"] for r in range(10)]
     half = float(stats.t.ppf(0.9995, 9) * np.std(means, ddof=1) / np.sqrt(10))
     return float(np.mean(means)) - half, float(np.mean(means)) + half
