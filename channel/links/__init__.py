@@ -1,28 +1,29 @@
-"""Links: capacity over time, sharing, transport, access and loss of a cell's uplink.
+"""Links: capacity over time, sharing, transport, propagation, access and loss of a cell's uplink.
 
 Pure data structures without a clock of their own: a simulation drives them.
 """
 
-from channel.links.access import Access, FixedAccess
+from channel.links.access import Access, FixedAccess, PeriodicAccess, WifiAccess, lte_access, nr_access
 from channel.links.capacity import Capacity, ConstantCapacity, PeriodicCapacity
 from channel.links.cell import Cell, build_cell
 from channel.links.dedicated import DedicatedLink
 from channel.links.equal import EqualLink
 from channel.links.errors import LinkError, TraceError
 from channel.links.fifo import FifoLink
-from channel.links.loss import Loss, NoLoss, PayloadLoss
+from channel.links.loss import Loss, NoLoss, PacketLoss, PayloadLoss
+from channel.links.markov import MarkovCapacity
 from channel.links.maxmin import MaxMinLink
-from channel.links.sharing import SharedLink
+from channel.links.outages import OutageCapacity
+from channel.links.propagation import Placement, Radio, place
+from channel.links.quic import QuicTransport
+from channel.links.replay import replay
+from channel.links.retry import Retry
+from channel.links.router import RouterLink
+from channel.links.sharing import SharedLink, Start
 from channel.links.tcp import TcpTransport
 from channel.links.traces import Trace, find_trace, read_csv, read_mahimahi
 from channel.links.transport import Packets, Plan, Transport, UdpTransport
-from channel.links.weighted import (
-    AirTimeLink,
-    FrameFairLink,
-    ProportionalFairLink,
-    VirtualTimeLink,
-    WeightedLink,
-)
+from channel.links.weighted import AirTimeLink, FrameFairLink, ProportionalFairLink, VirtualTimeLink, WeightedLink
 
 __all__ = [
     "Access",
@@ -37,14 +38,24 @@ __all__ = [
     "FrameFairLink",
     "LinkError",
     "Loss",
+    "MarkovCapacity",
     "MaxMinLink",
     "NoLoss",
+    "OutageCapacity",
+    "PacketLoss",
     "Packets",
     "PayloadLoss",
+    "PeriodicAccess",
     "PeriodicCapacity",
+    "Placement",
     "Plan",
     "ProportionalFairLink",
+    "QuicTransport",
+    "Radio",
+    "Retry",
+    "RouterLink",
     "SharedLink",
+    "Start",
     "TcpTransport",
     "Trace",
     "TraceError",
@@ -52,8 +63,13 @@ __all__ = [
     "UdpTransport",
     "VirtualTimeLink",
     "WeightedLink",
+    "WifiAccess",
     "build_cell",
     "find_trace",
+    "lte_access",
+    "nr_access",
+    "place",
     "read_csv",
     "read_mahimahi",
+    "replay",
 ]

@@ -171,9 +171,7 @@ class PeriodicCapacity(Capacity):
         i = bisect_left(self._cum, rest) - 1
         if i < 0:
             return cycles * self.period_s - self._offset
-        return (
-            cycles * self.period_s + self._starts[i] + (rest - self._cum[i]) / self._rates[i] - self._offset
-        )
+        return cycles * self.period_s + self._starts[i] + (rest - self._cum[i]) / self._rates[i] - self._offset
 
     def rate_at(self, t: float) -> float:
         """Rate of the stretch that holds ``t``."""

@@ -6,7 +6,7 @@ import heapq
 import math
 
 from channel.links.capacity import Capacity
-from channel.links.sharing import SharedLink
+from channel.links.sharing import SharedLink, Start
 
 INFINITY = math.inf
 
@@ -67,7 +67,15 @@ class DedicatedLink(SharedLink):
         """Uploads that came by `join` and are not finished."""
         return len(self._members)
 
-    def join(self, now: float, key: int, bits: float, weight: float = 1.0, cap_bps: float = INFINITY) -> None:
+    def join(
+        self,
+        now: float,
+        key: int,
+        bits: float,
+        weight: float = 1.0,
+        cap_bps: float = INFINITY,
+        start: Start | None = None,
+    ) -> None:
         """Start an upload (see `SharedLink.join`)."""
         if key in self._members:
             raise KeyError(f"upload {key} is on the link already")

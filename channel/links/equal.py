@@ -6,7 +6,7 @@ import math
 from heapq import heappop, heappush
 
 from channel.links.capacity import Capacity
-from channel.links.sharing import SharedLink
+from channel.links.sharing import SharedLink, Start
 
 INFINITY = math.inf
 _Entry = tuple[float, int, int]  # virtual finish, sequence number, key
@@ -47,7 +47,15 @@ class EqualLink(SharedLink):
         """Uploads on the link."""
         return len(self._members)
 
-    def join(self, now: float, key: int, bits: float, weight: float = 1.0, cap_bps: float = INFINITY) -> None:
+    def join(
+        self,
+        now: float,
+        key: int,
+        bits: float,
+        weight: float = 1.0,
+        cap_bps: float = INFINITY,
+        start: Start | None = None,
+    ) -> None:
         """Start an upload (see `SharedLink.join`); weight and cap do not matter to equal sharing."""
         members = self._members
         n = len(members)

@@ -6,7 +6,7 @@ import math
 from collections import deque
 
 from channel.links.capacity import Capacity
-from channel.links.sharing import SharedLink
+from channel.links.sharing import SharedLink, Start
 
 INFINITY = math.inf
 
@@ -73,7 +73,15 @@ class FifoLink(SharedLink):
         """Uploads on the link that came by `join`."""
         return len(self._queue)
 
-    def join(self, now: float, key: int, bits: float, weight: float = 1.0, cap_bps: float = INFINITY) -> None:
+    def join(
+        self,
+        now: float,
+        key: int,
+        bits: float,
+        weight: float = 1.0,
+        cap_bps: float = INFINITY,
+        start: Start | None = None,
+    ) -> None:
         """Queue an upload (see `SharedLink.join`); weight and cap do not matter to FIFO."""
         queue = self._queue
         queue.append((key, bits))

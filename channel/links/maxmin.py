@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 
 from channel.links.capacity import Capacity
 from channel.links.errors import LinkError
-from channel.links.sharing import SharedLink
+from channel.links.sharing import SharedLink, Start
 
 INFINITY = math.inf
 
@@ -141,7 +141,15 @@ class MaxMinLink(SharedLink):
             self.carried_bits += self._taken * span
         self._last = max(self._last, now)
 
-    def join(self, now: float, key: int, bits: float, weight: float = 1.0, cap_bps: float = INFINITY) -> None:
+    def join(
+        self,
+        now: float,
+        key: int,
+        bits: float,
+        weight: float = 1.0,
+        cap_bps: float = INFINITY,
+        start: Start | None = None,
+    ) -> None:
         """Start an upload (see `SharedLink.join`); ``cap_bps`` is its highest rate."""
         if key in self._members:
             raise KeyError(f"upload {key} is on the link already")

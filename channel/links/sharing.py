@@ -8,10 +8,23 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 from channel.links.capacity import Capacity
 
 INFINITY = math.inf
+
+
+class Start(NamedTuple):
+    """How a sender with a congestion window begins, for links that play its rounds (`RouterLink`).
+
+    ``setup_rounds`` round trips of ``setup_bits`` each before the first payload, then a first window of
+    ``window_bits`` on the wire.
+    """
+
+    setup_rounds: int
+    setup_bits: float
+    window_bits: float
 
 
 class SharedLink(ABC):
@@ -38,11 +51,20 @@ class SharedLink(ABC):
         """Number of uploads on the link now (as of the last call)."""
 
     @abstractmethod
-    def join(self, now: float, key: int, bits: float, weight: float = 1.0, cap_bps: float = INFINITY) -> None:
+    def join(
+        self,
+        now: float,
+        key: int,
+        bits: float,
+        weight: float = 1.0,
+        cap_bps: float = INFINITY,
+        start: Start | None = None,
+    ) -> None:
         """Start an upload of ``bits`` at ``now``; ``key`` names it and must not be on the link already.
 
         ``weight`` matters to weighted sharing; ``cap_bps`` is the device's own rate: its limit under
-        max-min and dedicated sharing, its physical rate under the air-time disciplines.  Times never go back.
+        max-min and dedicated sharing, its physical rate under the air-time disciplines; ``start`` (from the
+        transport's plan) to links that play the rounds of a window.  Times never go back.
         """
 
     @abstractmethod

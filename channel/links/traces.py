@@ -122,9 +122,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="ascii")
     except UnicodeDecodeError as error:
-        raise TraceError(
-            path, None, "is not a text file (a byte that is not ASCII); is it compressed?"
-        ) from error
+        raise TraceError(path, None, "is not a text file (a byte that is not ASCII); is it compressed?") from error
     except OSError as error:
         raise TraceError(path, None, f"cannot be read ({error.strerror})") from error
 
@@ -204,15 +202,11 @@ def _parse_csv(path: Path) -> Trace:
         if rate < 0.0:
             raise TraceError(path, number, f"rate {row[rate_at].strip()} is negative")
         if times and time <= times[-1]:
-            raise TraceError(
-                path, number, f"time {row[time_at].strip()} does not come after the row before it"
-            )
+            raise TraceError(path, number, f"time {row[time_at].strip()} does not come after the row before it")
         times.append(time)
         rates.append(rate)
     if len(times) < 2:
-        raise TraceError(
-            path, None, "needs at least two rows after the header (their distance gives the step)"
-        )
+        raise TraceError(path, None, "needs at least two rows after the header (their distance gives the step)")
     if not any(rates):
         raise TraceError(path, None, "every rate is 0; nothing could ever be sent")
     starts = tuple(t - times[0] for t in times)

@@ -10,13 +10,13 @@ import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+from channel.links.sharing import Start
+
 INFINITY = math.inf
 
 IPV4_HEADER_BYTES, IPV6_HEADER_BYTES = 20, 40  # RFC 791, RFC 8200
 UDP_HEADER_BYTES = 8  # RFC 768
-TCP_HEADER_BYTES = (
-    32  # RFC 9293: 20, plus 12 for the timestamps option that Linux sends by default (RFC 7323)
-)
+TCP_HEADER_BYTES = 32  # RFC 9293: 20, plus 12 for the timestamps option that Linux sends by default (RFC 7323)
 TLS_RECORD_BYTES = 5 + 1 + 16  # TLS 1.3: record header, content type, AEAD tag (RFC 8446)
 TLS_RECORD_LIMIT_BYTES = 16384  # RFC 8446, section 5.1
 CACHE_LIMIT = 65536  # plans kept before the cache starts again
@@ -34,6 +34,7 @@ class Plan(NamedTuple):
     fluid_bits: float
     wire_bytes: float
     tail_s: float
+    start: Start | None = None
 
 
 class Packets(NamedTuple):
@@ -54,9 +55,7 @@ class Transport(ABC):
     """Where the model comes from."""
 
     @abstractmethod
-    def plan(
-        self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float
-    ) -> Plan:
+    def plan(self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float) -> Plan:
         """Plan the upload of ``payload_bytes`` at ``now``.
 
         ``idle_s`` is the time since the device's last transfer ended (inf: it has no connection yet),
@@ -86,9 +85,7 @@ class UdpTransport(Transport):
         """Datagrams that carry the payload; an empty one needs one too."""
         return max(1, math.ceil(payload_bytes / self._payload))
 
-    def plan(
-        self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float
-    ) -> Plan:
+    def plan(self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float) -> Plan:
         """See `Transport.plan`; only the size matters, so each size is computed once."""
         plan = self._cache.get(payload_bytes)
         if plan is None:

@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 
 from channel.links.capacity import Capacity
 from channel.links.errors import LinkError
-from channel.links.sharing import SharedLink
+from channel.links.sharing import SharedLink, Start
 
 INFINITY = math.inf
 _Entry = tuple[float, int, int, float, float]  # virtual finish, sequence number, key, share s, speed b
@@ -75,7 +75,15 @@ class VirtualTimeLink(SharedLink):
         self._integral = integral
         self._last = now
 
-    def join(self, now: float, key: int, bits: float, weight: float = 1.0, cap_bps: float = INFINITY) -> None:
+    def join(
+        self,
+        now: float,
+        key: int,
+        bits: float,
+        weight: float = 1.0,
+        cap_bps: float = INFINITY,
+        start: Start | None = None,
+    ) -> None:
         """Start an upload (see `SharedLink.join`)."""
         if key in self._members:
             raise KeyError(f"upload {key} is on the link already")
@@ -215,27 +223,28 @@ class FrameFairLink(_AirTimeBase):
     """Equal frames: WiFi's DCF gives every station the same throughput, so slow stations slow all of them.
 
     The anomaly of Heusse, Rousseau, Berger-Sabbatel and Duda (INFOCOM 2003): n stations of rates r_j get
-    1 / sum(1 / r_j) each.  ``frame_overhead_s`` and ``frame_bits`` add the time per frame that does not
-    shrink with the rate (preamble, spaces, acknowledgement), ``gain`` the loss by contention; see
-    `channel.links.wifi`.
+    1 / sum(1 / r_j) each.  ``overhead_s_per_bit`` is the time of a frame that does not shrink with the rate
+    (preamble, spaces, acknowledgement) over its payload, ``data_bits_per_bit`` counts its headers, ``gain`` is the
+    loss by contention; see `channel.links.wifi`.
     """
 
-    __slots__ = ("_overhead_s_per_bit",)
+    __slots__ = ("_data_bits_per_bit", "_overhead_s_per_bit")
 
     def __init__(
         self,
         capacity: Capacity,
         gain: Sequence[float] | None = None,
-        frame_overhead_s: float = 0.0,
-        frame_bits: float = 1.0,
+        overhead_s_per_bit: float = 0.0,
+        data_bits_per_bit: float = 1.0,
     ) -> None:
         super().__init__(capacity, gain)
-        self._overhead_s_per_bit = frame_overhead_s / frame_bits
+        self._overhead_s_per_bit = overhead_s_per_bit
+        self._data_bits_per_bit = data_bits_per_bit
 
     def _share_and_speed(self, weight: float, cap_bps: float) -> tuple[float, float]:
-        # Capacity-seconds that one bit takes: at its own rate, and the fixed part of its frame.
+        # Time on the air that one bit takes: at the station's own rate, and the fixed part of its frame.
         reference = self._reference
-        bit_s = 1.0 / (self._relative(cap_bps) * reference) + self._overhead_s_per_bit
+        bit_s = self._data_bits_per_bit / (self._relative(cap_bps) * reference) + self._overhead_s_per_bit
         return weight * bit_s * reference, weight
 
 

@@ -1,0 +1,226 @@
+"""A router's FIFO queue shared by senders with congestion windows, one burst per round trip.
+
+This is what uploads over TCP meet at a home router or in a wired backhaul: nobody divides the capacity, the
+order of the packets in one queue does.  A round of a sender (its window) is one burst in the queue; its
+acknowledgements come one round trip after it began to leave and release the next, twice as large one.
+So an upload costs one event for each round, log2(size / initial window) of them, and everything else follows
+from the queue: set-up packets wait behind other uploads' data, small uploads pass between the rounds of large
+ones, and windows that together fill the path keep it busy, though none of them does alone.
+
+Not modelled: delayed acknowledgements (Linux sends them at once at the start of a connection), pacing,
+losses other than by a full buffer.
+"""
+
+from __future__ import annotations
+
+import math
+from heapq import heappop, heappush
+
+from channel.links.capacity import Capacity
+from channel.links.sharing import SharedLink, Start
+
+INFINITY = math.inf
+# HyStart (Ha and Rhee, Computer Networks 55(9), 2011; Linux tcp_cubic.c): slow start ends when a round's smallest
+# round-trip time exceeds the connection's smallest by an eighth, at least 4 and at most 16 ms.
+HYSTART_FLOOR_S, HYSTART_CEILING_S, HYSTART_LOW_WINDOW = 0.004, 0.016, 16
+BETA = {"cubic": 0.7, "reno": 0.5}  # RFC 9438, section 4.6; RFC 5681, section 3.1
+RTO_MIN_S = 0.2  # Linux TCP_RTO_MIN
+_SETUP, _ACKNOWLEDGED, _FINISHED = 0, 1, 2
+
+
+class _Flow:
+    """One upload: what it still has to send and its window, in bits."""
+
+    __slots__ = (
+        "burst",
+        "cap",
+        "device_free_at",
+        "key",
+        "left",
+        "setup_bits",
+        "setup_rounds",
+        "shortest_wait",
+        "slow_start",
+        "wait",
+        "window",
+    )  # fmt: skip
+
+    def __init__(self, key: int, bits: float, cap: float, start: Start | None) -> None:
+        self.key, self.left, self.cap = key, bits, cap
+        self.setup_rounds, self.setup_bits, self.window = start or Start(0, 0.0, INFINITY)
+        self.slow_start = True
+        self.shortest_wait = INFINITY
+        self.burst = self.wait = 0.0  # the round in flight: its bits, and how long it waited in the queue
+        self.device_free_at = 0.0
+
+
+class RouterLink(SharedLink):
+    """One FIFO packet queue with a drop-tail buffer in front of the capacity.
+
+    ``rtt_s`` is the round trip with empty queues, ``segment_bits`` one full packet on the wire, ``buffer_bits`` the
+    queue's room (inf: never full).  ``control`` is ``cubic`` (slow start also ends by HyStart) or ``reno``.
+    ``cap_bps`` of an upload is a bottleneck in the device itself: bits wait there, without loss.
+    A burst that finds too little room loses the rest; the window shrinks and the loss costs one more round, or
+    a retransmission timeout when too little came through to show it.
+    """
+
+    __slots__ = (
+        "_beta", "_buffer", "_constant", "_events", "_flows", "_free_at", "_hystart", "_rtt", "_segment", "_sequence",
+        "busy_s", "capacity", "carried_bits", "lost_bits",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        capacity: Capacity,
+        rtt_s: float,
+        segment_bits: float = 12000.0,
+        buffer_bits: float = INFINITY,
+        control: str = "cubic",
+    ) -> None:
+        self.capacity = capacity
+        self._constant = capacity.constant_bps
+        self._rtt, self._segment, self._buffer = rtt_s, segment_bits, buffer_bits
+        self._hystart, self._beta = control == "cubic", BETA[control]
+        self._free_at = 0.0  # the end of all work in the queue
+        self._events: list[tuple[float, int, int, _Flow]] = []
+        self._flows: dict[int, _Flow] = {}
+        self._sequence = 0
+        self.carried_bits = self.busy_s = self.lost_bits = 0.0
+
+    @property
+    def active(self) -> int:
+        """Uploads that are not finished."""
+        return len(self._flows)
+
+    def backlog_bits(self, now: float) -> float:
+        """Bits in the queue at ``now``."""
+        return self.capacity.bits_between(now, self._free_at) if self._free_at > now else 0.0
+
+    def join(
+        self,
+        now: float,
+        key: int,
+        bits: float,
+        weight: float = 1.0,
+        cap_bps: float = INFINITY,
+        start: Start | None = None,
+    ) -> None:
+        """Start an upload (see `SharedLink.join`); without a ``start`` all its bits come at once, as datagrams do."""
+        if key in self._flows:
+            raise KeyError(f"upload {key} is on the link already")
+        flow = self._flows[key] = _Flow(key, bits, cap_bps, start)
+        if flow.setup_rounds:
+            self._set_up(now, flow)
+        else:
+            self._send(now, flow, flow.window, 1.0)
+
+    def _at(self, when: float, what: int, flow: _Flow) -> None:
+        self._sequence += 1
+        heappush(self._events, (when, self._sequence, what, flow))
+
+    def _enqueue(self, now: float, bits: float) -> tuple[float, float]:
+        """Put bits at the end of the queue; returns when they begin and end to leave."""
+        begin = self._free_at if self._free_at > now else now
+        rate = self._constant
+        end = begin + bits / rate if rate is not None else self.capacity.time_to_send(begin, bits)
+        self._free_at = end
+        self.busy_s += end - begin
+        self.carried_bits += bits
+        return begin, end
+
+    def _set_up(self, now: float, flow: _Flow) -> None:
+        """One round of set-up: small packets, then their answer."""
+        flow.setup_rounds -= 1
+        _, end = self._enqueue(now, flow.setup_bits)
+        self._at(end + self._rtt, _SETUP, flow)
+
+    def _send(self, now: float, flow: _Flow, bits: float, arriving_share: float) -> None:
+        """Send one round.  ``arriving_share`` of it is in the queue before its first bit leaves."""
+        burst = min(bits, flow.left)
+        lost = self._overflow(now, burst, arriving_share) if self._buffer < INFINITY else 0.0
+        if lost:
+            self._lose(now, flow, burst, lost)
+            return
+        flow.left -= burst
+        begin, end = self._enqueue(now, burst)
+        first = begin + min(self._segment, burst) * (end - begin) / burst if burst else end
+        if flow.cap < INFINITY:
+            device = max(now, flow.device_free_at)
+            flow.device_free_at = device + burst / flow.cap
+            end, first = max(end, flow.device_free_at), max(first, device + self._segment / flow.cap)
+        flow.burst, flow.wait = burst, begin - now
+        if flow.wait < flow.shortest_wait:
+            flow.shortest_wait = flow.wait
+        if flow.left > 0.0:
+            self._at(first + self._rtt, _ACKNOWLEDGED, flow)
+        else:
+            self._at(end, _FINISHED, flow)
+
+    def _acknowledged(self, now: float, flow: _Flow) -> None:
+        """The round in flight comes back: grow the window and send the next one."""
+        if flow.slow_start and self._hystart and flow.window >= HYSTART_LOW_WINDOW * self._segment:
+            longer = (self._rtt + flow.shortest_wait) / 8.0
+            longer = min(max(longer, HYSTART_FLOOR_S), HYSTART_CEILING_S)
+            flow.slow_start = flow.wait < flow.shortest_wait + longer
+        if flow.slow_start:
+            flow.window += flow.burst
+            self._send(now, flow, 2.0 * flow.burst, 0.5)
+        else:
+            more = self._segment * flow.burst / flow.window  # congestion avoidance: a segment for each window
+            flow.window += more
+            self._send(now, flow, flow.burst + more, more / (flow.burst + more))
+
+    def _overflow(self, now: float, burst: float, arriving_share: float) -> float:
+        """Bits of a burst for which the queue has no room."""
+        return max(0.0, self.backlog_bits(now) + burst * arriving_share - self._buffer)
+
+    def _lose(self, now: float, flow: _Flow, burst: float, lost: float) -> None:
+        """Carry what finds room; the rest is sent again a round later, or after a timeout."""
+        lost = min(lost, burst)
+        passed = burst - lost
+        self.lost_bits += lost
+        flow.left -= passed
+        _, end = self._enqueue(now, passed)
+        flow.slow_start = False
+        if passed > 3.0 * self._segment:  # enough duplicate acknowledgements to show the loss
+            flow.window = max(self._beta * flow.window, 2.0 * self._segment)
+            again = end + self._rtt
+        else:
+            flow.window, flow.slow_start = self._segment, True
+            again = max(end, now) + self._rtt + RTO_MIN_S
+        flow.burst, flow.wait = flow.window / 2.0 if flow.slow_start else flow.window, flow.shortest_wait
+        self._at(again, _ACKNOWLEDGED, flow)
+
+    def next_finish(self) -> float:
+        """Return the next event of any upload: a round that comes back or a finish; inf when there is none."""
+        return self._events[0][0] if self._events else INFINITY
+
+    def pop_finished(self, now: float) -> list[int]:
+        """Keys finished by ``now``; rounds that come back by then go on."""
+        done: list[int] = []
+        events, flows = self._events, self._flows
+        while events and events[0][0] <= now:
+            at, _, what, flow = heappop(events)
+            if flows.get(flow.key) is not flow:
+                continue  # it has left
+            if what == _FINISHED:
+                del flows[flow.key]
+                done.append(flow.key)
+            elif what == _ACKNOWLEDGED:
+                self._acknowledged(at, flow)
+            elif flow.setup_rounds:
+                self._set_up(at, flow)
+            else:
+                self._send(at, flow, flow.window, 1.0)
+        return done
+
+    def leave(self, now: float, key: int) -> float:
+        """Stop an upload and return the bits it had not sent yet; what is in the queue still passes."""
+        return self._flows.pop(key).left
+
+    def settle(self, now: float) -> None:
+        """Nothing to do: bits are counted when they enter the queue."""
+
+    def fair_rate_bps(self, now: float) -> float:
+        """The whole capacity: a burst that is being sent has the link for itself."""
+        return self._constant if self._constant is not None else self.capacity.rate_at(now)

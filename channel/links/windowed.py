@@ -1,0 +1,157 @@
+"""Transports with a congestion window: set-up rounds, slow start, idle restart.
+
+The model follows Cardwell, Savage and Anderson (INFOCOM 2000): a short transfer is a sequence of rounds, each
+one window of packets, until a window fills the path; from there on the link alone sets the pace.  Two things
+differ.  The window grows by one packet for each packet acknowledged (Linux counts acknowledged segments, so
+delayed acknowledgements do not slow it), hence it doubles.  And a round that does not fill the path delays
+the upload by the link time it leaves unused, while all bits go over the shared link: the upload's duration is
+the same, and the link's load is complete.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from channel.links.sharing import Start
+from channel.links.transport import CACHE_LIMIT, Plan, Transport
+
+INFINITY = math.inf
+RTO_MIN_S = 0.2  # Linux TCP_RTO_MIN; RFC 6298 has 1 s
+_COLD, _RESUMED, _WARM = -1.0, -2.0, 0.0  # states of a connection; above 0: how often its window has halved
+
+
+class Setup(NamedTuple):
+    """What a connection costs before the first payload byte: round trips, and bytes the device sends in them."""
+
+    rounds: int
+    wire_bytes: float
+
+
+class _Prepared(NamedTuple):
+    """Everything about a payload that depends on neither rate nor round-trip time."""
+
+    packets: int
+    window: int
+    rounds: int
+    bits: float
+    wire_bytes: float
+    at_once: Plan | None  # the plan itself where it depends on nothing else
+
+
+class WindowedTransport(Transport):
+    """What TCP and QUIC have in common.
+
+    ``payload_bytes`` and ``header_bytes`` of a full packet, set-up of a first and of a resumed connection;
+    ``initial_window`` in packets; ``keep_alive_s``: a connection idle for longer is set up again;
+    ``idle_restart``: after an idle time the window halves for each retransmission timeout that passed, down to
+    the initial window (RFC 5681, section 4.1; Linux tcp_slow_start_after_idle).  ``in_link``: the link plays set-up
+    and rounds itself, so the plan has no delays but a `Start`.
+    """
+
+    __slots__ = (
+        "_cache", "_cold", "_header", "_in_link", "_payload", "_resumed", "idle_restart", "initial_window",
+        "keep_alive_s", "new_connection",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        payload_bytes: float,
+        header_bytes: float,
+        cold: Setup,
+        resumed: Setup,
+        *,
+        new_connection: bool = False,
+        keep_alive_s: float = INFINITY,
+        initial_window: int = 10,
+        idle_restart: bool = True,
+        in_link: bool = False,
+    ) -> None:
+        self._payload, self._header = payload_bytes, header_bytes
+        self._cold, self._resumed = cold, resumed
+        self.new_connection = new_connection
+        self.keep_alive_s = keep_alive_s
+        self.initial_window = initial_window
+        self.idle_restart = idle_restart
+        self._in_link = in_link
+        self._cache: dict[tuple[float, float], _Prepared] = {}
+
+    @property
+    def packet_bits(self) -> float:
+        """Bits of a full packet on the wire."""
+        return (self._payload + self._header) * 8.0
+
+    def stream_bytes(self, payload_bytes: float) -> float:
+        """Bytes of the payload in the transport's stream, encryption's records included."""
+        return payload_bytes
+
+    def packets(self, payload_bytes: float) -> int:
+        """Packets that carry the payload."""
+        return max(1, math.ceil(self.stream_bytes(payload_bytes) / self._payload))
+
+    def plan(self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float) -> Plan:
+        """See `Transport.plan`."""
+        if idle_s == INFINITY:
+            state = _COLD
+        elif self.new_connection or idle_s > self.keep_alive_s:
+            state = _RESUMED
+        elif self.idle_restart:
+            state = idle_s // (RTO_MIN_S + rtt_s)  # Linux: RTO = SRTT + max(RTO_MIN, 4 RTTVAR)
+            if state > 16.0:
+                state = 16.0
+        else:
+            state = _WARM
+        known = self._cache.get((payload_bytes, state))
+        if known is None:
+            known = self._prepare(payload_bytes, state)
+        packets, window, rounds, bits, wire, at_once = known
+        if at_once is not None:
+            return at_once
+        ramp = 0.0 if packets <= window else self._ramp_s(packets, window, fair_rate_bps, rtt_s)
+        return Plan(rounds * rtt_s, ramp, bits, wire, 0.0)
+
+    def _prepare(self, payload_bytes: float, state: float) -> _Prepared:
+        stream = self.stream_bytes(payload_bytes)
+        packets = self.packets(payload_bytes)
+        wire = stream + packets * self._header
+        window, setup = self.initial_window, Setup(0, 0.0)
+        if state >= 0.0:
+            window = self._window_after(packets, state)
+        else:
+            setup = self._cold if state == _COLD else self._resumed
+        total = wire + setup.wire_bytes
+        at_once: Plan | None = None
+        if self._in_link:
+            per_round = setup.wire_bytes * 8.0 / setup.rounds if setup.rounds else 0.0
+            at_once = Plan(0.0, 0.0, wire * 8.0, total, 0.0, Start(setup.rounds, per_round, window * self.packet_bits))
+        elif not setup.rounds and packets <= window:
+            at_once = Plan(0.0, 0.0, wire * 8.0, total, 0.0)
+        if len(self._cache) >= CACHE_LIMIT:
+            self._cache.clear()
+        known = _Prepared(packets, window, setup.rounds, wire * 8.0, total, at_once)
+        self._cache[payload_bytes, state] = known
+        return known
+
+    def _window_after(self, packets: int, halvings: float) -> int:
+        """Window that a connection has left: it is taken to have carried an upload of this size before."""
+        window = self.initial_window
+        sent = 0
+        while sent + window < packets:
+            sent += window
+            window *= 2
+        return max(self.initial_window, int(window / 2.0**halvings))
+
+    def _ramp_s(self, packets: int, window: int, rate_bps: float, rtt_s: float) -> float:
+        """Link time left unused in the rounds before the last one whose window does not fill the path."""
+        packet_s = self.packet_bits / rate_bps if rate_bps > 0.0 else INFINITY
+        round_s = rtt_s + packet_s  # the first acknowledgement of a round comes back after this
+        ramp = 0.0
+        left = packets
+        while left > window:
+            busy = window * packet_s
+            if busy >= round_s:
+                break
+            ramp += round_s - busy
+            left -= window
+            window *= 2
+        return ramp

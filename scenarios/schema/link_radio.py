@@ -1,0 +1,63 @@
+"""Where devices are in a cell, and what rate of their own that gives them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from scenarios.quantities import Distance, Frequency, GainDb, LevelDbm, Rate, Share
+from scenarios.schema.base import Spec
+
+
+class GivenRatesSpec(Spec):
+    """Each device draws its own rate from a list, for example the physical rates of WiFi stations."""
+
+    kind: Literal["given"]
+    """`given`: rates from a list."""
+    rates: Annotated[tuple[Rate, ...], Field(min_length=1)]
+    """The rates."""
+    shares: tuple[Share, ...] | None = None
+    """Share of the devices that has each of them; without it, all alike."""
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> GivenRatesSpec:
+        if self.shares is not None and (len(self.shares) != len(self.rates) or abs(sum(self.shares) - 1.0) > 1e-6):
+            raise ValueError("shares needs one share for each rate, and they must sum to 100 %")
+        return self
+
+
+class PropagationRatesSpec(Spec):
+    """Devices are spread over a cell; path loss, shadowing and transmit power give each an uplink rate."""
+
+    kind: Literal["propagation"]
+    """`propagation`: rates by placement and path loss (3GPP TR 38.901)."""
+    environment: Literal["uma", "umi"] = "uma"
+    """Urban macro cell (antenna at 25 m) or urban micro cell (street canyon, antenna at 10 m)."""
+    frequency: Frequency = 2.0e9
+    """Carrier frequency, 0.5 to 100 GHz."""
+    bandwidth: Frequency = 9.0e6
+    """Bandwidth a device has when it is alone (LTE 10 MHz: 50 resource blocks, 9 MHz)."""
+    radius: Distance = 500.0
+    """Radius of the cell; devices are uniform over its area."""
+    nearest: Distance = 35.0
+    """Smallest distance on the ground (TR 38.901: 35 m in UMa, 10 m in UMi)."""
+    device_height: Distance = 1.5
+    """Height of the devices."""
+    max_power: LevelDbm = 23.0
+    """Largest transmit power (power class 3: 23 dBm)."""
+    p0: LevelDbm = -80.0
+    """Target power of a resource block (TS 36.213, 5.1.1); a common choice with alpha 0.8, remembered."""
+    alpha: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
+    """Share of the path loss that power control compensates; 1 compensates all of it."""
+    noise_figure: GainDb = 5.0
+    """Noise figure of the base station (TR 36.942: 5 dB)."""
+    interference: GainDb = 3.0
+    """Interference from other cells, as a rise over the noise."""
+    extra_loss: GainDb = 0.0
+    """Loss on top, such as walls for devices indoors."""
+    rate: Literal["shannon", "lte-cqi", "nr-cqi"] = "shannon"
+    """SNR to rate: attenuated Shannon bound of TR 36.942 (uplink), or the CQI tables."""
+
+
+DeviceRatesSpec = Annotated[GivenRatesSpec | PropagationRatesSpec, Field(discriminator="kind")]
