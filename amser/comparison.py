@@ -102,11 +102,7 @@ def _inputs(first: Results, second: Results) -> dict[str, tuple[Any, Any]]:
         sides.append(dict(_flat(manifest)) | dict(_flat(_scenario(found), "scenario")))
     keys = dict.fromkeys([*sides[0], *sides[1]])
     absent = "(absent)"
-    return {
-        k: (sides[0].get(k, absent), sides[1].get(k, absent))
-        for k in keys
-        if sides[0].get(k) != sides[1].get(k)
-    }
+    return {k: (sides[0].get(k, absent), sides[1].get(k, absent)) for k in keys if sides[0].get(k) != sides[1].get(k)}
 
 
 def _scenario(found: Results) -> dict[str, Any]:

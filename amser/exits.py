@@ -32,6 +32,14 @@ class UserError(Exception):
     """A mistake in how the command line or the Python interface was used; the text says the remedy."""
 
 
+class Stopped(Exception):
+    """Ctrl-C, carried past the command-line parser, which would otherwise swallow what was kept."""
+
+    def __init__(self, folder: object = None) -> None:
+        kept = f"; what was finished is kept in {folder}, the same command goes on" if folder else ""
+        super().__init__(f"interrupted{kept}")
+
+
 class MissingError(Exception):
     """Something that a command needs is not there; the text says how to get it."""
 
@@ -41,6 +49,7 @@ OWN = frozenset({"amser", "sim", "recognizers", "devices", "channel", "scenarios
 
 _CODES: dict[str, Exit] = {
     "amser.exits.UserError": Exit.USAGE,
+    "amser.exits.Stopped": Exit.INTERRUPTED,
     "amser.exits.MissingError": Exit.MISSING,
     "scenarios.faults.ScenarioError": Exit.USAGE,
     "channel.codecs.base.CodecError": Exit.USAGE,
@@ -57,6 +66,7 @@ _CODES: dict[str, Exit] = {
     "recognizers.whisper.loading.ModelUnavailable": Exit.MISSING,
     "recognizers.whisper.recogniser.MelShapeError": Exit.USAGE,
     "recognizers.whisper.nano.NanoFormatError": Exit.MISSING,
+    "recognizers.sphinx.SphinxUnavailable": Exit.MISSING,
     "sim.results.ResultsError": Exit.MISSING,
     "builtins.FileExistsError": Exit.USAGE,
     "builtins.FileNotFoundError": Exit.MISSING,

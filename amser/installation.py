@@ -35,9 +35,7 @@ def _packages() -> dict[str, str]:
     names = [r.split(";")[0] for r in requires("amser") or () if "extra ==" not in r]
     plain = [re.split(r"[^\w.-]", name)[0] for name in names]
     found = {name: _version(name) or "missing" for name in sorted(plain)}
-    return found | {
-        name: _version(name) or f"not installed (extra {extra})" for name, extra in OPTIONAL.items()
-    }
+    return found | {name: _version(name) or f"not installed (extra {extra})" for name, extra in OPTIONAL.items()}
 
 
 def _version(name: str) -> str | None:
@@ -53,9 +51,7 @@ def _weights() -> dict[str, str]:
 
     folder = Path(next(iter(recognizers.__path__)))
     files = sorted(folder.rglob("*.safetensors"))
-    return {p.stem: f"{p.stat().st_size / 1e6:.1f} MB, sha256 {_digest(p)}" for p in files} or {
-        "none": "missing"
-    }
+    return {p.stem: f"{p.stat().st_size / 1e6:.1f} MB, sha256 {_digest(p)}" for p in files} or {"none": "missing"}
 
 
 def _digest(path: Path) -> str:

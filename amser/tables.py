@@ -38,10 +38,7 @@ class Table:
             return "  ".join(padded).rstrip()
 
         head = [self.title] if self.title else []
-        return (
-            "\n".join([*head, row(self.columns), "  ".join("-" * w for w in widths), *map(row, self.rows)])
-            + "\n"
-        )
+        return "\n".join([*head, row(self.columns), "  ".join("-" * w for w in widths), *map(row, self.rows)]) + "\n"
 
     def _print_rich(self) -> None:
         from rich import box

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
 from amser import __version__
 from amser.cli import audio, catalogue, codecs, corpus, results, scenario, study
+from amser.exits import Stopped
 
 EPILOG = (
     "Exit codes: 0 done, 1 ran but invalid, 2 bad scenario or command line, 3 missing file, model or "
@@ -40,17 +43,28 @@ def _options(
     pass
 
 
-app.command("run", short_help="Run a scenario; print its figures, write its report.")(study.run)
-app.command("check", short_help="Validate a scenario and all that it names.")(scenario.check)
-app.command("show", short_help="Print a scenario as one file, or the points of its sweep.")(scenario.show)
-app.command("list", short_help="List what a scenario can name, with its sources.")(catalogue.list_)
-app.command("init", short_help="Write a commented scenario; never overwrites a file.")(scenario.init)
-app.command("schema", short_help="Print the JSON Schema of scenario files, for editors.")(scenario.schema)
-app.command("report", short_help="Write the HTML report of a results folder again.")(results.report)
-app.command("compare", short_help="Compare two studies: their inputs, then their figures.")(results.compare)
-app.command("rerun", short_help="Run a study again; exit 1 where a figure differs.")(results.rerun)
-app.command("encode", short_help="Write a recording's payload and say what it costs.")(audio.encode)
-app.command("decode", short_help="Rebuild the Mel spectrogram from a payload.")(audio.decode)
+def _command(name: str, function: Callable[..., int], summary: str) -> None:
+    @functools.wraps(function)
+    def guarded(*args: Any, **options: Any) -> int:
+        try:
+            return function(*args, **options)
+        except KeyboardInterrupt as error:
+            raise Stopped(getattr(getattr(error, "results", None), "folder", None)) from None
+
+    app.command(name, short_help=summary)(guarded)
+
+
+_command("run", study.run, "Run a scenario; print its figures, write its report.")
+_command("check", scenario.check, "Validate a scenario and all that it names.")
+_command("show", scenario.show, "Print a scenario as one file, or the points of its sweep.")
+_command("list", catalogue.list_, "List what a scenario can name, with its sources.")
+_command("init", scenario.init, "Write a commented scenario; never overwrites a file.")
+_command("schema", scenario.schema, "Print the JSON Schema of scenario files, for editors.")
+_command("report", results.report, "Write the HTML report of a results folder again.")
+_command("compare", results.compare, "Compare two studies: their inputs, then their figures.")
+_command("rerun", results.rerun, "Run a study again; exit 1 where a figure differs.")
+_command("encode", audio.encode, "Write a recording's payload and say what it costs.")
+_command("decode", audio.decode, "Rebuild the Mel spectrogram from a payload.")
 app.add_typer(codecs.app, name="study")
 app.add_typer(corpus.app, name="corpus")
-app.command("info", short_help="Print versions, weights, calibrations and cache.")(catalogue.info)
+_command("info", catalogue.info, "Print versions, weights, calibrations and cache.")

@@ -26,9 +26,7 @@ Bands = Annotated[int, typer.Option(help="Mel bands: 80, or 128 for large-v3 and
 
 
 def encode(
-    file: Annotated[
-        Path, typer.Argument(help="A recording (WAV, FLAC, Ogg, MP3), of any rate and channels.")
-    ],
+    file: Annotated[Path, typer.Argument(help="A recording (WAV, FLAC, Ogg, MP3), of any rate and channels.")],
     codec: CodecName = "amser-12.5",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="The payload; default: FILE.CODEC.")
@@ -79,9 +77,7 @@ def decode(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="The Mel; default: PAYLOAD.npy.")
     ] = None,
-    original: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="The recording, to compare with.")
-    ] = None,
+    original: Annotated[Path | None, typer.Option(metavar="FILE", help="The recording, to compare with.")] = None,
     picture: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a page that shows the Mel, beside the original's."),
@@ -106,9 +102,7 @@ def decode(
 
         reference = log_mel(read_audio(original), bands)
         if reference.shape != mel.shape:
-            raise UserError(
-                f"{original} has {reference.shape[1]} frames, the payload {mel.shape[1]}: not its original"
-            )
+            raise UserError(f"{original} has {reference.shape[1]} frames, the payload {mel.shape[1]}: not its original")
         facts["mel_snr_db"] = mel_snr_db(reference, mel)
     if picture is not None:
         from amser.report.mel import mel_page

@@ -81,9 +81,7 @@ def _codecs() -> Rows:
 
     rows = []
     for name, spec in STANDARD_CODECS.items():
-        settings = {
-            k: v for k, v in spec.model_dump(mode="json", exclude_defaults=True).items() if k != "kind"
-        }
+        settings = {k: v for k, v in spec.model_dump(mode="json", exclude_defaults=True).items() if k != "kind"}
         first = (type(spec).__doc__ or "").strip().split("\n")[0].rstrip(".")
         shown = ", ".join(f"{k} {_setting(k, v)}" for k, v in settings.items())
         rows.append({"name": name, "kind": spec.kind, "settings": shown, "what": first})
@@ -100,14 +98,9 @@ def _setting(key: str, value: Any) -> str:
 def _recognisers() -> Rows:
     from recognizers.whisper import available_whispers
 
-    ships = (
-        "ships with the project; short commands from a closed vocabulary, trained on the project's own speech"
-    )
+    ships = "ships with the project; short commands from a closed vocabulary, trained on the project's own speech"
     official = "OpenAI's weights, downloaded by openai-whisper when first used"
-    rows = [
-        {"name": n, "kind": "whisper", "source": ships if n == "nano" else official}
-        for n in available_whispers()
-    ]
+    rows = [{"name": n, "kind": "whisper", "source": ships if n == "nano" else official} for n in available_whispers()]
     packaged = "English model inside the package pocketsphinx (extra `sphinx`); open speech, no download"
     return [*rows, {"name": "sphinx", "kind": "sphinx", "source": packaged}]
 
@@ -159,9 +152,7 @@ def _traces() -> Rows:
     if named := os.environ.get("AMSER_TRACES"):
         places.append(Path(named))
     found = [(p, place) for place in places for p in sorted(place.rglob("*")) if p.is_file()]
-    return [
-        {"name": str(p.relative_to(place)), "folder": str(place)} for p, place in found if p.suffix != ".txt"
-    ]
+    return [{"name": str(p.relative_to(place)), "folder": str(place)} for p, place in found if p.suffix != ".txt"]
 
 
 LISTS: dict[str, Callable[[], Rows]] = {

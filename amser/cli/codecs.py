@@ -75,9 +75,7 @@ def _table(frame: pd.DataFrame) -> None:
     for record in frame.to_dict(orient="records"):
         row = rows.setdefault(str(record["codec"]), {"rate": f"{record['rate_kbps']:.1f}"})
         half = (record["high"] - record["low"]) / 2
-        row[str(record["metric"])] = (
-            f"{record['value']:.1f} ± {half:.1f}" if half == half else f"{record['value']:.1f}"
-        )
+        row[str(record["metric"])] = f"{record['value']:.1f} ± {half:.1f}" if half == half else f"{record['value']:.1f}"
     heads = [f"{m.replace('_', ' ')} [{units[m]}]" for m in metrics]
     body = [[name, row["rate"], *(row.get(m, "–") for m in metrics)] for name, row in rows.items()]
     Table(["codec", "rate [kbit/s]", *heads], body, right=frozenset(range(1, 2 + len(metrics)))).print()

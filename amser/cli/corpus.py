@@ -20,9 +20,7 @@ def _group() -> None:
 
 @app.command("check")
 def check(
-    place: Annotated[
-        str, typer.Argument(metavar="DIR", help="A corpus's folder, a manifest (TSV), or `shipped`.")
-    ],
+    place: Annotated[str, typer.Argument(metavar="DIR", help="A corpus's folder, a manifest (TSV), or `shipped`.")],
     kind: Annotated[str | None, typer.Option(help="Its layout; default: recognised from its files.")] = None,
     decode: Annotated[bool, typer.Option("--decode", help="Read every recording to its end.")] = False,
     json: Json = False,

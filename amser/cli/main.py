@@ -35,10 +35,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return Exit.PIPE_CLOSED if isinstance(error.__context__, BrokenPipeError) else _status(error)
     except Exception as error:
         return _failed(error)
-    except KeyboardInterrupt as error:
-        folder = getattr(getattr(error, "results", None), "folder", None)
-        kept = f"; what was finished is kept in {folder}, run the same command to go on" if folder else ""
-        sys.stderr.write(f"\namser: interrupted{kept}\n")
+    except KeyboardInterrupt:
+        sys.stderr.write("\namser: interrupted\n")
         return Exit.INTERRUPTED
 
 

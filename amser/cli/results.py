@@ -36,9 +36,7 @@ def report(
 def compare(
     first: ResultsDir,
     second: Annotated[Path, typer.Argument(metavar="RESULTS", help="The other results folder.")],
-    every: Annotated[
-        bool, typer.Option("--all", help="Show every metric, not only those that differ.")
-    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Show every metric, not only those that differ.")] = False,
     json: Json = False,
 ) -> int:
     """Compare two studies: what differs in their inputs, then in their figures."""
@@ -106,9 +104,9 @@ def _print(found: Comparison, every: bool) -> None:
     from amser.tables import Table
 
     rows = [[key, str(a), str(b)] for key, (a, b) in found.inputs.items()]
-    Table(
-        ["input", "first", "second"], rows, title="inputs that differ:"
-    ).print() if rows else sys.stdout.write("the inputs are the same\n")
+    Table(["input", "first", "second"], rows, title="inputs that differ:").print() if rows else sys.stdout.write(
+        "the inputs are the same\n"
+    )
     body = []
     for d in found.differences:
         if every or not d.same:

@@ -27,9 +27,9 @@ def run(
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Processes that share the work; default: all cores."),
     ] = None,
-    results: Annotated[
-        Path, typer.Option("--results", metavar="DIR", help="Where results folders go.")
-    ] = Path("results"),
+    results: Annotated[Path, typer.Option("--results", metavar="DIR", help="Where results folders go.")] = Path(
+        "results"
+    ),
     report: Annotated[bool, typer.Option(help="Write report.html into the results folder.")] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no warnings.")] = False,
     json: Json = False,

@@ -37,9 +37,7 @@ def distribution(view: View, latencies: Mapping[PointKey, npt.NDArray[np.float64
             if values is None or not len(values):
                 continue
             share = np.unique(
-                np.concatenate(
-                    [np.linspace(0, 0.99, CURVE_POINTS), np.linspace(0.99, 1.0, CURVE_POINTS // 8)]
-                )
+                np.concatenate([np.linspace(0, 0.99, CURVE_POINTS), np.linspace(0.99, 1.0, CURVE_POINTS // 8)])
             )
             figure.add_trace(
                 go.Scatter(
@@ -74,25 +72,18 @@ def _short(values: npt.NDArray[np.float64]) -> list[float]:
     return [float(f"{v:.5g}") for v in values]
 
 
-def breakdown(
-    view: View, metrics: Mapping[str, str], colours: Mapping[str, str], title: str
-) -> go.Figure | None:
+def breakdown(view: View, metrics: Mapping[str, str], colours: Mapping[str, str], title: str) -> go.Figure | None:
     """Stacked bars of means that add up: ``metrics`` maps each part's name to its metric."""
     parts = {part: metric for part, metric in metrics.items() if any(view.summary.values([metric]))}
     if not parts:
         return None
-    totals = [
-        sum(e.mean for m in parts.values() if (e := view.summary.get(p, m))) for p in view.summary.points
-    ]
+    totals = [sum(e.mean for m in parts.values() if (e := view.summary.get(p, m))) for p in view.summary.points]
     scale = scale_for(view.summary.unit(next(iter(parts.values()))), totals)
     figure = go.Figure()
     owners: list[int] = []
     for index, piece in enumerate(view.slices[:MOST_SLICES]):
         for part, metric in parts.items():
-            means = [
-                e.mean * scale.factor if (e := view.summary.get(s.point, metric)) else 0.0
-                for s in piece.series
-            ]
+            means = [e.mean * scale.factor if (e := view.summary.get(s.point, metric)) else 0.0 for s in piece.series]
             figure.add_trace(
                 go.Bar(
                     y=[s.name for s in piece.series],
@@ -135,9 +126,7 @@ def against(view: View, axis: int) -> go.Figure | None:
     lines: dict[str, list[PointKey]] = {}
     rest = [i for i in view.others if i != axis]
     for point in view.summary.points:
-        name = ", ".join(
-            [view.series_name(point)] * (view.codec_axis is not None) + [str(point[i]) for i in rest]
-        )
+        name = ", ".join([view.series_name(point)] * (view.codec_axis is not None) + [str(point[i]) for i in rest])
         lines.setdefault(name or "all devices", []).append(point)
     columns = min(2, len(metrics))
     figure = make_subplots(
@@ -146,9 +135,7 @@ def against(view: View, axis: int) -> go.Figure | None:
     for panel, metric in enumerate(metrics):
         row, column = panel // columns + 1, panel % columns + 1
         for name, points in lines.items():
-            figure.add_trace(
-                _line(view, name, points, axis, metric, panel == 0, len(lines)), row=row, col=column
-            )
+            figure.add_trace(_line(view, name, points, axis, metric, panel == 0, len(lines)), row=row, col=column)
         figure.update_yaxes(
             title=axis_title(metric, view.summary.scale(metric)), rangemode="tozero", row=row, col=column
         )
@@ -174,8 +161,7 @@ def _line(
     numbers = numeric([p[axis] for p in points])
     found = [view.summary.get(p, metric) for p in points]
     spread = [
-        0.0 if e is None or not math.isfinite(e.high - e.low) else (e.high - e.low) / 2 * scale.factor
-        for e in found
+        0.0 if e is None or not math.isfinite(e.high - e.low) else (e.high - e.low) / 2 * scale.factor for e in found
     ]
     return go.Scatter(
         x=numbers if numbers is not None else [str(p[axis]) for p in points],

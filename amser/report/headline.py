@@ -47,9 +47,7 @@ def _versus_row(view: View, raw: Series, mel: Series, metric: str, name: str, le
     if a is None or b is None:
         return ""
     scale = view.summary.scale(metric)
-    cells = "".join(
-        f'<td class="n big">{scale.text(e.mean)} <small>{scale.unit}</small></td>' for e in (a, b)
-    )
+    cells = "".join(f'<td class="n big">{scale.text(e.mean)} <small>{scale.unit}</small></td>' for e in (a, b))
     worse = (b.mean > a.mean) == less_is_better and b.mean != a.mean
     cell = f'<td class="{"worse" if worse else "change"}">{change(metric, a.mean, b.mean)}</td>'
     return f"<tr><td>{name}</td>{cells}{cell}</tr>"

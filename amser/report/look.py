@@ -41,9 +41,7 @@ def styled(figure: go.Figure, height: int) -> go.Figure:
     figure.update_xaxes(
         gridcolor=GRID, zeroline=False, linecolor=INK, showline=True, ticks="outside", title_standoff=10
     )
-    figure.update_yaxes(
-        gridcolor=GRID, zeroline=False, linecolor=INK, showline=True, ticks="outside", title_standoff=8
-    )
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor=INK, showline=True, ticks="outside", title_standoff=8)
     return figure
 
 

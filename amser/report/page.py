@@ -90,9 +90,7 @@ def _other_names(view: View) -> str:
 def _section(name: str, title: str, figure: go.Figure | None, note: str) -> str:
     if figure is None:
         return ""
-    drawing = figure.to_html(
-        full_html=False, include_plotlyjs=False, div_id=name, config=CONFIG, default_width="100%"
-    )
+    drawing = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=CONFIG, default_width="100%")
     return f'<section><h2>{title}</h2><p class="note">{note}</p><figure>{drawing}</figure></section>'
 
 
@@ -111,9 +109,7 @@ def _full_table(view: View) -> Table:
     """All metrics down, points across; the first 40 points."""
     summary = view.summary
     points = summary.points[:40]
-    table = Table(
-        ["metric", "unit", *(summary.label(p) for p in points)], right=frozenset(range(2, 2 + len(points)))
-    )
+    table = Table(["metric", "unit", *(summary.label(p) for p in points)], right=frozenset(range(2, 2 + len(points))))
     for metric in summary.metrics:
         scale = summary.scale(metric)
         cells = [scale.text(e.mean) if (e := summary.get(p, metric)) else "–" for p in points]
@@ -127,9 +123,7 @@ def html_table(table: Table) -> str:
     def row(cells: Any, tag: str) -> str:
         marks = (' class="n"' if i in table.right else "" for i in range(len(table.columns)))
         return (
-            "<tr>"
-            + "".join(f"<{tag}{m}>{escape(str(c))}</{tag}>" for c, m in zip(cells, marks, strict=True))
-            + "</tr>"
+            "<tr>" + "".join(f"<{tag}{m}>{escape(str(c))}</{tag}>" for c, m in zip(cells, marks, strict=True)) + "</tr>"
         )
 
     return f"<table>{row(table.columns, 'th')}{''.join(row(r, 'td') for r in table.rows)}</table>"

@@ -70,9 +70,7 @@ def sequence(names: Sequence[str]) -> dict[str, Style]:
     dashes = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
     last = max(len(names) - 1, 1)
     return {
-        name: Style(
-            _through(("#08306B", "#2A7DB8", "#B07D00", "#E36414"), i / last), symbols[i % 6], dashes[i % 6]
-        )
+        name: Style(_through(("#08306B", "#2A7DB8", "#B07D00", "#E36414"), i / last), symbols[i % 6], dashes[i % 6])
         for i, name in enumerate(names)
     }
 

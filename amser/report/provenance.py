@@ -34,8 +34,7 @@ def warnings_section(study: Study) -> str:
     if not study.manifest.get("complete", True):
         lines.insert(
             0,
-            "This study is incomplete: some points or replications are missing. "
-            "Run the scenario again to add them.",
+            "This study is incomplete: some points or replications are missing. Run the scenario again to add them.",
         )
     if not lines:
         return ""
@@ -75,9 +74,5 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return "; ".join(f"{k} {_text(v)}" for k, v in value.items() if v not in (None, "", [], {}))
     if isinstance(value, list):
-        return (
-            " ".join(map(str, value))
-            if value and str(value[0]).endswith("amser")
-            else ", ".join(map(_text, value))
-        )
+        return " ".join(map(str, value)) if value and str(value[0]).endswith("amser") else ", ".join(map(_text, value))
     return str(value)

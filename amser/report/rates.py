@@ -22,12 +22,8 @@ TITLES = {"wer": "word error rate", "emotion_accuracy": "emotion accuracy", "mel
 
 def rates_page(frame: pd.DataFrame) -> str:
     """HTML for the frame of ``recognizers.study.study_codecs``."""
-    facts = ", ".join(
-        f"{k} {frame.attrs[k]}" for k in ("corpus", "recogniser", "emotion") if frame.attrs.get(k)
-    )
-    drawing = rates_figure(frame).to_html(
-        full_html=False, include_plotlyjs=False, div_id="rates", default_width="100%"
-    )
+    facts = ", ".join(f"{k} {frame.attrs[k]}" for k in ("corpus", "recogniser", "emotion") if frame.attrs.get(k))
+    drawing = rates_figure(frame).to_html(full_html=False, include_plotlyjs=False, div_id="rates", default_width="100%")
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Codecs against bit rate</title>"
         f"<script>{get_plotlyjs()}</script></head><body style='font-family:system-ui,sans-serif;margin:24px'>"

@@ -52,11 +52,7 @@ class Study:
         uploads = summary.values(["uploads"])
         replications = max((int(n) for n in summary.frame["n"]), default=0)
         name = self.scenario.get("name", self.folder.parent.name)
-        made = str(
-            self.manifest.get("created")
-            or self.manifest.get("started")
-            or self.folder.name.rpartition("-")[0]
-        )
+        made = str(self.manifest.get("created") or self.manifest.get("started") or self.folder.name.rpartition("-")[0])
         facts = [
             f"scenario {name}",
             made,
@@ -74,9 +70,7 @@ class Study:
 
         own = self.scenario.get("codecs") or {}
         kinds = {name: spec.kind for name, spec in STANDARD_CODECS.items()}
-        return kinds | {
-            str(name): str(spec.get("kind", "")) for name, spec in own.items() if isinstance(spec, dict)
-        }
+        return kinds | {str(name): str(spec.get("kind", "")) for name, spec in own.items() if isinstance(spec, dict)}
 
     @cached_property
     def view(self) -> View:

@@ -71,9 +71,7 @@ def _quality_axis(view: View, metric: str) -> dict[str, Any]:
     return {"range": [max(0.0, middle - half), min(100.0, middle + half)]}
 
 
-def _mark(
-    view: View, series: Series, mark: tuple[float, float], cost: str, metric: str, place: str
-) -> go.Scatter:
+def _mark(view: View, series: Series, mark: tuple[float, float], cost: str, metric: str, place: str) -> go.Scatter:
     y = view.summary.get(series.point, metric)
     sx, sy = view.summary.scale(cost), view.summary.scale(metric)
     error: dict[str, Any] = {

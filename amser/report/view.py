@@ -88,11 +88,7 @@ class View:
         if self.codec_axis is None:
             return None
         raw = next((s for s in chosen.series if self.kinds[s.name] == "pcm"), None)
-        mels = [
-            s
-            for s in chosen.series
-            if self.kinds[s.name] in MEL_KINDS and self._mean(s, "payload_mean_bytes")
-        ]
+        mels = [s for s in chosen.series if self.kinds[s.name] in MEL_KINDS and self._mean(s, "payload_mean_bytes")]
         if raw is None or not mels:
             return None
         floor = self._mean(raw, "wer")
