@@ -65,9 +65,7 @@ def _plugin(spec: RecogniserPluginSpec) -> Recogniser:
         made: Any = getattr(importlib.import_module(module), name)(**spec.options)
     except (ImportError, AttributeError, TypeError) as error:
         raise MeasurementError(f"recogniser plugin '{spec.class_}' cannot be used: {error}") from error
-    missing = [
-        wanted for wanted in ("name", "bands", "fingerprint", "transcribe") if not hasattr(made, wanted)
-    ]
+    missing = [wanted for wanted in ("name", "bands", "fingerprint", "transcribe") if not hasattr(made, wanted)]
     if missing:
         raise MeasurementError(f"recogniser plugin '{spec.class_}' lacks {', '.join(missing)}")
     recogniser: Recogniser = made

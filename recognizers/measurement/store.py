@@ -41,9 +41,7 @@ class Store:
             self._database = sqlite3.connect(self.path, timeout=60.0)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.execute(
-                "CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
-            )
+            self._database.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
         except (OSError, sqlite3.Error) as error:
             raise CacheError(
                 f"cannot use the measurement cache {self.path}: {error}; delete it to start afresh"

@@ -51,9 +51,7 @@ def synthetic_corpus(spec: SyntheticCorpusSpec) -> SyntheticCorpus:
 
     probabilities = (np.arange(spec.utterances) + 0.5) / spec.utterances
     normal = np.asarray(ndtri(probabilities), dtype=np.float64)
-    durations_s = np.round(
-        np.clip(spec.median * np.exp(spec.spread * normal), spec.shortest, spec.longest), 3
-    )
+    durations_s = np.round(np.clip(spec.median * np.exp(spec.spread * normal), spec.shortest, spec.longest), 3)
     width = len(str(spec.utterances - 1))
     return SyntheticCorpus(
         "synthetic",

@@ -58,9 +58,7 @@ def score(store: Store, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str
     return {pair: known[key] for pair, key in keys.items()}
 
 
-def frame(
-    measuring: Measuring, cells: Sequence[tuple[str, Cell]], encode_s: Mapping[str, Any]
-) -> pd.DataFrame:
+def frame(measuring: Measuring, cells: Sequence[tuple[str, Cell]], encode_s: Mapping[str, Any]) -> pd.DataFrame:
     """Table of the named ``cells``; ``encode_s`` gives, by codec name, seconds from a duration."""
     import pandas as pd
 

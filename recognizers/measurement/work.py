@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -18,6 +19,8 @@ from recognizers.measurement.store import Store, digest
 SAMPLE_RATE_HZ = 16_000
 BATCH_BYTES = 64 * 2**20  # Mels held in memory before they are recognised
 BATCH_CELLS = 256
+FIRST_SLICE = 16  # Mels in the recogniser's first call; later calls are sized to take about SLICE_S
+SLICE_S = 8.0
 
 
 class MeasurementError(Exception):
@@ -58,6 +61,7 @@ class Measuring:
     recogniser_id: str = ""
     emotion_id: str = ""
     spoken: dict[str, bool] = field(default_factory=dict)
+    slice: int = field(default_factory=lambda: FIRST_SLICE)
 
     def __post_init__(self) -> None:
         if self.recogniser is not None:
@@ -158,9 +162,18 @@ class Measuring:
         return coded_value(payload, mel, reference), mel
 
     def _recognise(self, mels: Mapping[str, Mel]) -> None:
-        if self.recogniser is None or not mels:
+        if self.recogniser is None:
             return
-        transcripts = self.recogniser.transcribe(list(mels.values()))
+        # Mels of like length go together, which spares padding, and every slice is kept at once.
+        left = sorted(mels, key=lambda mel: mels[mel].shape[1])
+        while left:
+            part, left = left[: self.slice], left[self.slice :]
+            started_s = time.monotonic()
+            self._recognise_slice({mel: mels[mel] for mel in part}, self.recogniser)
+            self._pace(time.monotonic() - started_s)
+
+    def _recognise_slice(self, mels: Mapping[str, Mel], recogniser: Recogniser) -> None:
+        transcripts = recogniser.transcribe(list(mels.values()))
         found = {
             recognised_key(mel, self.recogniser_id): {
                 "text": said.text,
@@ -171,6 +184,13 @@ class Measuring:
         }
         self.store.put(found)
         self.known.recognised |= found
+
+    def _pace(self, spent_s: float) -> None:
+        """Larger slices for a fast recogniser, smaller ones for a slow one: little is lost when killed."""
+        if spent_s < SLICE_S / 2.0:
+            self.slice = min(2 * self.slice, BATCH_CELLS)
+        elif spent_s > 2.0 * SLICE_S:
+            self.slice = max(self.slice // 2, 1)
 
     def _feel(self, mels: Mapping[str, Mel]) -> None:
         if self.emotion is None or not mels:

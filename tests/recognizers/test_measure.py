@@ -229,14 +229,10 @@ def test_faults_name_the_utterance_and_the_codec(clips: Clips, tmp_path: Path) -
     with pytest.raises(MeasurementError, match="two utterances of one name"):
         measure(Clips((clips.utterances[0],) * 2), {"pcm": Rounding("pcm")}, cache_dir=tmp_path)
     with pytest.raises(MeasurementError, match="80 Mel bands, the recogniser takes 128"):
-        measure(
-            Clips(clips.utterances[:1]), {"pcm": Rounding("pcm")}, Listener(bands=128), cache_dir=tmp_path
-        )
+        measure(Clips(clips.utterances[:1]), {"pcm": Rounding("pcm")}, Listener(bands=128), cache_dir=tmp_path)
 
 
-def test_interrupted_run_keeps_finished_batches(
-    clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_run_keeps_finished_batches(clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("recognizers.measurement.work.BATCH_CELLS", 1)
 
     class Interrupted(Listener):
@@ -250,6 +246,17 @@ def test_interrupted_run_keeps_finished_batches(
     listener = Listener()
     measure(clips, {"a": Rounding("a")}, listener, cache_dir=tmp_path)
     assert listener.heard == [1]
+
+
+def test_slow_recognisers_get_small_slices(clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each call seems to last 1000 s: the slice shrinks from 4 to 2 to 1, and what is done is kept."""
+    clock = iter(range(0, 1_000_000, 1000))
+    monkeypatch.setattr("recognizers.measurement.work.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("recognizers.measurement.work.FIRST_SLICE", 4)
+    listener = Listener()
+    codecs = {f"c{bits}": Rounding(f"c{bits}", bits) for bits in (3, 4, 5)}
+    measure(clips, codecs, listener, cache_dir=tmp_path)
+    assert listener.heard == [4, 2, 1, 1, 1]
 
 
 def test_killed_writer_leaves_whole_batches(tmp_path: Path) -> None:

@@ -1,0 +1,276 @@
+"""Service times, calibrations and coding costs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recognizers.service import CalibrationError, calibrations, encode_cost, load_calibration, load_service
+from recognizers.service.calibration import FOLDER, Point, summaries
+from recognizers.service.device_calibration import encoding_s, fit_line, parse_seven_zip
+from recognizers.service.encode import EncodeCalibration, cost_key, load_encode_calibration
+from recognizers.service.published import PUBLISHED, calibration, encoder_operations, write_json
+from recognizers.service.server_calibration import fit, measure_batches, official_dimensions
+from scenarios.schema.server import NoRecogniserSpec, ServerSpec, WhisperSpec
+
+
+def server(**fields: Any) -> ServerSpec:
+    return ServerSpec.model_validate(fields)
+
+
+def test_explicit_services() -> None:
+    constant = load_service(server(service={"kind": "constant", "time": "0.1 s"}))
+    assert constant.batch_s(1, 1.0) == constant.batch_s(9, 90.0) == 0.1
+    affine = load_service(
+        server(
+            service={
+                "kind": "affine",
+                "per_batch": "100 ms",
+                "per_utterance": "10 ms",
+                "per_audio_second": "1 ms",
+            }
+        )
+    )
+    assert affine.batch_s(4, 20.0) == pytest.approx(0.1 + 0.04 + 0.02)
+    assert (affine.idle_w, affine.active_w) == (0.0, 0.0)
+
+
+def test_table_is_linear_between_and_beyond() -> None:
+    table = load_service(server(service={"kind": "table", "times": {1: "0.1 s", 4: "0.4 s", 8: "0.6 s"}}))
+    found = [table.batch_s(n, 0.0) for n in (1, 2, 4, 6, 8, 10)]
+    assert found == pytest.approx([0.1, 0.2, 0.4, 0.5, 0.6, 0.7])
+    single = load_service(server(service={"kind": "table", "times": {4: "0.4 s"}}))
+    assert single.batch_s(1, 0.0) == single.batch_s(9, 0.0) == 0.4
+
+
+def test_exponential_has_its_mean() -> None:
+    """10,000 draws of mean 0.2: standard error 0.002, five of them allowed."""
+    service = load_service(server(service={"kind": "exponential", "mean": "0.2 s"}))
+    draw = service.sampler(np.random.default_rng(3))
+    drawn = np.array([draw(1, 1.0) for _ in range(10_000)])
+    assert drawn.mean() == pytest.approx(0.2, abs=0.01) and drawn.std() == pytest.approx(0.2, abs=0.01)
+    constant = load_service(server(service={"kind": "constant", "time": "1 s"}))
+    assert constant.sampler(np.random.default_rng(3)) is constant.batch_s
+
+
+def test_power_of_the_scenario_wins() -> None:
+    spec = server(service="rtx-2080-ti/turbo", power={"idle": "10 W", "active": "100 W", "source": "my meter"})
+    service = load_service(spec)
+    assert service.energy_j(busy_s=2.0, total_s=10.0) == 280.0
+    assert "my meter" in service.source
+
+
+def test_a_calibrated_model_is_the_recognisers() -> None:
+    named = load_service(server(service="rtx-2080-ti/turbo"))
+    implied = load_service(server(service="rtx-2080-ti"), WhisperSpec(model="turbo"))
+    assert named.batch_s(3, 12.0) == implied.batch_s(3, 12.0)
+    assert implied.source == "calibration rtx-2080-ti/turbo (published)"
+
+
+def test_faults_say_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(CalibrationError, match="no service times of model 'nano'; it has large-v3, turbo"):
+        load_service(server(service="rtx-2080-ti"), WhisperSpec())
+    with pytest.raises(CalibrationError, match="'none'"):
+        load_service(server(), NoRecogniserSpec(kind="none"))
+    with pytest.raises(CalibrationError, match=r"no calibration is named 'gtx'; there are .*h100"):
+        load_calibration("gtx")
+    with pytest.raises(CalibrationError, match="cannot read"):
+        load_calibration(str(tmp_path / "missing.json"))
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    with pytest.raises(CalibrationError, match="is not JSON"):
+        load_calibration(str(broken))
+    broken.write_text(json.dumps({"format": "amser-server-calibration", "version": 1}))
+    with pytest.raises(CalibrationError, match="not a server calibration: name"):
+        load_calibration(str(broken))
+    broken.write_text("[]")
+    with pytest.raises(CalibrationError, match="JSON object"):
+        load_calibration(str(broken))
+
+
+def test_every_committed_calibration_has_its_sources() -> None:
+    assert set(calibrations()) >= {"host-cpu", "rtx-2080-ti", "h100"}
+    for summary in summaries():
+        found = load_calibration(summary.name)
+        assert found.name == summary.name and found.power.source and found.method and found.date
+        assert found.power.active_w >= found.power.idle_w
+        for model, cost in found.models.items():
+            assert cost.source, model
+            assert cost.per_utterance_s + cost.per_audio_second_s + cost.per_batch_s > 0
+            if found.basis == "published":
+                assert "remembered, unverified" in cost.assumed
+            else:
+                assert cost.points and cost.worst_relative_error is not None
+
+
+@pytest.mark.parametrize("hardware", PUBLISHED, ids=lambda one: str(one.name))
+def test_published_calibrations_are_current(hardware: Any, tmp_path: Path) -> None:
+    write_json(calibration(hardware), tmp_path / "now.json")
+    committed = FOLDER / f"server-{hardware.name}.json"
+    assert (tmp_path / "now.json").read_text() == committed.read_text()
+
+
+@pytest.mark.parametrize("hardware", PUBLISHED, ids=lambda one: str(one.name))
+def test_thirty_seconds_cost_what_was_published(hardware: Any) -> None:
+    """Rounding to 1 ns for each second of audio and 1 us for each utterance leaves less than 1e-4."""
+    for model, speed in hardware.speeds.items():
+        service = load_service(server(service=f"{hardware.name}/{model}"))
+        assert service.batch_s(1, 30.0) == pytest.approx(30.0 / speed, rel=1e-4)
+
+
+def test_encoder_operations_of_a_small_model() -> None:
+    """tiny by hand: 4 layers of 12 x 384^2 weights and 2 x 1500 x 384 attention products a position, twice."""
+    layers = 4 * 1500 * (12 * 384**2 + 2 * 1500 * 384)
+    convolutions = 3000 * 3 * 80 * 384 + 1500 * 3 * 384 * 384
+    assert encoder_operations("tiny.en") == 2 * (layers + convolutions)
+
+
+@given(
+    coefficients=st.tuples(*[st.floats(0.001, 1.0)] * 4),
+    noise=st.floats(0.0, 0.02),
+    seed=st.integers(0, 1000),
+)
+def test_fit_finds_planted_costs(coefficients: tuple[float, float, float, float], noise: float, seed: int) -> None:
+    """The fit is no worse than the truth that made the points (in the squared relative error it minimises)."""
+    a, b, c, d = coefficients
+    rng = np.random.default_rng(seed)
+    points = []
+    for n in (1, 2, 4, 8, 16):
+        for duration in (1.5, 3.0, 4.8):
+            seconds = a + b * n + c * n * duration + d * duration
+            points.append(Point(utterances=n, audio_s=n * duration, seconds=seconds * (1 + noise * rng.uniform(-1, 1))))
+    found = fit(points)
+    assert found.worst_relative_error <= 5 * noise + 1e-6
+    if noise == 0.0:
+        assert found.per_utterance_s == pytest.approx(b, rel=1e-3, abs=1e-6)
+
+
+def test_batches_are_measured_as_asked() -> None:
+    asked: list[tuple[int, int]] = []
+
+    def recognise(mels: Sequence[Any]) -> None:
+        asked.append((len(mels), mels[0].shape[1]))
+
+    ticks = iter(range(1000))
+    points = measure_batches(
+        recognise,
+        lambda seconds: np.zeros((80, round(100 * seconds)), np.float32),
+        clock=lambda: float(next(ticks)),
+        batches=(1, 3),
+        durations_s=(1.0, 2.0),
+        repeats=2,
+    )
+    assert asked == [(1, 100), (1, 100), (1, 100), (1, 200), (1, 200), (3, 100), (3, 100), (3, 200), (3, 200)]
+    assert [(p.utterances, p.audio_s, p.seconds) for p in points] == [
+        (1, 1.0, 1.0),
+        (1, 2.0, 1.0),
+        (3, 3.0, 1.0),
+        (3, 6.0, 1.0),
+    ]
+
+
+def test_official_dimensions_match_the_library() -> None:
+    """Parameters of the built models, against the counts the library's documentation gives (in millions)."""
+    assert official_dimensions("turbo").n_text_layer == 4 and official_dimensions("large-v3").n_mels == 128
+    assert official_dimensions("tiny.en").n_vocab == 51_864 and official_dimensions("tiny").n_vocab == 51_865
+    with pytest.raises(CalibrationError, match="no official model is named 'huge'"):
+        official_dimensions("huge")
+
+
+@pytest.mark.slow
+def test_a_random_whisper_can_be_timed() -> None:
+    import torch
+    from whisper.model import ModelDimensions
+
+    from recognizers.service.server_calibration import RandomWhisper, noise_mels
+
+    tiny = RandomWhisper(ModelDimensions(80, 50, 32, 2, 1, 51_864, 64, 32, 2, 1))
+    said = tiny.transcribe([noise_mels(80)(0.5), noise_mels(80)(0.9)])
+    assert [len(one.tokens) for one in said] == [3, 3]  # type: ignore[attr-defined]  # 0.9 s x 3.5 tokens
+    assert torch.isfinite(tiny.model.decoder.token_embedding.weight).all()
+
+
+def test_coding_costs_of_standard_codecs() -> None:
+    from channel.codecs.build import build_codec
+
+    for name in ("raw", "flac", "mp3-24", "opus-12", "amser-12.5", "amser-100-fp16", "g722"):
+        cost = encode_cost(build_codec(name))
+        assert 0.0 < cost.host_s(1.0) < 0.2, name
+        assert cost.host_s(5.0) > cost.host_s(1.0)
+
+
+def test_coding_costs_of_own_codecs() -> None:
+    class Stated:
+        encode_cost_s = (0.01, 0.002)
+
+    class Silent:
+        pass
+
+    assert encode_cost(Stated()).host_s(5.0) == pytest.approx(0.02)
+    with pytest.raises(CalibrationError, match=r"codec kind 'Silent'.*encode_cost_s"):
+        encode_cost(Silent())
+
+
+def test_costs_between_settings_are_linear() -> None:
+    def entry(setting: float, slope: float) -> dict[str, Any]:
+        return {
+            "kind": "x", "setting": setting, "constant_s": 0.0, "per_audio_second_s": slope,
+            "worst_relative_error": 0.0, "repeats": 1,
+        }  # fmt: skip
+
+    table = EncodeCalibration.model_validate(
+        {
+            "format": "amser-encode-calibration", "version": 1, "machine": {}, "versions": {}, "date": "",
+            "method": "", "seven_zip_single_thread_mips": 1000.0, "entries": [entry(8, 1.0), entry(16, 3.0)],
+        }
+    )  # fmt: skip
+    slopes = [table.cost("x", setting).per_audio_second_s for setting in (4.0, 8.0, 10.0, 16.0, 99.0)]
+    assert slopes == [1.0, 1.0, 1.5, 3.0, 3.0]
+
+
+def test_cost_keys() -> None:
+    from channel.codecs.build import build_codec
+
+    assert cost_key(build_codec("flac")) == ("flac", 5.0)
+    assert cost_key(build_codec("opus-16")) == ("opus", 16_000.0)
+    assert cost_key(build_codec("raw")) == ("pcm", None)
+    assert cost_key(build_codec("amser-12.5")) == ("mel-svd", 10.0)
+
+
+def test_encode_calibration_names_its_host() -> None:
+    found = load_encode_calibration()
+    assert found.seven_zip_single_thread_mips > 0 and found.method and found.machine["accelerator"]
+    with pytest.raises(CalibrationError, match="cannot read"):
+        load_encode_calibration("/nowhere/encode.json")
+
+
+def test_encoding_time_is_cpu_time() -> None:
+    class Sleeper:
+        def encode(self, audio: Any) -> None:
+            deadline = time.process_time() + 0.01
+            while time.process_time() < deadline:
+                pass
+
+    codec: Any = Sleeper()
+    # The fastest of three runs of 10 ms of work: not less than the work, and not a hundred times it.
+    assert 0.0099 <= encoding_s(codec, np.zeros(1, np.float32), 3) < 1.0
+
+
+def test_fit_line_is_exact_on_a_line() -> None:
+    constant, slope, worst = fit_line([1, 2, 4], [0.3, 0.4, 0.6])
+    assert (constant, slope, worst) == pytest.approx((0.2, 0.1, 0.0), abs=1e-9)
+
+
+def test_seven_zip_output() -> None:
+    text = "Avr:       486    19   2585    503  |       5005    19   2279    435\nTot:              19   2432    469\n"
+    assert parse_seven_zip(text) == 2432.0
+    with pytest.raises(CalibrationError, match="Tot"):
+        parse_seven_zip("nothing")
