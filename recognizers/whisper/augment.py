@@ -11,10 +11,11 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from recognizers.whisper.padding import DYNAMIC_RANGE
+
 __all__ = ["augment", "truncate_rank"]
 
 Mel = npt.NDArray[np.float32]
-DYNAMIC_RANGE = 2.0
 DECIBEL = 1.0 / 40.0
 """One decibel in units of the normalised log-Mel: (log10 + 4) / 4."""
 
@@ -119,12 +120,14 @@ _CHAIN: tuple[tuple[float, Callable[[Mel, np.random.Generator], Mel]], ...] = (
 """(probability, change), in the order of the physical chain: speaker, microphone, room, then the codec."""
 
 
-def augment(mel: Mel, rng: np.random.Generator) -> Mel:
-    """A random variation of a log-Mel; the time axis may change by up to 18 %. The codec's changes come
-    last."""
+def augment(mel: Mel, rng: np.random.Generator, strength: float = 1.0) -> Mel:
+    """A random variation of a log-Mel; the time axis may change by up to 18 %. The codec's changes come last.
+
+    `strength` scales the probability of every change.
+    """
     for probability, change in _CHAIN:
         if change is _rank:  # Whisper clamps 80 dB below the peak before the codec sees the Mel
             mel = np.maximum(mel, mel.max() - DYNAMIC_RANGE)
-        if rng.random() < probability:
+        if rng.random() < probability * strength:
             mel = change(mel, rng).astype(np.float32)
     return mel

@@ -90,17 +90,13 @@ def _read(path: Path) -> npt.NDArray[np.float32]:
 
 
 def _shipped_examples() -> list[Example]:
-    return [
-        Example(c.path, c.text, "test", "seen voices" if c.seen_voice else "unseen voices") for c in shipped()
-    ]
+    return [Example(c.path, c.text, "test", "seen voices" if c.seen_voice else "unseen voices") for c in shipped()]
 
 
 def _corpus_examples(folder: Path) -> list[Example]:
     digits = [Example(e.path, e.text, e.split, "human digits") for e in read_digits(folder / "fsdd", True)]
     spoken = read_open_speech(folder / "speechocean762-adults", True)
-    return digits + [
-        Example(e.path, e.text, e.split, "open speech") for e in spoken[:: max(1, len(spoken) // 100)]
-    ]
+    return digits + [Example(e.path, e.text, e.split, "open speech") for e in spoken[:: max(1, len(spoken) // 100)]]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -136,16 +132,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _say_errors(
-    recogniser: WhisperRecognizer, examples: Sequence[Example], say: Callable[[str], None]
-) -> None:
+def _say_errors(recogniser: WhisperRecognizer, examples: Sequence[Example], say: Callable[[str], None]) -> None:
     heard = recogniser.transcribe([log_mel(_read(e.path), recogniser.n_mels) for e in examples])
     for example, transcript in zip(examples, heard, strict=True):
         if word_errors(example.text, transcript.text).errors:
-            say(
-                f"{example.path.name}: {example.text!r} heard as {transcript.text!r} "
-                f"({transcript.avg_logprob:.2f})"
-            )
+            say(f"{example.path.name}: {example.text!r} heard as {transcript.text!r} ({transcript.avg_logprob:.2f})")
 
 
 if __name__ == "__main__":

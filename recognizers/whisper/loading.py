@@ -56,7 +56,7 @@ def load_whisper(model: str, *, device: str = "cpu", batch_size: int = 16) -> Wh
     if model in whisper.available_models():
         return _from_official(model, device, batch_size)
     known = available_whispers()
-    if path.suffix or os.sep in model:
+    if path.suffix in (".pt", ".pth", ".safetensors") or os.sep in model:
         raise ModelUnavailable(f"no Whisper checkpoint at {path}; give an existing .pt or .safetensors file")
     near = difflib.get_close_matches(model, known, 1)
     hint = f"did you mean {near[0]!r}? " if near else ""
@@ -88,9 +88,7 @@ def _from_checkpoint(path: Path, device: str, batch_size: int) -> WhisperRecogni
         model.load_state_dict(checkpoint["model_state_dict"])
     except (pickle.UnpicklingError, KeyError, TypeError, RuntimeError, EOFError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelUnavailable(
-            f"{path} is not a Whisper checkpoint (dims and model_state_dict): {reason}"
-        ) from error
+        raise ModelUnavailable(f"{path} is not a Whisper checkpoint (dims and model_state_dict): {reason}") from error
     description = f"{path.name}: Whisper checkpoint, {_size(model)}"
     return WhisperRecognizer(model.to(device), path.stem, _file_hash(path), description, batch_size)
 
@@ -109,9 +107,7 @@ def _from_official(name: str, device: str, batch_size: int) -> WhisperRecognizer
         ) from error
     # The file name's folder in the address is the SHA-256 that whisper.load_model has just verified.
     weights_hash = str(whisper._MODELS[name]).split("/")[-2]
-    return WhisperRecognizer(
-        model, name, weights_hash, f"{name}: official Whisper, {_size(model)}", batch_size
-    )
+    return WhisperRecognizer(model, name, weights_hash, f"{name}: official Whisper, {_size(model)}", batch_size)
 
 
 @contextmanager

@@ -119,9 +119,7 @@ def load_nano(path: Path) -> tuple[Whisper, dict[str, str]]:
         raise NanoFormatError(f"{path} is not a nano weights file: {error}") from error
     missing = set(result.missing_keys) - {"encoder.positional_embedding"}
     if missing or result.unexpected_keys:
-        raise NanoFormatError(
-            f"{path}: missing {sorted(missing)}, unexpected {sorted(result.unexpected_keys)}"
-        )
+        raise NanoFormatError(f"{path}: missing {sorted(missing)}, unexpected {sorted(result.unexpected_keys)}")
     return model.eval(), metadata
 
 

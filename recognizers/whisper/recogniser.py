@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from recognizers.whisper.padding import floor_of, pad_with_floor
+
 if TYPE_CHECKING:
     from whisper.model import Whisper
 
-__all__ = ["MelShapeError", "Transcript", "WhisperRecognizer", "pad_with_floor"]
+__all__ = ["MelShapeError", "Transcript", "WhisperRecognizer"]
 
 Mel = npt.NDArray[np.float32]
 
@@ -53,18 +55,10 @@ class _Window:
     floor: float
 
 
-def pad_with_floor(mel: Mel, frames: int, floor: float | None = None) -> Mel:
-    """Fill a Mel up to `frames` with its floor (its minimum), as silence after the speech would have."""
-    value = float(mel.min()) if floor is None else floor
-    return np.pad(mel, ((0, 0), (0, frames - mel.shape[1])), constant_values=value)
-
-
 class WhisperRecognizer:
     """A Whisper model of any size. One instance serves one thread."""
 
-    def __init__(
-        self, model: Whisper, name: str, weights_hash: str, description: str, batch_size: int = 16
-    ) -> None:
+    def __init__(self, model: Whisper, name: str, weights_hash: str, description: str, batch_size: int = 16) -> None:
         """`model` on its device; `weights_hash` names the weights in caches; `batch_size` windows are decoded
         at once."""
         self.model = model.eval()
@@ -107,12 +101,11 @@ class WhisperRecognizer:
         mel = np.asarray(mel, dtype=np.float32)
         if mel.ndim != 2 or mel.shape[0] != self.n_mels or mel.shape[1] == 0:
             raise MelShapeError(
-                f"Mel {index} has shape {mel.shape}; "
-                f"{self.name} takes ({self.n_mels}, frames) with at least one frame"
+                f"Mel {index} has shape {mel.shape}; {self.name} takes ({self.n_mels}, frames) with at least one frame"
             )
         if not np.isfinite(mel).all():
             raise MelShapeError(f"Mel {index} holds values that are not finite")
-        floor = float(mel.min())
+        floor = floor_of(mel)
         starts = range(0, mel.shape[1], self.context_frames)
         return [_Window(index, mel[:, s : s + self.context_frames], floor) for s in starts]
 

@@ -20,6 +20,7 @@ import soundfile
 
 from recognizers.whisper.augment import augment
 from recognizers.whisper.nano import CONTEXT_FRAMES
+from recognizers.whisper.padding import floor_of, pad_with_floor
 from recognizers.whisper.vocabulary import Vocabulary, english_tokenizer
 
 __all__ = [
@@ -97,7 +98,10 @@ class Features:
         for example in track(self.examples, "log-Mels", console=Console(stderr=True)):
             parts.append(_log_mel(example.path).T.astype(np.float16))
         cache.parent.mkdir(parents=True, exist_ok=True)
-        np.save(cache.with_suffix(".npy"), np.concatenate(parts))
+        # Beside and renamed: another process may have the old file mapped.
+        temporary = cache.with_suffix(".part.npy")
+        np.save(temporary, np.concatenate(parts))
+        temporary.replace(cache.with_suffix(".npy"))
         known = [[str(e.path), str(len(part))] for e, part in zip(self.examples, parts, strict=True)]
         index.write_text("\n".join("\t".join(row) for row in known) + "\n")
         return known
@@ -136,13 +140,13 @@ def noise_mel(rng: np.random.Generator) -> npt.NDArray[np.float32]:
 @dataclass(frozen=True)
 class Batch:
     """mel (B, 80, F), inputs and targets (B, L) in row numbers (-100 = not trained), lengths (B,) of real
-    frames, texts: rows of the words alone, for CTC (None for something that is no command)."""
+    frames, texts: the words, for CTC (None for something that is no command)."""
 
     mel: npt.NDArray[np.float32]
     inputs: npt.NDArray[np.int64]
     targets: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
-    texts: list[list[int] | None]
+    texts: list[str | None]
 
 
 class Speller:
@@ -178,7 +182,7 @@ def collate(
 
     A tenth of the decoder's inputs become random rows, so that it listens instead of reciting sentences it
     has seen."""
-    mel = np.stack([_pad(m, frames) for m in mels])
+    mel = np.stack([pad_with_floor(m, frames) for m in mels])
     spelled = [speller.rows(text) if text else None for text in texts]
     width = max(len(rows or []) for rows in spelled) + 3
     inputs = np.full((len(mels), width - 1), speller.eot, dtype=np.int64)
@@ -194,26 +198,18 @@ def collate(
         sequence[swapped] = rng.choice(rows, swapped.sum())
         inputs[i, : len(sequence) - 1] = sequence[:-1]
     lengths = np.array([min(m.shape[1], frames) for m in mels])
-    return Batch(mel, inputs, targets, lengths, spelled)
-
-
-def _pad(mel: npt.NDArray[np.float32], frames: int) -> npt.NDArray[np.float32]:
-    padded = np.full((mel.shape[0], frames), mel.min(), dtype=np.float32)
-    padded[:, : mel.shape[1]] = mel[:, :frames]
-    return padded
+    return Batch(mel, inputs, targets, lengths, [text or None for text in texts])
 
 
 class Sampler:
     """Endless training batches: synthetic commands by length, with a share of digits and of no-commands in
     each."""
 
-    def __init__(
-        self, commands: Features, digits: Features | None, others: Features | None, speller: Speller
-    ) -> None:
+    def __init__(self, commands: Features, digits: Features | None, others: Features | None, speller: Speller) -> None:
         self._commands, self._digits, self._others, self._speller = commands, digits, others, speller
         self._order: list[npt.NDArray[np.int64]] = []
 
-    def next(self, size: int, full_context: bool, rng: np.random.Generator) -> Batch:
+    def next(self, size: int, full_context: bool, rng: np.random.Generator, strength: float = 1.0) -> Batch:
         """One batch of about `size` examples; padded to the longest, or to the whole context."""
         n_digits = rng.binomial(size, 0.08) if self._digits else 0
         n_others = rng.binomial(size, 0.07)
@@ -227,7 +223,7 @@ class Sampler:
             assert self._digits is not None
             i = int(rng.integers(len(self._digits)))
             picked.append((self._digits.mel(i), self._digits.examples[i].text))
-        mels = [self._shift(augment(mel, rng), rng) for mel, _ in picked]
+        mels = [self._shift(augment(mel, rng, strength), rng) for mel, _ in picked]
         longest = min(CONTEXT_FRAMES, max(m.shape[1] for m in mels))
         mels = [m[:, :longest] for m in mels] + [self._other(longest, rng) for _ in range(n_others)]
         spare = int(rng.integers(0, 17))
@@ -248,7 +244,7 @@ class Sampler:
         once."""
         if rng.random() < 0.7:
             return mel
-        return np.pad(mel, ((0, 0), (int(rng.integers(0, 30)), 0)), constant_values=mel.min())
+        return np.pad(mel, ((0, 0), (int(rng.integers(0, 30)), 0)), constant_values=floor_of(mel))
 
     def _other(self, longest: int, rng: np.random.Generator) -> npt.NDArray[np.float32]:
         if self._others is None or rng.random() < 0.35:

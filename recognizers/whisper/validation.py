@@ -9,7 +9,8 @@ import numpy as np
 
 from recognizers.whisper.augment import truncate_rank
 from recognizers.whisper.nano import CONTEXT_FRAMES
-from recognizers.whisper.training_data import Features, Speller, _pad, read_digits, read_synthetic
+from recognizers.whisper.padding import pad_with_floor
+from recognizers.whisper.training_data import Features, Speller, read_digits, read_synthetic
 
 if TYPE_CHECKING:
     from whisper.model import Whisper
@@ -51,7 +52,7 @@ class Validator:
         texts: list[str] = []
         for start in range(0, len(features), 40):
             indices = range(start, min(start + 40, len(features)))
-            mels = [_pad(truncate_rank(features.mel(i), rank), CONTEXT_FRAMES) for i in indices]
+            mels = [pad_with_floor(truncate_rank(features.mel(i), rank), CONTEXT_FRAMES) for i in indices]
             texts += [" ".join(map(str, rows)) for rows in self._greedy(model, np.stack(mels))]
         references = [" ".join(map(str, self._speller.rows(e.text))) for e in features.examples]
         return float(jiwer.wer(references, texts))

@@ -1,0 +1,53 @@
+"""What training does to a Mel."""
+
+import numpy as np
+import pytest
+
+from recognizers.whisper.augment import _CHAIN, augment, truncate_rank
+
+
+def _mel(frames: int = 120, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    smooth = np.cumsum(rng.normal(0, 0.1, (80, frames)), axis=1)
+    return np.maximum(smooth, smooth.max() - 2.0).astype(np.float32)
+
+
+@pytest.mark.parametrize("rank", [1, 5, 30, 79])
+def test_truncation_is_the_best_of_its_rank(rank):
+    # Eckart and Young: the error of the best rank-r matrix is the root of the sum of the squared other
+    # singular values.
+    mel = _mel()
+    short = truncate_rank(mel, rank)
+    assert np.linalg.matrix_rank(short.astype(float), tol=1e-3) <= rank
+    values = np.linalg.svd(mel, compute_uv=False)
+    assert np.linalg.norm(mel - short) == pytest.approx(
+        np.sqrt(np.sum(values[rank:] ** 2)), rel=1e-3, abs=1e-3
+    )
+
+
+def test_full_rank_changes_nothing():
+    mel = _mel(frames=30)
+    assert truncate_rank(mel, 30) is mel
+    assert truncate_rank(mel, 80) is mel
+
+
+@pytest.mark.parametrize("change", [change for _, change in _CHAIN], ids=lambda c: c.__name__)
+@pytest.mark.parametrize("frames", [12, 120, 500])
+def test_every_change_keeps_the_bands_and_stays_finite(change, frames):
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        varied = change(_mel(frames), rng)
+        assert varied.shape[0] == 80 and np.isfinite(varied).all()
+        assert 0.8 * frames < varied.shape[1] < 1.2 * frames
+
+
+def test_augmentation_is_seeded():
+    one, two, other = (augment(_mel(), np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(one, two)
+    assert one.shape != other.shape or not np.array_equal(one, other)
+
+
+def test_silence_survives():
+    flat = np.full((80, 60), -1.5, dtype=np.float32)
+    for seed in range(50):
+        assert np.isfinite(augment(flat, np.random.default_rng(seed))).all()

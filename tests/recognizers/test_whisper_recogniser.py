@@ -1,0 +1,162 @@
+"""The recogniser around stock whisper.decode, on small random checkpoints in the official file format."""
+
+import pickle
+import urllib.error
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+import whisper
+from whisper.model import ModelDimensions, Whisper
+
+from recognizers.whisper import MelShapeError, ModelUnavailable, available_whispers, load_whisper
+from recognizers.whisper.padding import floor_of, pad_with_floor
+
+ENGLISH, MULTILINGUAL, LARGE_V3 = 51_864, 51_865, 51_866
+
+
+def _checkpoint(path, *, n_mels=80, n_vocab=ENGLISH, n_audio_ctx=1500):
+    """A random Whisper, written as openai-whisper writes and reads them."""
+    torch.manual_seed(1)
+    dims = ModelDimensions(n_mels, n_audio_ctx, 32, 2, 1, n_vocab, 448, 32, 2, 1)
+    model = Whisper(dims)
+    torch.nn.init.normal_(model.decoder.positional_embedding)
+    torch.save({"dims": asdict(dims), "model_state_dict": model.state_dict()}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def short_model(tmp_path_factory):
+    """A random English model with a context of 4 s and few tokens to say, so that decoding is quick."""
+    path = _checkpoint(tmp_path_factory.mktemp("whisper") / "short.pt", n_audio_ctx=200)
+    recogniser = load_whisper(str(path), batch_size=3)
+    recogniser.model.dims.n_text_ctx = 16
+    return recogniser
+
+
+def _mels(count: int, n_mels: int = 80) -> list[np.ndarray]:
+    rng = np.random.default_rng(4)
+    return [rng.normal(0, 0.5, (n_mels, int(rng.integers(40, 390)))).astype(np.float32) for _ in range(count)]
+
+
+def test_batches_say_what_single_decoding_says(short_model):
+    mels = _mels(7)
+    together = short_model.transcribe(mels)
+    for mel, transcript in zip(mels, together, strict=True):
+        (alone,) = short_model.transcribe([mel])
+        assert alone.text == transcript.text
+        assert alone.avg_logprob == pytest.approx(transcript.avg_logprob, abs=1e-4)
+
+
+def test_the_text_is_that_of_stock_decode_on_the_floor_padded_mel(short_model):
+    mel = _mels(1)[0]
+    padded = torch.from_numpy(pad_with_floor(mel, 400))
+    assert padded.shape == (80, 400) and float(padded[:, mel.shape[1] :].unique()) == pytest.approx(
+        floor_of(mel)
+    )
+    options = whisper.DecodingOptions(language="en", without_timestamps=True, fp16=False)
+    stock = whisper.decode(short_model.model, padded, options)
+    (ours,) = short_model.transcribe([mel])
+    assert ours.text == stock.text.strip()
+    assert ours.avg_logprob == pytest.approx(stock.avg_logprob, abs=1e-5)
+    assert ours.no_speech_prob == pytest.approx(stock.no_speech_prob, abs=1e-6)
+
+
+def test_the_floor_is_what_whisper_computes_for_silence():
+    # Padding the waveform with zeros must give the same Mel as padding the Mel with its floor, except in the
+    # two
+    # frames whose windows reach over the end. Noise never touches the clamp, so its minimum would be wrong.
+    rng = np.random.default_rng(0)
+    audio = (0.1 * rng.normal(size=16_000)).astype(np.float32)
+    padded_audio = whisper.log_mel_spectrogram(np.pad(audio, (0, 16_000))).numpy()
+    real = padded_audio[:, :102]
+    assert real.min() > floor_of(real) + 0.1
+    assert np.allclose(pad_with_floor(real, 200), padded_audio, atol=1e-6)
+
+
+def test_longer_speech_is_cut_into_windows(short_model):
+    mel = np.tile(_mels(1)[0], (1, 30))[:, :1000]
+    (whole,) = short_model.transcribe([mel])
+    assert whole.windows == 3
+    parts = short_model.transcribe([mel[:, :400], mel[:, 400:800]])
+    assert whole.text.startswith(" ".join(p.text for p in parts if p.text))
+
+
+def test_nothing_in_nothing_out(short_model):
+    assert short_model.transcribe([]) == []
+
+
+@pytest.mark.parametrize(
+    ("mel", "message"),
+    [
+        (np.zeros((128, 10), np.float32), r"shape \(128, 10\); short takes \(80, frames\)"),
+        (np.zeros((80, 0), np.float32), "at least one frame"),
+        (np.zeros(80, np.float32), r"shape \(80,\)"),
+        (np.full((80, 5), np.nan, np.float32), "not finite"),
+    ],
+)
+def test_wrong_mels_are_refused(short_model, mel, message):
+    with pytest.raises(MelShapeError, match=message):
+        short_model.transcribe([mel])
+
+
+@pytest.mark.parametrize(("n_mels", "n_vocab"), [(80, ENGLISH), (80, MULTILINGUAL), (128, LARGE_V3)])
+def test_official_checkpoints_of_every_kind_load_and_decode(tmp_path, n_mels, n_vocab):
+    recogniser = load_whisper(str(_checkpoint(tmp_path / "model.pt", n_mels=n_mels, n_vocab=n_vocab)))
+    recogniser.model.dims.n_text_ctx = 16
+    assert (recogniser.n_mels, recogniser.context_s) == (n_mels, 30.0)
+    assert recogniser.model.is_multilingual == (n_vocab > ENGLISH)
+    (transcript,) = recogniser.transcribe(_mels(1, n_mels))
+    assert transcript.avg_logprob <= 0 and 0 <= transcript.no_speech_prob <= 1
+
+
+def test_the_hash_is_of_the_weights(tmp_path):
+    one = load_whisper(str(_checkpoint(tmp_path / "a.pt", n_audio_ctx=100)))
+    same = load_whisper(str(_checkpoint(tmp_path / "b.pt", n_audio_ctx=100)))
+    other = load_whisper(str(_checkpoint(tmp_path / "c.pt", n_audio_ctx=50)))
+    assert len(one.weights_hash) == 64
+    assert one.fingerprint() != other.fingerprint()
+    assert one.bands == one.n_mels == 80
+    assert same.name == "b"
+
+
+def test_a_model_without_network_is_one_clear_line(monkeypatch, tmp_path):
+    def unreachable(*_args, **_kwargs):
+        raise urllib.error.URLError("Name or service not known")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(ModelUnavailable) as caught:
+        load_whisper("tiny.en")
+    line = str(caught.value)
+    assert "\n" not in line
+    assert "'tiny.en'" in line and "not known" in line and "path of a checkpoint" in line and "'nano'" in line
+
+
+def test_unknown_names_and_paths_say_what_to_do(tmp_path):
+    with pytest.raises(ModelUnavailable, match=r"did you mean 'tiny.en'"):
+        load_whisper("tinny.en")
+    with pytest.raises(ModelUnavailable, match=r"no Whisper checkpoint at .*missing\.pt"):
+        load_whisper(str(tmp_path / "missing.pt"))
+    assert available_whispers()[0] == "nano" and "turbo" in available_whispers()
+
+
+class _Harmful:
+    def __reduce__(self):
+        return (pytest.fail, ("a checkpoint ran code",))
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", pickle.dumps({"dims": 1})])
+def test_files_that_are_no_checkpoint_are_refused(tmp_path, content):
+    path = tmp_path / "bad.pt"
+    path.write_bytes(content)
+    with pytest.raises(ModelUnavailable, match=r"bad\.pt is not a Whisper checkpoint"):
+        load_whisper(str(path))
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path):
+    path = tmp_path / "evil.pt"
+    torch.save({"dims": _Harmful(), "model_state_dict": {}}, path)
+    with pytest.raises(ModelUnavailable, match="is not a Whisper checkpoint"):
+        load_whisper(str(path))

@@ -1,0 +1,117 @@
+"""The trainer: batches are right, a run learns, and one that was cut off goes on."""
+
+import numpy as np
+import pytest
+import torch
+from whisper.model import MultiHeadAttention, Whisper
+
+from recognizers.speech.grammar import vocabulary
+from recognizers.speech.pack import shipped
+from recognizers.whisper.nano import compact_dimensions, load_nano
+from recognizers.whisper.padding import floor_of
+from recognizers.whisper.train import Options, Run, encode, train
+from recognizers.whisper.training_data import Features, Sampler, Speller, collate, noise_mel, read_synthetic
+from recognizers.whisper.vocabulary import vocabulary_of
+
+
+@pytest.fixture(autouse=True)
+def _restore_attention():
+    before = MultiHeadAttention.use_sdpa
+    yield
+    MultiHeadAttention.use_sdpa = before
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory):
+    """A folder as the synthesis writes it: 24 shipped clips, for training and for choosing weights."""
+    folder = tmp_path_factory.mktemp("speech")
+    lines = ["path\ttext\temotion\tvoice\tengine\tseen_voice\tsplit\tduration_s"]
+    for split in ("train", "dev"):
+        for clip in shipped()[:24]:
+            row = (
+                str(clip.path),
+                clip.text,
+                clip.emotion,
+                clip.voice,
+                clip.engine,
+                "1",
+                split,
+                clip.duration_s,
+            )
+            lines.append("\t".join(map(str, row)))
+    (folder / "manifest.tsv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def _options(speech, work, minutes=0.01) -> Options:
+    return Options(
+        speech=speech, work=work, corpora=None, minutes=minutes, batch=4, learning_rate=2e-3, width=40, seed=3
+    )
+
+
+def test_the_cut_encoder_equals_whispers_at_full_context():
+    torch.manual_seed(0)
+    model = Whisper(compact_dimensions(10, width=40, encoder_layers=2, decoder_layers=1)).eval()
+    mel = torch.randn(2, 80, 500)
+    with torch.no_grad():
+        assert torch.allclose(encode(model, mel), model.encoder(mel), atol=1e-5)
+        assert encode(model, mel[..., :120]).shape == (2, 60, 40)
+
+
+def test_batches_spell_the_texts_and_pad_with_the_floor():
+    speller = Speller(vocabulary_of(vocabulary()))
+    rng = np.random.default_rng(0)
+    mels = [rng.normal(0, 0.3, (80, 50)).astype(np.float32), noise_mel(rng)]
+    batch = collate(mels, ["stop the timer", ""], speller, 120, rng)
+    words = speller.rows("stop the timer")
+    assert batch.targets[0].tolist() == [speller.no_timestamps, *words, speller.eot]
+    assert batch.inputs[0, 0] == speller.sot and batch.inputs[0, 1] == speller.no_timestamps
+    # Something that is no command teaches the no-speech token in its place and nothing else.
+    assert batch.targets[1].tolist() == [speller.no_speech] + [-100] * (len(words) + 1)
+    assert batch.texts == ["stop the timer", None]
+    assert np.all(batch.mel[0, :, 50:] == np.float32(floor_of(mels[0])))
+
+
+def test_features_are_computed_once(speech, tmp_path):
+    examples = read_synthetic(speech, "train")
+    first = Features(examples, tmp_path / "cache")
+    stamp = (tmp_path / "cache.npy").stat().st_mtime_ns
+    again = Features(examples, tmp_path / "cache")
+    assert (tmp_path / "cache.npy").stat().st_mtime_ns == stamp
+    assert np.array_equal(first.mel(3), again.mel(3)) and len(again) == 24
+    assert len(Features(examples[:5], tmp_path / "cache")) == 5, "another list is computed anew"
+    batch = Sampler(first, None, None, Speller(vocabulary_of(vocabulary()))).next(
+        6, False, np.random.default_rng(0)
+    )
+    assert batch.mel.shape[0] == 6 and batch.mel.shape[2] % 2 == 0
+
+
+@pytest.mark.slow
+def test_steps_lower_the_loss_and_keep_the_constant(speech, tmp_path, monkeypatch):
+    monkeypatch.setattr("recognizers.whisper.train.WARMUP_STEPS", 2)
+    run = Run(_options(speech, tmp_path))
+    features = Features(read_synthetic(speech, "train"), tmp_path / "cache")
+    mels = [features.mel(i) for i in range(2)]
+    texts = [features.examples[i].text for i in range(2)]
+    frames = max(m.shape[1] for m in mels) + 1
+    batch = collate(mels, texts, run.speller, frames - frames % 2, np.random.default_rng(0))
+    losses = [run.learn(batch) for _ in range(25)]
+    # The same two clips again and again: both losses must fall, far beyond the noise of a seeded run.
+    assert np.all(losses[-1] < 0.8 * losses[0])
+    assert torch.all(run.model.decoder.token_embedding.weight[:, 0] == 0)
+    assert float(run.model.decoder.ln.bias[0].detach()) == 1.0
+
+
+@pytest.mark.slow
+def test_a_run_writes_weights_and_goes_on_after_a_cut(speech, tmp_path):
+    export = train(_options(speech, tmp_path))
+    model, metadata = load_nano(export)
+    assert model.dims.n_audio_ctx == 250
+    assert metadata["training"].startswith("24 synthetic commands")
+    steps = Run(_options(speech, tmp_path))
+    steps.resume()
+    assert steps.step > 0 and steps.progress == 1.0
+    train(_options(speech, tmp_path, minutes=0.02))
+    longer = Run(_options(speech, tmp_path, minutes=0.02))
+    longer.resume()
+    assert longer.step > steps.step
