@@ -6,9 +6,9 @@ spread over frequency, weighted by the pre-emphasis' gain, summed by the 25 filt
 So any codec that delivers a Mel can be heard by a second, independent recogniser.
 
 The order and constants are those of PocketSphinx's own front end (fe_sigproc.c and the model's feat.params).
-The noise suppression that the acoustic model was trained with is applied to the 25 energies as well
-(fe_noise.c; after Doblinger's spectral minima tracking and Kim's power-normalised cepstra).  What differs:
-Whisper's window (25 ms Hann, not 25.6 ms Hamming) and its 8-decade floor.
+What differs: Whisper's window (25 ms Hann, not 25.6 ms Hamming), its 8-decade floor, and that PocketSphinx's
+noise suppression (fe_noise.c) is left out: rebuilt on these energies it gave 24 errors in 90 words of six
+LibriSpeech utterances, 21 without.
 """
 
 from __future__ import annotations
@@ -38,12 +38,7 @@ LOG_FLOOR = 1e-4  # added to every filter's energy before the logarithm
 FULL_SCALE = 32_768.0  # PocketSphinx takes 16-bit samples, Whisper -1..1
 # Sum of the squared window, PocketSphinx's Hamming(410) over Whisper's Hann(400): noise is that much louder.
 WINDOW_GAIN = 163.0 / 150.0
-# Constants of the noise suppression (PocketSphinx 5, fe_noise.c).
-SMOOTHING, RISE, FALL = 0.7, 0.995, 0.5
-MASK_DECAY, MASK_SHARE = 0.85, 0.2
-MOST_GAIN = 20.0
-NEIGHBOURS = 4
-VERSION = "sphinx-2"
+VERSION = "sphinx-3"
 
 
 class SphinxUnavailable(RuntimeError):
@@ -99,45 +94,6 @@ def rebinning(bands: int) -> Floats:
     return matrix
 
 
-def suppress_noise(energies: Floats) -> Floats:
-    """Weigh each filter's energy by how far it stands out of its noise; shape (25, frames), kept.
-
-    Frame by frame: the energy is smoothed; its lower envelope (slow up, fast down) is the noise; what is
-    above it is the signal, held up by its own lower envelope and by a mask that decays from its last peak;
-    signal over smoothed energy is the gain, kept within 1/20 and 20 and averaged over nine filters.
-    """
-    smoothed = energies[:, 0].copy()
-    noise, floor = smoothed / MOST_GAIN, smoothed / MOST_GAIN
-    peak = np.zeros_like(smoothed)
-    gains = np.empty_like(energies)
-    for frame in range(energies.shape[1]):
-        smoothed = SMOOTHING * smoothed + (1.0 - SMOOTHING) * energies[:, frame]
-        noise = _lower_envelope(smoothed, noise)
-        above = np.maximum(smoothed - noise, 1.0)
-        floor = _lower_envelope(above, floor)
-        peak *= MASK_DECAY
-        masked = np.where(above < MASK_DECAY * peak, MASK_SHARE * peak, above)
-        peak = np.maximum(peak, above)
-        gains[:, frame] = np.maximum(masked, floor) / smoothed
-    weights: Floats = energies * (_neighbours() @ np.clip(gains, 1.0 / MOST_GAIN, MOST_GAIN))
-    return weights
-
-
-def _lower_envelope(value: Floats, envelope: Floats) -> Floats:
-    kept = np.where(value >= envelope, RISE, FALL)
-    result: Floats = kept * envelope + (1.0 - kept) * value
-    return result
-
-
-@lru_cache(maxsize=1)
-def _neighbours() -> Floats:
-    """Matrix that averages each filter's gain with those up to four filters away, shape (25, 25)."""
-    place = np.arange(FILTERS)
-    near = (np.abs(place[:, None] - place) <= NEIGHBOURS).astype(np.float64)
-    averaging: Floats = near / near.sum(axis=1, keepdims=True)
-    return averaging
-
-
 def cepstra(mel: Mel) -> npt.NDArray[np.float32]:
     """PocketSphinx's cepstra of a normalised log-Mel: shape (bands, frames) to (frames, 13).
 
@@ -146,8 +102,8 @@ def cepstra(mel: Mel) -> npt.NDArray[np.float32]:
     from scipy.fft import dct
 
     power = 10.0 ** (4.0 * np.asarray(mel, dtype=np.float64) - 4.0)
-    energies = suppress_noise(rebinning(mel.shape[0]) @ power)
-    coefficients = dct(np.log(energies + LOG_FLOOR), type=2, norm="ortho", axis=0)[:CEPSTRA]
+    energies = np.log(rebinning(mel.shape[0]) @ power + LOG_FLOOR)
+    coefficients = dct(energies, type=2, norm="ortho", axis=0)[:CEPSTRA]
     lifter = 1.0 + LIFTER / 2.0 * np.sin(np.pi * np.arange(CEPSTRA) / LIFTER)
     return np.ascontiguousarray((coefficients * lifter[:, None]).T, dtype=np.float32)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from channel.mel import log_mel
-from recognizers.sphinx import CEPSTRA, FILTERS, cepstra, pre_emphasis_gain, rebinning, sphinx_filters, suppress_noise
+from recognizers.sphinx import CEPSTRA, FILTERS, cepstra, pre_emphasis_gain, rebinning, sphinx_filters
 
 
 def test_filters_are_unit_triangles() -> None:
@@ -44,33 +44,13 @@ def test_white_noise_keeps_its_spectrum(bands: int) -> None:
 
 
 def test_louder_speech_shifts_only_the_first_cepstrum() -> None:
-    """Twice the amplitude adds log 4 to every filter, so sqrt(25) log 4 to c0 and nothing to the others.
-
-    The noise suppression's gains do not change with the level (its one absolute figure, a signal of at
-    least 1 in 16-bit units squared, is far below this Mel).
-    """
+    """Twice the amplitude adds log 4 to every filter, so sqrt(25) log 4 to c0 and nothing to the others."""
     mel = np.random.default_rng(1).uniform(0.5, 1.0, (80, 30)).astype(np.float32)
     louder = mel + np.float32(math.log10(4.0) / 4.0)
     change = cepstra(louder) - cepstra(mel)
     assert change.shape == (30, CEPSTRA)
     assert np.allclose(change[:, 0], math.sqrt(FILTERS) * math.log(4.0), atol=1e-3)
     assert np.allclose(change[:, 1:], 0.0, atol=1e-3)
-
-
-def test_noise_suppression_of_a_burst() -> None:
-    """A steady level is taken for noise and held down by up to 20; a burst 30 dB above it stands out."""
-    energies = np.full((FILTERS, 600), 1e6)
-    energies[:, 500:520] *= 1000.0
-    quiet = suppress_noise(energies)
-    assert (quiet > 0).all() and (quiet[:, :520] <= energies[:, :520]).all()
-    ratio = quiet / energies
-    assert ratio[:, 480].max() < 0.2 and ratio[:, 510].min() > 0.95
-
-
-def test_noise_suppression_by_hand() -> None:
-    """Constant energy E: after one frame noise = 0.995 E/20 + 0.005 E and the gain is 1 - noise / E."""
-    gain = suppress_noise(np.full((FILTERS, 1), 1e6)) / 1e6
-    assert gain == pytest.approx(1.0 - (0.995 / 20.0 + 0.005))
 
 
 def test_missing_package_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
