@@ -66,10 +66,15 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def with_interval(scale: Scale, mean: float, low: float, high: float) -> str:
-    """``mean ± half-width`` on ``scale``; the mean alone when there is no interval (one replication)."""
+    """``mean ± half-width`` on ``scale``, both to the mean's digits.
+
+    The mean stands alone where there is no interval (one replication) or it is narrower than the digits shown.
+    """
     text = scale.text(mean)
-    half = (high - low) / 2
-    # Below a millionth of the mean an interval is the rounding of equal figures.
-    if not math.isfinite(half) or half <= 1e-6 * abs(mean) or not math.isfinite(mean):
+    half = (high - low) / 2 * scale.factor
+    if not (math.isfinite(half) and math.isfinite(mean)) or "e" in text:
         return text
-    return f"{text} ± {significant(half * scale.factor, 2)}"
+    decimals = len(text.partition(".")[2])
+    # Without decimals the last digits of a large mean may be padding zeros; its half-width has two digits then.
+    shown = significant(half, 2) if half >= 10 else f"{half:.{decimals}f}"
+    return text if not float(shown.replace(" ", "")) else f"{text} ± {shown}"

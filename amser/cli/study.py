@@ -43,8 +43,11 @@ def run(
     experiment = scenarios.load(scenario, assignments)
 
     from amser.cli.progress import progress_bar
+    from amser.rehearsal import rehearse
     from sim.experiment import run as run_experiment
 
+    # Measuring takes minutes; what is missing should be found before it.
+    rehearse(experiment)
     with progress_bar(not quiet) as progress:
         found = run_experiment(experiment, jobs=jobs or cores(), results_root=results, progress=progress)
     return finish(found, report=report, quiet=quiet, json=json)

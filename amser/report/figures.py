@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from amser.report.view import View, numeric
 from amser.summary import PointKey
 from amser.units import Scale, scale_for
 
+STAGE = re.compile(r"stage_\w+_mean_s")
 # Quantiles that draw a distribution: enough for its 99.9th percentile, few enough for a small page.
 CURVE_POINTS = 400
 
@@ -178,12 +180,12 @@ def _line(
 
 
 def stages(view: View) -> go.Figure | None:
-    """Where the time of an upload goes."""
-    metrics = {stage: f"stage_{stage}_mean_s" for stage in STAGE_COLOURS}
-    return breakdown(view, metrics, STAGE_COLOURS, "mean time per delivered upload")
+    """Where the time of an upload goes, in the order of its life."""
+    metrics = {m[len("stage_") : -len("_mean_s")]: m for m in view.summary.metrics if STAGE.fullmatch(m)}
+    return breakdown(view, metrics, STAGE_COLOURS, "mean time per answered upload")
 
 
 def energies(view: View) -> go.Figure | None:
-    """Where the device's energy for an upload goes."""
+    """Where the device's energy for an upload goes; the server's is no part of it."""
     metrics = {part: f"energy_{part}_j" for part in COMPONENT_COLOURS}
     return breakdown(view, metrics, COMPONENT_COLOURS, "device energy per upload")

@@ -26,11 +26,13 @@ def headline_section(view: View, part: Slice) -> str:
     raw, mel = pair
     rows = "".join(_versus_row(view, raw, mel, *metric) for metric in HEADLINE)
     where = f" Shown for {escape(part.title)}." if part.title and len(view.slices) > 1 else ""
-    chosen = (
-        f"<b>{escape(mel.name)}</b> stands for AMSER here: the smallest Mel payload whose word error rate "
-        f"is at most {TOLERATED_WER_RISE * 100:g} point above that of raw audio "
-        "(or the most accurate one, if none is)."
-    )
+    rule = "the smallest Mel payload"
+    if view.summary.get(raw.point, "wer") is not None:
+        rule += (
+            f" whose word error rate is at most {TOLERATED_WER_RISE * 100:g} point above that of raw audio "
+            "(or the most accurate one, if none is)"
+        )
+    chosen = f"<b>{escape(mel.name)}</b> stands for AMSER here: {rule}."
     names = "".join(f"<th class='n'>{_swatch(s)}{escape(s.name)}</th>" for s in pair)
     return (
         f"<section><h2>Raw audio against AMSER</h2><p class='note'>{chosen}{where}</p>"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 STAGE_COLOURS = {
     "encode": "#0072B2",
+    "hold": "#B6A6D8",
     "wake": "#56B4E9",
     "access": "#999999",
     "transfer": "#D55E00",
@@ -38,7 +39,7 @@ class _Family(NamedTuple):
 
 
 _FAMILIES: dict[str, _Family] = {
-    "pcm": _Family("#1C1917", "#78716C", "square", "solid"),
+    "pcm": _Family("#1C1917", "#78716C", "square", "longdash"),
     "flac": _Family("#B07D00", "#E0A52E", "diamond", "dashdot"),
     "mu-law": _Family("#57534E", "#A8A29E", "hexagon", "dot"),
     "g722": _Family("#7C2D12", "#C2785A", "pentagon", "dot"),

@@ -11,21 +11,9 @@ if TYPE_CHECKING:
     from amser.report.study import Study
 
 # Shown first and in this order where the manifest has them; the rest follows in the manifest's own order.
-FIRST = (
-    "recogniser",
-    "emotion",
-    "corpus",
-    "calibration",
-    "calibrations",
-    "seed",
-    "replications",
-    "command",
-    "versions",
-    "git",
-    "commit",
-)
+FIRST = ("recogniser", "emotion", "corpus", "service", "devices", "cells", "replications", "sets", "command")
 # Long lists that the page shows elsewhere, or that only a program reads.
-HIDDEN = ("points", "warnings", "parameters", "complete", "verdict", "failures")
+HIDDEN = ("format", "name", "title", "points", "warnings", "parameters", "complete", "failures")
 
 
 def warnings_section(study: Study) -> str:
@@ -63,16 +51,28 @@ def provenance_section(study: Study) -> str:
 
 def _facts(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:
     known = [key for key in FIRST if key in manifest]
+    seeds = dict.fromkeys(p["seed"] for p in manifest.get("points", ()) if "seed" in p)
     for key in [*known, *(k for k in manifest if k not in known and k not in HIDDEN)]:
-        value = manifest[key]
-        if value not in (None, "", [], {}):
-            yield key.replace("_", " "), _text(value)
+        yield from _rows(key.replace("_", " "), manifest[key])
+    if seeds:
+        yield "seed", ", ".join(map(str, seeds))
+
+
+def _rows(name: str, value: Any) -> Iterator[tuple[str, str]]:
+    """One row a fact; a mapping of mappings gives one for each inner one."""
+    if value in (None, "", [], {}):
+        return
+    if isinstance(value, dict) and any(isinstance(v, dict) for v in value.values()):
+        for inner, content in value.items():
+            yield from _rows(f"{name}: {inner}", content)
+    else:
+        yield name, _text(value)
 
 
 def _text(value: Any) -> str:
-    """A fact on one line: mappings as ``key value``, lists with commas."""
+    """A fact on one line: mappings as ``key: value``, lists with commas."""
     if isinstance(value, dict):
-        return "; ".join(f"{k} {_text(v)}" for k, v in value.items() if v not in (None, "", [], {}))
+        return "; ".join(f"{k}: {_text(v)}" for k, v in value.items() if v not in (None, "", [], {}))
     if isinstance(value, list):
-        return " ".join(map(str, value)) if value and str(value[0]).endswith("amser") else ", ".join(map(_text, value))
+        return ", ".join(map(_text, value))
     return str(value)

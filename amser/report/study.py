@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ class Study:
         uploads = summary.values(["uploads"])
         replications = max((int(n) for n in summary.frame["n"]), default=0)
         name = self.scenario.get("name", self.folder.parent.name)
-        made = str(self.manifest.get("created") or self.manifest.get("started") or self.folder.name.rpartition("-")[0])
+        made = _when(str(self.manifest.get("started") or ""))
         facts = [
             f"scenario {name}",
             made,
@@ -104,3 +105,11 @@ class Study:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _when(stamp: str) -> str:
+    """A manifest's time to the minute."""
+    try:
+        return f"{datetime.fromisoformat(stamp).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except ValueError:
+        return stamp

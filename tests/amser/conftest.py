@@ -143,7 +143,7 @@ def write_results(
     pd.DataFrame(rows).to_csv(folder / "summary.csv", index=False)
     manifest = {
         "amser": "0.1.0",
-        "created": "2026-01-01T12:00:00Z",
+        "started": "2026-01-01T12:00:00+00:00",
         "seed": 1,
         "replications": replications,
         "complete": complete,

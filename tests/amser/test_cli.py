@@ -43,9 +43,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_scenario: str) 
 def test_help_imports_nothing_heavy() -> None:
     # What makes `--help` answer at once, checked without a clock.
     code = "import sys; from amser.cli.main import run; run(['--help']); print(sorted(sys.modules))"
-    out = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
-    ).stdout
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout
     loaded = set(json.loads(out.strip().splitlines()[-1].replace("'", '"')))
     assert "Commands:" in out
     assert not HEAVY & loaded
@@ -96,9 +94,7 @@ def test_run_as_json_and_overrides(small: Path, capsys: pytest.CaptureFixture[st
     out, err = capsys.readouterr()
     found = json.loads(out)
     assert err == "" and found["complete"] and found["report"] is None
-    payload = {
-        r["devices.phones.codec"]: r["mean"] for r in found["summary"] if r["metric"] == "payload_mean_bytes"
-    }
+    payload = {r["devices.phones.codec"]: r["mean"] for r in found["summary"] if r["metric"] == "payload_mean_bytes"}
     assert payload == {"big": 60_000.0, "small": 6_000.0}
     manifest = json.loads((Path(found["folder"]) / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["sets"] == ["duration=1 min", "sweep.replications=1", "seed=7"]
@@ -183,9 +179,7 @@ def test_mistakes_give_one_message_and_their_code(
     assert out == "" and says in err and "Traceback" not in err
 
 
-def test_a_defect_shows_its_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_defect_shows_its_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     import scenarios
 
     def broken(*args: object) -> None:
@@ -199,9 +193,7 @@ def test_a_defect_shows_its_traceback(
 def test_check_reports_every_fault_at_its_place(
     small: Path, small_scenario: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    small.write_text(
-        small_scenario.replace("5 Mbit/s", "5 Mbit").replace("count: 5", "coutn: 5"), encoding="utf-8"
-    )
+    small.write_text(small_scenario.replace("5 Mbit/s", "5 Mbit").replace("count: 5", "coutn: 5"), encoding="utf-8")
     assert run(["check", str(small)]) == 2
     err = capsys.readouterr().err
     assert "small.yaml:12:" in err and "small.yaml:15:" in err and "did you mean 'count'?" in err
@@ -210,9 +202,7 @@ def test_check_reports_every_fault_at_its_place(
     assert {12, 15} <= {f["line"] for f in faults}
 
 
-def test_check_finds_what_is_missing_outside_the_file(
-    small: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_finds_what_is_missing_outside_the_file(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
     trace = "cells.uplink.capacity={kind: mahimahi, file: nowhere.up}"
     assert run(["check", str(small), "--set", trace]) == 2
     assert "nowhere.up" in capsys.readouterr().err
@@ -283,8 +273,6 @@ def test_info_names_versions_weights_and_caches(capsys: pytest.CaptureFixture[st
 
 def test_committed_schema_is_current(tmp_path: Path) -> None:
     committed = ROOT / "docs" / "scenario.schema.json"
-    assert committed.read_text(encoding="utf-8") == schema_text(), (
-        "run: amser schema -o docs/scenario.schema.json"
-    )
+    assert committed.read_text(encoding="utf-8") == schema_text(), "run: amser schema -o docs/scenario.schema.json"
     assert run(["schema", "-o", str(tmp_path / "s.json")]) == 0
     assert (tmp_path / "s.json").read_text(encoding="utf-8") == schema_text()

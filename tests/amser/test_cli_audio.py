@@ -75,9 +75,7 @@ def test_mistakes_give_one_message(
 def test_corpus_check_lists_what_is_understood_and_what_is_broken(
     recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("manifest.tsv").write_text(
-        "path\ttext\temotion\na.wav\thello\thappy\nb.wav\tgone\tsad\n", encoding="utf-8"
-    )
+    Path("manifest.tsv").write_text("path\ttext\temotion\na.wav\thello\thappy\nb.wav\tgone\tsad\n", encoding="utf-8")
     assert run(["corpus", "check", "manifest.tsv", "--json"]) == 1
     facts = json.loads(capsys.readouterr().out)
     assert facts["files"] == 1 and "b.wav" in facts["faults"][0]

@@ -36,9 +36,7 @@ def test_every_declared_error_has_a_code(name: str) -> None:
     module, _, cls = name.rpartition(".")
     kind = getattr(importlib.import_module(module), cls)
     codes = {f"{c.__module__}.{c.__qualname__}" for c in kind.__mro__} & set(exits._CODES)
-    assert codes or name in INTERNAL, (
-        f"{name} would reach the user as a traceback: give it a code in amser/exits.py"
-    )
+    assert codes or name in INTERNAL, f"{name} would reach the user as a traceback: give it a code in amser/exits.py"
 
 
 @pytest.mark.parametrize("name", [n for n in exits._CODES if not n.startswith("builtins.")])
@@ -80,10 +78,7 @@ def test_messages_name_the_remedy() -> None:
         describe(ModuleNotFoundError("no", name="pocketsphinx.thing"))
         == "pocketsphinx is not installed: pip install pocketsphinx"
     )
-    assert (
-        describe(FileNotFoundError(2, "No such file or directory", "a.wav"))
-        == "a.wav: No such file or directory"
-    )
+    assert describe(FileNotFoundError(2, "No such file or directory", "a.wav")) == "a.wav: No such file or directory"
     assert describe(ValueError()) == "ValueError"
 
 

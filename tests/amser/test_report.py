@@ -74,9 +74,7 @@ def test_a_study_without_codecs_is_drawn_against_its_parameter(results_folder: M
 
 
 def test_two_parameters_give_lines_and_a_menu(results_folder: Make) -> None:
-    points = [
-        {"devices.phones.codec": c, "devices.phones.count": n} for c in ("raw", "amser-25") for n in (10, 40)
-    ]
+    points = [{"devices.phones.codec": c, "devices.phones.count": n} for c in ("raw", "amser-25") for n in (10, 40)]
     folder = results_folder(points)
     view = Study(Results.open(folder)).view
     assert [part.title for part in view.slices] == ["count 10", "count 40"]
@@ -142,11 +140,7 @@ def test_families_share_a_hue_and_differ_in_symbol() -> None:
 
 def test_axes_span_what_they_show() -> None:
     axis = cost_axis([30.0, 256.0])
-    assert (
-        axis["type"] == "log"
-        and axis["tickvals"] == [20.0, 50.0, 100.0, 200.0]
-        and axis["ticktext"][0] == "20"
-    )
+    assert axis["type"] == "log" and axis["tickvals"] == [20.0, 50.0, 100.0, 200.0] and axis["ticktext"][0] == "20"
     assert cost_axis([100.0, 110.0])["type"] == "linear"
     assert cost_axis([])["range"][1] > 0
 

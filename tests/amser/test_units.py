@@ -80,8 +80,11 @@ def test_scaling_keeps_the_quantity(unit: str, value: float) -> None:
 
 
 def test_interval_only_where_there_is_one() -> None:
-    ms = Scale(1e3, "ms")
+    ms, kb = Scale(1e3, "ms"), Scale(1e-3, "kB")
     assert with_interval(ms, 0.3, 0.29, 0.31) == "300 ± 10"
+    assert with_interval(ms, 1.331, 1.131, 1.531) == "1 330 ± 200"
+    assert with_interval(kb, 23_400, 23_100, 23_700) == "23.4 ± 0.3"
     assert with_interval(ms, 0.3, math.nan, math.nan) == "300"
-    # Equal replications leave only rounding noise between low and high.
+    # Narrower than the digits shown: equal replications, or rounding noise between low and high.
+    assert with_interval(kb, 23_400, 23_390, 23_410) == "23.4"
     assert with_interval(ms, 0.3, 0.3 - 1e-17, 0.3 + 1e-16) == "300"
