@@ -76,9 +76,7 @@ def _build(spec: CodecSpec, name: str, bands: int) -> Codec:
 def _build_of_mel(spec: MelSvdSpec | MelKltSpec | CodecPluginSpec, name: str, bands: int) -> Codec:
     match spec:
         case MelSvdSpec():
-            return MelSvd(
-                name, bands, rank=spec.rank, compress=spec.compress, energy=spec.energy, factors=spec.factors
-            )
+            return MelSvd(name, bands, rank=spec.rank, compress=spec.compress, energy=spec.energy, factors=spec.factors)
         case MelKltSpec():
             from channel.codecs.klt import MelKlt
 

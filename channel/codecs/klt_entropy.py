@@ -178,9 +178,7 @@ def _contexts(now: Ints, before: Ints, row: int, column: int) -> tuple[int, int]
         + now[row - 1, column - 1]
         + now[row - 1, column + 1]
     )
-    past = (
-        2 * before[row, column] + before[row, column - 1] + before[row, column + 1] + before[row + 1, column]
-    )
+    past = 2 * before[row, column] + before[row, column - 1] + before[row, column + 1] + before[row + 1, column]
     return _near_class(near), _before_class(past)
 
 
@@ -332,9 +330,8 @@ def encode_blocks(
                 value, rebuilt = 0, 0.0
                 if kind >= 0:
                     near, past = _contexts(now, before, band + _PAD, f + _PAD)
-                    if plain:
-                        value = int(abs(x) + 0.5)
-                    else:
+                    value = int(abs(x) + 0.5)
+                    if not plain:
                         value = _choose(abs(x), cost, centroid, kind, near, past, weight)
                     _put_magnitude(out, state, table, kind, near, past, value >> plain)
                     _put_bits(out, state, value & ((1 << plain) - 1), plain)

@@ -107,9 +107,7 @@ def count_decisions(
     return counts, moments
 
 
-def tables_of(
-    counts: Counts, moments: entropy.Floats
-) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
+def tables_of(counts: Counts, moments: entropy.Floats) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.float32]]:
     """Probability table and centroids from counts."""
     of_class = counts.sum(axis=(2, 3), keepdims=True)
     usual = (of_class[..., 1] + 0.5) / (of_class.sum(axis=-1) + 1.0)

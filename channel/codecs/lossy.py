@@ -28,9 +28,7 @@ if TYPE_CHECKING:
 _OPUS_RATE_HZ = 48_000  # Opus decodes at 48 kHz (RFC 7845, section 5.1)
 
 
-def _encoder(
-    library: str, rate_bps: float | None, sample_format: str, options: dict[str, str]
-) -> AudioCodecContext:
+def _encoder(library: str, rate_bps: float | None, sample_format: str, options: dict[str, str]) -> AudioCodecContext:
     import av
 
     context: Any = av.CodecContext.create(library, "w")
@@ -224,9 +222,7 @@ class Opus(_FFmpegCodec):
         sink = io.BytesIO()
         coded = 0
         with av.open(sink, "w", format="ogg") as file:
-            stream: Any = file.add_stream(
-                "libopus", rate=SAMPLE_RATE_HZ, options=self._options(), layout="mono"
-            )
+            stream: Any = file.add_stream("libopus", rate=SAMPLE_RATE_HZ, options=self._options(), layout="mono")
             stream.bit_rate = round(self.rate_bps)
             stream.codec_context.open()
             for frame in (*_frames(samples, stream.codec_context.frame_size, "s16"), None):

@@ -137,7 +137,8 @@ class RouterLink(SharedLink):
     def _send(self, now: float, flow: _Flow, bits: float, arriving_share: float) -> None:
         """Send one round.  ``arriving_share`` of it is in the queue before its first bit leaves."""
         burst = min(bits, flow.left)
-        lost = self._overflow(now, burst, arriving_share) if self._buffer < INFINITY else 0.0
+        limited = self._buffer < INFINITY and flow.window < INFINITY
+        lost = self._overflow(now, burst, arriving_share) if limited else 0.0
         if lost:
             self._lose(now, flow, burst, lost)
             return
