@@ -170,9 +170,7 @@ def test_plugins_are_imported_and_checked(monkeypatch: pytest.MonkeyPatch, speec
     module = types.ModuleType("a_plugin")
     module.HalfRate, module.Other = HalfRate, lambda name, bands: object()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "a_plugin", module)
-    spec = CodecPluginSpec.model_validate(
-        {"kind": "plugin", "class": "a_plugin:HalfRate", "options": {"scale": 0.5}}
-    )
+    spec = CodecPluginSpec.model_validate({"kind": "plugin", "class": "a_plugin:HalfRate", "options": {"scale": 0.5}})
     codec = build_codec(spec, name="half")
     assert codec.decode(codec.encode(speech).data).shape == (80, 300)
     with pytest.raises(ValueError, match="cannot be imported"):
@@ -181,9 +179,7 @@ def test_plugins_are_imported_and_checked(monkeypatch: pytest.MonkeyPatch, speec
         build_codec(CodecPluginSpec.model_validate({"kind": "plugin", "class": "a_plugin:Other"}))
 
 
-DECODERS = [
-    build_codec(name) for name in ("raw", "flac", "mu-law", "g722", "mp3-16", "opus-16", "amser-25", "klt-4")
-]
+DECODERS = [build_codec(name) for name in ("raw", "flac", "mu-law", "g722", "mp3-16", "opus-16", "amser-25", "klt-4")]
 DECODERS.append(build_codec(OpusSpec(kind="opus", rate=SI(16_000), container="ogg"), name="ogg"))
 
 

@@ -121,10 +121,7 @@ def test_distortion_falls_and_size_grows_with_a_finer_step(mel: Mel) -> None:
     steps = [1.4, 1.0, 0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08, 0.05, 0.02, 0.01, 0.005]
     payloads = [MelKlt("x", step=step).encode_mel(mel).data for step in steps]
     sizes = [len(payload) for payload in payloads]
-    ratios = [
-        mel_snr_db(mel, MelKlt("x", step=step).decode(data))
-        for step, data in zip(steps, payloads, strict=True)
-    ]
+    ratios = [mel_snr_db(mel, MelKlt("x", step=step).decode(data)) for step, data in zip(steps, payloads, strict=True)]
     assert sizes == sorted(sizes)
     assert ratios == sorted(ratios)
 
