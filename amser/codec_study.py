@@ -19,16 +19,23 @@ def run_codec_study(
     ``emotion`` a network or ``none``.  Raises ``CorpusError``, ``ModelUnavailable``, ``EmotionError``.
     """
     from recognizers.corpora import open_corpus
-    from recognizers.measurement.build import emotion_of, recogniser_of
+    from recognizers.measurement.build import emotion_of
     from recognizers.study import DEFAULT_CODECS, study_codecs
-    from scenarios.schema.server import EmotionSpec, NoRecogniserSpec, SphinxSpec, WhisperSpec
+    from scenarios.schema.server import EmotionSpec
 
-    specs: dict[str, Any] = {"sphinx": SphinxSpec(kind="sphinx"), "none": NoRecogniserSpec(kind="none")}
-    spec = specs.get(recogniser) or WhisperSpec(model=recogniser)
     network = emotion_of(EmotionSpec.model_validate({"kind": emotion}))
     speech: Any = open_corpus(corpus)
     if limit is not None and limit < len(speech.utterances):
         count = len(speech.utterances)
         chosen = tuple(speech.utterances[i * count // limit] for i in range(limit))
         speech = replace(speech, utterances=chosen, digest="")
-    return study_codecs(speech, codecs or DEFAULT_CODECS, recogniser_of(spec), network, progress=True)
+    return study_codecs(speech, codecs or DEFAULT_CODECS, recogniser_named(recogniser), network, progress=True)
+
+
+def recogniser_named(name: str) -> Any:
+    """A Whisper by name or path, ``sphinx``, or None for ``none``.  Raises ``ModelUnavailable``."""
+    from recognizers.measurement.build import recogniser_of
+    from scenarios.schema.server import NoRecogniserSpec, SphinxSpec, WhisperSpec
+
+    specs: dict[str, Any] = {"sphinx": SphinxSpec(kind="sphinx"), "none": NoRecogniserSpec(kind="none")}
+    return recogniser_of(specs.get(name) or WhisperSpec(model=name))

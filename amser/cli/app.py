@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from amser import __version__
-from amser.cli import audio, catalogue, codecs, corpus, results, scenario, study
+from amser.cli import audio, calibrate, catalogue, codecs, corpus, emotion, results, scenario, study
 from amser.exits import Stopped
 
 EPILOG = (
@@ -67,4 +67,7 @@ _command("encode", audio.encode, "Write a recording's payload and say what it co
 _command("decode", audio.decode, "Rebuild the Mel spectrogram from a payload.")
 app.add_typer(codecs.app, name="study")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(calibrate.app, name="calibrate")
+app.add_typer(emotion.app, name="train")
+_command("evaluate", emotion.evaluate, "Evaluate emotion networks at every compress rate.")
 _command("info", catalogue.info, "Print versions, weights, calibrations and cache.")
