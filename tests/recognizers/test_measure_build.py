@@ -1,0 +1,121 @@
+"""From a scenario's parts to corpora and recognisers, and the whole measurement with real codecs."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from channel.codecs import build_codec
+from recognizers.measure import MeasurementError, default_cache, measure
+from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
+from scenarios.schema.server import (
+    EmotionSpec,
+    FolderCorpusSpec,
+    ManifestCorpusSpec,
+    NoRecogniserSpec,
+    RecogniserPluginSpec,
+    ShippedCorpusSpec,
+    SyntheticCorpusSpec,
+)
+
+
+def write_manifest(folder: Path) -> Path:
+    import soundfile
+
+    rng = np.random.default_rng(4)
+    lines = ["path\ttext\temotion\tspeaker\tsplit"]
+    for i in range(6):
+        soundfile.write(folder / f"{i}.wav", rng.normal(0, 0.05, 8000 + 800 * i), 16_000)
+        lines.append(f"{i}.wav\thello number {i}\thappy\ts{i % 2}\t{'test' if i % 3 else 'train'}")
+    manifest = folder / "manifest.tsv"
+    manifest.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return manifest
+
+
+def test_manifest_of_a_split_and_an_even_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_manifest(tmp_path)
+    monkeypatch.setenv("MY_SPEECH", str(tmp_path))
+    everything = corpus_of(ManifestCorpusSpec(kind="manifest", path="$MY_SPEECH"))
+    tested = corpus_of(ManifestCorpusSpec(kind="manifest", path="$MY_SPEECH", split="test"))
+    limited = corpus_of(ManifestCorpusSpec(kind="manifest", path="$MY_SPEECH", limit=3))
+    assert (len(everything.utterances), len(tested.utterances)) == (6, 4)
+    assert [u.text for u in limited.utterances] == ["hello number 0", "hello number 2", "hello number 4"]
+    assert len(corpus_of(ManifestCorpusSpec(kind="manifest", path="$MY_SPEECH", limit=99)).utterances) == 6
+
+
+def test_missing_folders_are_told() -> None:
+    with pytest.raises(ValueError, match="no such folder"):
+        corpus_of(FolderCorpusSpec(kind="crema-d", path="/nowhere"))
+
+
+def test_synthetic_and_shipped() -> None:
+    assert len(corpus_of(SyntheticCorpusSpec(kind="synthetic", utterances=7)).utterances) == 7
+    assert len(corpus_of(ShippedCorpusSpec(limit=5)).utterances) == 5
+
+
+def test_nothing_is_recognised_on_request() -> None:
+    assert recogniser_of(NoRecogniserSpec(kind="none")) is None
+    assert emotion_of(EmotionSpec(kind="none")) is None
+
+
+def test_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Echo:
+        name, bands = "echo", 80
+
+        def __init__(self, word: str = "yes") -> None:
+            self.word = word
+
+        def fingerprint(self) -> str:
+            return self.word
+
+        def transcribe(self, mels: Any) -> list[Any]:
+            return [types.SimpleNamespace(text=self.word, avg_logprob=0.0, no_speech_prob=0.0) for _ in mels]
+
+    module: Any = types.ModuleType("my_plugin")
+    module.Echo, module.Empty = Echo, object
+    monkeypatch.setitem(sys.modules, "my_plugin", module)
+
+    def spec(name: str, **options: Any) -> RecogniserPluginSpec:
+        return RecogniserPluginSpec.model_validate({"kind": "plugin", "class": f"my_plugin:{name}", "options": options})
+
+    made = recogniser_of(spec("Echo", word="no"))
+    assert made is not None and made.fingerprint() == "no"
+    for wrong, told in (("Echo", "cannot be used"), ("Missing", "cannot be used"), ("Empty", "lacks name")):
+        options = {"loud": True} if wrong == "Echo" else {}
+        with pytest.raises(MeasurementError, match=told):
+            recogniser_of(spec(wrong, **options))
+
+
+def test_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMSER_CACHE", "/a")
+    assert default_cache() == Path("/a")
+    monkeypatch.delenv("AMSER_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/x")
+    assert default_cache() == Path("/x/amser")
+
+
+def test_real_codecs(tmp_path: Path) -> None:
+    """PCM is 16 bits at 16 kHz; FLAC decodes to the same Mel; rank 10 in fp32 is 4 r (80 + T) bytes and a header."""
+    folder = tmp_path / "speech"
+    folder.mkdir()
+    write_manifest(folder)
+    corpus = corpus_of(ManifestCorpusSpec(kind="manifest", path=str(folder)))
+    codecs = {name: build_codec(name) for name in ("raw", "flac", "amser-12.5", "opus-16", "klt-4")}
+    table = measure(corpus, codecs, cache_dir=tmp_path / "cache")
+
+    def column(codec: str, name: str) -> npt.NDArray[np.float64]:
+        return table.loc[table["codec"] == codec, name].to_numpy(dtype=np.float64)
+
+    samples = np.array([8000 + 800 * i for i in range(6)])
+    assert list(column("raw", "payload_bytes")) == list(2 * samples)
+    assert np.isinf(column("flac", "mel_snr_db")).all()
+    extra = column("amser-12.5", "payload_bytes") - 4 * 10 * (80 + samples // 160)
+    assert ((extra >= 0) & (extra <= 32)).all()
+    assert (table["encode_host_s"] > 0).all()
+    assert np.isfinite(column("opus-16", "mel_snr_db")).all()
