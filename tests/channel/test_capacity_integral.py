@@ -47,9 +47,7 @@ def scale(capacity: PeriodicCapacity, *instants: float) -> float:
 def test_integral_is_the_sum_over_stretches(capacity: PeriodicCapacity, a: float, b: float) -> None:
     t0, t1 = (x * capacity.period_s for x in sorted((a, b)))
     tolerance = 1e-9 * scale(capacity, t1)
-    assert capacity.bits_between(t0, t1) == pytest.approx(
-        integrate(capacity, t0, t1), abs=tolerance, rel=1e-9
-    )
+    assert capacity.bits_between(t0, t1) == pytest.approx(integrate(capacity, t0, t1), abs=tolerance, rel=1e-9)
 
 
 @given(capacities(), st.floats(0.0, 5.0), st.floats(1e-6, 10.0))
@@ -127,9 +125,7 @@ def test_constant_capacity() -> None:
         ([0.0, 1.0], [0.0, 0.0], 2.0, "always 0 bit/s"),
     ],
 )
-def test_impossible_capacities_say_why(
-    starts: list[float], rates: list[float], period: float, fault: str
-) -> None:
+def test_impossible_capacities_say_why(starts: list[float], rates: list[float], period: float, fault: str) -> None:
     with pytest.raises(LinkError, match=fault):
         PeriodicCapacity(starts, rates, period)
 

@@ -142,6 +142,4 @@ def test_recorded_traces_have_their_published_means(name: str) -> None:
     assert trace.period_s == pytest.approx(duration, abs=1)
     assert trace.mean_rate_bps / 1e6 == pytest.approx(mean, abs=0.006)
     lines = len(path.read_text().split())
-    assert trace.mean_rate_bps * trace.period_s == pytest.approx(
-        lines * 12000
-    )  # every opportunity counts once
+    assert trace.mean_rate_bps * trace.period_s == pytest.approx(lines * 12000)  # every opportunity counts once

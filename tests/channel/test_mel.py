@@ -20,9 +20,7 @@ def _speech_like(samples: int, seed: int = 1) -> np.ndarray:
     rng = np.random.default_rng(seed)
     t = np.arange(samples) / 16_000
     level = 10.0 ** (-3.0 * np.abs(np.sin(7.0 * t)))
-    return (level * (0.2 * rng.standard_normal(samples) + 0.3 * np.sin(2 * np.pi * 440 * t))).astype(
-        np.float32
-    )
+    return (level * (0.2 * rng.standard_normal(samples) + 0.3 * np.sin(2 * np.pi * 440 * t))).astype(np.float32)
 
 
 @pytest.mark.parametrize("bands", [80, 128])

@@ -136,8 +136,7 @@ def integrate(uploads: list[Upload], capacity: Capacity, rates: Rates) -> None:
 def drive(link: SharedLink, uploads: list[Upload]) -> tuple[dict[int, float], dict[int, float]]:
     """Run a link as a simulation would; returns finishes and the remaining bits of those who left."""
     changes = sorted(
-        [(u.start, 1, u.key) for u in uploads]
-        + [(u.leaves, 0, u.key) for u in uploads if u.leaves < math.inf]
+        [(u.start, 1, u.key) for u in uploads] + [(u.leaves, 0, u.key) for u in uploads if u.leaves < math.inf]
     )
     by_key = {u.key: u for u in uploads}
     finishes: dict[int, float] = {}
@@ -226,9 +225,7 @@ def test_work_conserving_links_carry_all_the_capacity_while_busy(
     first = min(u.start for u in uploads)
     pieces = busy_intervals(uploads, finishes)
     assert plain.busy_s == pytest.approx(sum(b - a for a, b in pieces), rel=1e-9, abs=1e-9)
-    assert plain.carried_bits == pytest.approx(
-        sum(capacity.bits_between(a, b) for a, b in pieces), rel=1e-7, abs=1e-3
-    )
+    assert plain.carried_bits == pytest.approx(sum(capacity.bits_between(a, b) for a, b in pieces), rel=1e-7, abs=1e-3)
     original = looked_at.join
     for u in sorted(uploads, key=lambda u: u.start):
         while looked_at.next_finish() <= u.start:

@@ -1,0 +1,296 @@
+"""Simulated uploads over TCP against real ones over the Linux kernel's TCP, between two network namespaces.
+
+    sudo python -m benchmarks.validate_tcp [--quick] [--output docs/results/tcp-validation.md]
+
+Single uploads are simulated with the computed slow start of `TcpTransport`, uploads that share a bottleneck with
+`sharing: router`.  The targets are 5 % for single uploads and 10 % for the mean of simultaneous and of Poisson
+uploads.  Exit status: 0 targets met, 1 not met, 3 this machine does not allow the measurement.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import random
+import signal
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.netns import Network, Unavailable, network
+from benchmarks.uploads import Timing, upload
+from channel.links import build_cell, replay
+from scenarios.quantities import SI
+from scenarios.schema.link import (
+    CellSpec,
+    ConstantCapacitySpec,
+    RouterSharingSpec,
+    SharingSpec,
+    TcpTransportSpec,
+)
+
+LONGEST_RUN_S = 1700  # the whole programme stops itself after this
+LARGE_BUFFER_BYTES = 50_000_000
+SINGLE_TARGET, SHARED_TARGET = 0.05, 0.10
+SIZES = (5_000, 15_000, 50_000, 150_000, 500_000, 1_000_000)
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """The shaped path: rate, round-trip time wanted, and the one measured on it when it is empty."""
+
+    rate_bps: float
+    rtt_s: float
+    measured_rtt_s: float
+    buffer_bytes: int = LARGE_BUFFER_BYTES
+
+
+@dataclass
+class Table:
+    """One table of the report and the errors it is judged by."""
+
+    title: str
+    header: str
+    target: float | None
+    rows: list[str] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)
+
+    def add(self, cells: Sequence[str], error: float) -> None:
+        """Take one row in, and print it."""
+        self.rows.append("| " + " | ".join(cells) + " |")
+        self.errors.append(error)
+        print(self.rows[-1], flush=True)
+
+    def text(self) -> str:
+        """The table in Markdown with its verdict."""
+        rule = "|" + "---:|" * self.header.count("|")
+        return "\n".join([f"## {self.title}", "", f"| {self.header} |", rule, *self.rows, "", self.verdict(), ""])
+
+    def verdict(self) -> str:
+        """Mean and worst error, and how many rows meet the target."""
+        sizes = [abs(e) for e in self.errors]
+        summary = f"{len(sizes)} rows; mean |error| {statistics.mean(sizes):.1%}, worst {max(sizes):.1%}"
+        if self.target is None:
+            return summary + " (no target)."
+        met = sum(e <= self.target for e in sizes)
+        return f"{summary}; {met} of {len(sizes)} within {self.target:.0%}."
+
+    @property
+    def passed(self) -> bool:
+        """Whether every row meets the target."""
+        return self.target is None or all(abs(e) <= self.target for e in self.errors)
+
+
+def simulated(path: Shaped, starts_s: Sequence[float], size_bytes: int, sharing: object) -> float:
+    """Mean duration of simulated uploads in seconds, each over a new connection without encryption."""
+    spec = CellSpec(
+        capacity=ConstantCapacitySpec(rate=SI(path.rate_bps)),
+        sharing=sharing,  # type: ignore[arg-type]
+        rtt=SI(path.measured_rtt_s),
+        transport=TcpTransportSpec(tls="none", connection="new"),
+    )
+    ends = replay(build_cell(spec), starts_s, [size_bytes] * len(starts_s))
+    return statistics.mean(end - start for end, start in zip(ends, starts_s, strict=True))
+
+
+def router(path: Shaped, congestion: str = "cubic") -> SharingSpec:
+    """The router's queue of a path; a large buffer is one that never fills."""
+    buffer = None if path.buffer_bytes >= LARGE_BUFFER_BYTES else SI(path.buffer_bytes)
+    return RouterSharingSpec(buffer=buffer, congestion=congestion)
+
+
+def shaped(
+    net: Network, rate_bps: float, rtt_s: float, buffer_bytes: int = LARGE_BUFFER_BYTES, *, tbf: bool = False
+) -> Shaped:
+    """Shape the network and measure its empty round trip by five handshakes."""
+    net.shape(rate_bps, rtt_s, buffer_bytes, tbf=tbf)
+    timings = [upload(net, [0.0], [100], "cubic", 5.0)[0] for _ in range(5)]
+    handshakes = [t.connected_s - t.start_s for t in timings if t is not None]
+    return Shaped(rate_bps, rtt_s, min(handshakes), buffer_bytes)
+
+
+def real(
+    net: Network, starts_s: Sequence[float], size_bytes: int, congestion: str, repeat: int
+) -> tuple[float, float, float]:
+    """Mean duration of real uploads: median, smallest and largest of the repetitions, in seconds."""
+    limit = max(starts_s) + 60.0
+    means = []
+    for _ in range(repeat):
+        timings = upload(net, list(starts_s), [size_bytes] * len(starts_s), congestion, limit)
+        done: list[Timing] = [t for t in timings if t is not None]
+        if len(done) < len(timings):
+            raise Unavailable(f"{len(timings) - len(done)} uploads did not end within {limit:g} s")
+        means.append(statistics.mean(t.duration_s for t in done))
+    return statistics.median(means), min(means), max(means)
+
+
+def _cells(path: Shaped) -> list[str]:
+    return [f"{path.rate_bps / 1e6:g}", f"{path.rtt_s * 1e3:g}"]
+
+
+def _compare(measured: tuple[float, float, float], modelled: float) -> tuple[list[str], float]:
+    middle, low, high = measured
+    error = modelled / middle - 1.0
+    return [
+        f"{middle * 1e3:.1f}",
+        f"{low * 1e3:.1f} to {high * 1e3:.1f}",
+        f"{modelled * 1e3:.1f}",
+        f"{error:+.1%}",
+    ], error
+
+
+def singles(net: Network, *, quick: bool, tbf: bool = False) -> Table:
+    """Single uploads on an empty path."""
+    title = "Single uploads, rate by the kernel's token bucket (tbf)" if tbf else "Single uploads"
+    table = Table(
+        title, "rate Mbit/s | RTT ms | bytes | real ms | range | simulated ms | error",
+        None if tbf else SINGLE_TARGET,
+    )  # fmt: skip
+    for rate in (10e6,) if quick or tbf else (1e6, 10e6, 100e6):
+        for rtt in (0.05,) if quick else (0.01, 0.05, 0.2):
+            path = shaped(net, rate, rtt, tbf=tbf)
+            for size in SIZES[::3] if tbf else SIZES:
+                cells, error = _compare(real(net, [0.0], size, "cubic", 3), simulated(path, [0.0], size, "equal"))
+                table.add([*_cells(path), f"{size:,}", *cells], error)
+    return table
+
+
+def simultaneous(net: Network, *, quick: bool) -> Table:
+    """Several uploads that begin at the same moment; mean duration."""
+    table = Table(
+        "Simultaneous uploads (mean duration)",
+        "rate Mbit/s | RTT ms | uploads | bytes | real ms | range | router ms | error | `equal` would be",
+        SHARED_TARGET,
+    )
+    paths = ((10e6, 0.05),) if quick else ((2e6, 0.05), (10e6, 0.05), (10e6, 0.2), (100e6, 0.05), (100e6, 0.2))
+    for rate, rtt in paths:
+        path = shaped(net, rate, rtt)
+        for size in (15_000, 150_000, 1_000_000):
+            for count in (2, 5, 20):
+                if count * size * 8.0 / rate > 20.0:
+                    continue
+                starts = [0.0] * count
+                cells, error = _compare(
+                    real(net, starts, size, "cubic", 3), simulated(path, starts, size, router(path))
+                )
+                table.add(
+                    [*_cells(path), str(count), f"{size:,}", *cells, _equal(path, starts, size, error, cells)], error
+                )
+    return table
+
+
+def _equal(path: Shaped, starts: Sequence[float], size: int, error: float, cells: list[str]) -> str:
+    """Error that processor sharing would make on the same uploads."""
+    measured_s = float(cells[0]) / 1e3
+    return f"{simulated(path, starts, size, 'equal') / measured_s - 1.0:+.1%}"
+
+
+def poisson(net: Network, *, quick: bool) -> Table:
+    """Uploads that arrive as a Poisson process; mean duration."""
+    table = Table(
+        "Poisson uploads (mean duration)",
+        "rate Mbit/s | RTT ms | load | uploads | bytes | real ms | range | router ms | error | `equal` would be",
+        SHARED_TARGET,
+    )
+    for rate, rtt in ((10e6, 0.05),) if quick else ((10e6, 0.05), (10e6, 0.2), (100e6, 0.05)):
+        path = shaped(net, rate, rtt)
+        for size in (15_000, 150_000):
+            for load in (0.3, 0.6, 0.8):
+                per_s = load * rate / (size * 8.0 * 1500 / 1448)
+                starts = list(_arrivals(per_s, 20.0 if size < 100_000 or rate > 50e6 else 40.0, most=2000))
+                cells, error = _compare(
+                    real(net, starts, size, "cubic", 1), simulated(path, starts, size, router(path))
+                )
+                table.add(
+                    [*_cells(path), f"{load:g}", str(len(starts)), f"{size:,}", *cells,
+                     _equal(path, starts, size, error, cells)], error,
+                )  # fmt: skip
+    return table
+
+
+def _arrivals(per_s: float, until_s: float, most: int) -> Iterator[float]:
+    rng, t = random.Random(20250401), 0.0
+    for _ in range(most):
+        t += rng.expovariate(per_s)
+        if t > until_s:
+            return
+        yield t
+
+
+def small_buffers(net: Network) -> Table:
+    """Drop-tail buffers that overflow: beyond the target, to know how far the model carries."""
+    table = Table(
+        "Small buffers: losses by overflow",
+        "rate Mbit/s | RTT ms | buffer kB | control | uploads | bytes | real ms | range | router ms | error",
+        None,
+    )
+    for rate, rtt, buffer in ((10e6, 0.05, 62_500), (10e6, 0.05, 31_250), (10e6, 0.2, 125_000)):
+        path = shaped(net, rate, rtt, buffer)
+        for control in ("cubic", "reno"):
+            for count, size in ((1, 150_000), (1, 1_000_000), (5, 150_000)):
+                starts = [0.0] * count
+                cells, error = _compare(
+                    real(net, starts, size, control, 3), simulated(path, starts, size, router(path, control))
+                )
+                table.add([*_cells(path), f"{buffer / 1e3:g}", control, str(count), f"{size:,}", *cells], error)
+    return table
+
+
+def report(tables: Sequence[Table]) -> str:
+    """The whole report in Markdown."""
+    head = f"""# TCP: simulated against a real kernel
+
+Made by `python -m benchmarks.validate_tcp`. Real uploads run over Linux TCP (CUBIC unless stated; IW 10, a new
+connection each, no TLS) between two network namespaces; a relay between TUN devices sets rate, drop-tail
+buffer (50 MB unless stated) and delay. Durations run from `connect` to the last byte at the server. The
+simulation is given the round-trip time measured on the empty path. Median of three repetitions, one for
+Poisson uploads.
+
+Machine: {_processor()}; kernel {platform.release()}; {datetime.now(UTC):%Y-%m-%d}.
+"""
+    return "\n".join([head, *(table.text() for table in tables)])
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
+def main() -> int:
+    """Measure, simulate, compare."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one path instead of all")
+    parser.add_argument("--output", type=Path, help="write the report to this Markdown file")
+    options = parser.parse_args()
+    # Stop by itself whatever happens; as an exception, so that the namespaces are removed.
+    for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit("stopped"))
+    signal.alarm(LONGEST_RUN_S)
+    try:
+        with network() as net:
+            tables = [singles(net, quick=options.quick), simultaneous(net, quick=options.quick)]
+            tables.append(poisson(net, quick=options.quick))
+            if not options.quick:
+                tables += [small_buffers(net), singles(net, quick=False, tbf=True)]
+    except Unavailable as error:
+        print(f"skipped: {error}", file=sys.stderr)
+        return 3
+    text = report(tables)
+    print(text)
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(text)
+    return 0 if all(table.passed for table in tables) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

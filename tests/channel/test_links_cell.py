@@ -1,0 +1,212 @@
+"""Cells from their specifications: every kind builds, what cannot be is refused, access, loss and retries add up."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from channel.links import (
+    ConstantCapacity,
+    LinkError,
+    PacketLoss,
+    PayloadLoss,
+    Retry,
+    WifiAccess,
+    build_cell,
+    lte_access,
+    nr_access,
+    replay,
+)
+from scenarios.schema.link import CellSpec
+
+INF = math.inf
+
+
+def cell_spec(**parts: object) -> CellSpec:
+    return CellSpec.model_validate({"capacity": "10 Mbit/s", **parts})
+
+
+SHARINGS = [
+    "fifo", "equal", "dedicated", "weighted", "max-min", "airtime", "wifi", "proportional-fair", "router",
+    {"kind": "router", "buffer": "64 kB", "congestion": "reno"}, {"kind": "wifi", "standard": "11a"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sharing", SHARINGS)
+@pytest.mark.parametrize("transport", ["udp", "tcp", "quic", {"kind": "tcp", "tls": "none"}])
+def test_every_combination_carries_uploads(sharing: object, transport: object) -> None:
+    """All uploads arrive, none before its bits could have passed and the first could have crossed the path."""
+    cell = build_cell(cell_spec(sharing=sharing, transport=transport, rtt="40 ms", backhaul="5 ms"))
+    starts, sizes = [0.0, 0.0, 0.2, 5.0], [15_000, 150_000, 3_000, 100]
+    for end, start, size in zip(replay(cell, starts, sizes), starts, sizes, strict=True):
+        assert end >= start + size * 8 / 10e6 + 0.025
+        assert end < start + 2.0
+    assert cell.path_rtt_s == pytest.approx(0.05)
+    assert cell.sources["transport"]
+
+
+CAPACITIES = [
+    "2 Mbit/s",
+    {"kind": "csv", "file": "synthetic-lte-static.csv", "start": "random", "mean_rate": "2 Mbit/s"},
+    {"kind": "markov", "states": [{"rate": "1 Mbit/s", "dwell": "2 s"}, {"rate": "3 Mbit/s", "dwell": "2 s"}]},
+    {"kind": "gilbert-elliott", "good_rate": "2.5 Mbit/s", "good": "4 s", "bad": "1 s"},
+    {"kind": "diurnal", "rate": "4 Mbit/s", "hours": ["50 %"] * 24, "start": "8 h"},
+    {"kind": "plugin", "class": "channel.links:ConstantCapacity", "options": {"rate_bps": 2e6}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("capacity", CAPACITIES)
+def test_every_capacity_has_its_mean(capacity: object) -> None:
+    cell = build_cell(cell_spec(capacity=capacity), rng=np.random.default_rng(1))
+    assert cell.link.capacity.mean_rate_bps == pytest.approx(2e6)
+
+
+def test_the_same_seed_gives_the_same_channel() -> None:
+    spec = cell_spec(capacity=CAPACITIES[2], outages={"mean_up": "5 s", "mean_down": "1 s"})
+    one, other = (build_cell(spec, rng=np.random.default_rng(4)).link.capacity for _ in range(2))
+    assert one.cumulative(1000.0) == other.cumulative(1000.0)
+
+
+def test_scenario_folder_is_searched(tmp_path: Path) -> None:
+    (tmp_path / "mine.up").write_text("1\n")
+    cell = build_cell(cell_spec(capacity={"kind": "mahimahi", "file": "mine.up"}), tmp_path)
+    assert cell.link.capacity.mean_rate_bps == pytest.approx(12e6)
+    assert "mine.up" in cell.sources["capacity"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "fault"),
+    [
+        ({"capacity": CAPACITIES[2]}, "needs a random number generator"),
+        ({"capacity": {"kind": "csv", "file": "absent.csv"}}, "no such trace file"),
+        ({"capacity": {"kind": "plugin", "class": "absent.module:Name"}}, "is it installed"),
+        ({"capacity": {"kind": "plugin", "class": "pathlib:Path"}}, "must be a subclass"),
+        ({"capacity": {"kind": "plugin", "class": "channel.links:ConstantCapacity"}}, "refused its options"),
+        ({"device_rates": {"kind": "propagation", "radius": "10 m"}}, "nearest < radius"),
+        ({"loss": {"kind": "packet", "probability": "80 %"}}, "needs bursts of at least"),
+    ],
+)
+def test_cells_that_cannot_be_built(parts: dict[str, object], fault: str) -> None:
+    with pytest.raises(LinkError, match=fault):
+        build_cell(cell_spec(**parts))
+
+
+@pytest.mark.parametrize(
+    ("parts", "fault"),
+    [
+        ({"capacity": 10}, "needs a unit"),
+        ({"capacity": "0 bit/s"}, "above 0"),
+        ({"sharing": "fair"}, "does not match"),
+        ({"transport": {"kind": "tcp", "tls": "2.0"}}, "'none', '1.2' or '1.3'"),
+        ({"capacity": {"kind": "markov", "states": [{"rate": "0 bit/s", "dwell": "1 s"}] * 2}}, "above 0 bit/s"),
+        ({"outages": {"mean_up": "1 s"}}, "both mean_up and mean_down"),
+        ({"outages": {}}, "give either"),
+        ({"outages": {"windows": [["5 s", "2 s"], ["6 s", "1 s"]]}}, "overlap"),
+        ({"retry": {"timeout": "5 s", "deadline": "2 s"}}, "longer than the deadline"),
+        ({"device_rates": {"kind": "given", "rates": ["1 Mbit/s"], "shares": ["50 %"]}}, "sum to 100 %"),
+        ({"packet": {"mtu": "100 B"}}, "greater than or equal to 576"),
+    ],
+)  # fmt: skip
+def test_specifications_that_make_no_sense(parts: dict[str, object], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        cell_spec(**parts)
+
+
+def test_given_device_rates() -> None:
+    spec = {"kind": "given", "rates": ["54 Mbit/s", "6 Mbit/s"], "shares": ["75 %", "25 %"]}
+    rates = build_cell(cell_spec(device_rates=spec)).device_rates(np.random.default_rng(1), 10_000)
+    assert rates is not None
+    assert set(rates) == {54e6, 6e6}
+    assert np.mean(rates == 54e6) == pytest.approx(0.75, abs=0.015)  # three standard errors
+    assert build_cell(cell_spec()).device_rates(np.random.default_rng(1), 3) is None
+
+
+def test_placed_device_rates() -> None:
+    cell = build_cell(cell_spec(device_rates={"kind": "propagation", "radius": "300 m"}))
+    rates = cell.device_rates(np.random.default_rng(2), 100)
+    placed = cell.placement(np.random.default_rng(2), 100)
+    assert rates is not None and placed is not None
+    assert np.array_equal(rates, placed.rate_bps)
+    assert "38.901" in cell.sources["device rates"]
+
+
+@pytest.mark.parametrize(
+    ("access", "mean_s"),
+    [
+        # T_SR/2 + 12 ms: 17, 22 and 52 ms at 10, 20 and 80 ms, without report and retransmission.
+        (lte_access(0.010, buffer_report=False, block_error=0.0), 0.017),
+        (lte_access(0.020, buffer_report=False, block_error=0.0), 0.022),
+        (lte_access(0.080, buffer_report=False, block_error=0.0), 0.052),
+        (lte_access(0.010), 0.017 + 0.008 + 0.008 * 0.1 / 0.9),
+        (nr_access("dynamic", 0.005, 0.0005), 0.0065),
+        (nr_access("configured", 0.005, 0.0005), 0.004),
+        (WifiAccess(1), 43e-6 + 7.5 * 9e-6),
+    ],
+)
+def test_access_delays_have_their_mean(access: object, mean_s: float) -> None:
+    assert access.mean_s == pytest.approx(mean_s)  # type: ignore[attr-defined]
+    rng = np.random.default_rng(3)
+    draws = np.array([access.delay(rng) for _ in range(20_000)])  # type: ignore[attr-defined]
+    assert draws.mean() == pytest.approx(mean_s, abs=4 * draws.std() / math.sqrt(draws.size) + 1e-12)
+
+
+def test_wifi_access_is_longer_in_a_crowd() -> None:
+    rng = np.random.default_rng(4)
+    crowd = WifiAccess(10)
+    draws = np.array([crowd.delay(rng) for _ in range(40_000)])
+    assert draws.mean() == pytest.approx(crowd.mean_s, abs=5 * draws.std() / math.sqrt(draws.size))
+    assert crowd.mean_s > 20 * WifiAccess(1).mean_s
+
+
+def test_gilbert_loss_against_its_chain() -> None:
+    """Simulate the two-state chain packet by packet: share lost, burst length, and uploads of 20 packets hit."""
+    loss = PacketLoss(0.02, 3.0)
+    rng = np.random.default_rng(5)
+    n = 400_000
+    to_good, to_bad = 1 / 3.0, 0.02 / 0.98 / 3.0
+    bad, state = np.empty(n, dtype=bool), False
+    for i, u in enumerate(rng.random(n)):
+        state = (u >= to_good) if state else (u < to_bad)
+        bad[i] = state
+    assert bad.mean() == pytest.approx(0.02, rel=0.06)
+    hit = bad.reshape(-1, 20).any(axis=1)
+    # 20,000 uploads; a standard error of 0.2 %.
+    assert loss.probability(20) == pytest.approx(hit.mean(), abs=0.007)
+    assert loss.probability(1) == pytest.approx(0.02)
+
+
+def test_retransmission_costs_time_instead() -> None:
+    """On average (N - 1) p enter-bursts and p tails of two round trips."""
+    loss = PacketLoss(0.05, 1.0, retransmits=True)
+    assert loss.lossless and loss.delays and loss.probability(100) == 0.0
+    rng = np.random.default_rng(6)
+    draws = np.array([loss.delay_s(rng, 40, 0.1) for _ in range(20_000)])
+    expected = (39 * 0.05 + 2 * 0.05) * 0.1
+    assert draws.mean() == pytest.approx(expected, abs=4 * draws.std() / math.sqrt(draws.size))
+    assert PayloadLoss(0.3).probability(1000) == 0.3
+
+
+def test_backoff() -> None:
+    """0.5, 1, 2, 4 s without jitter, never above the longest; jitter takes up to its share away."""
+    plain = Retry(attempts=5, backoff_s=0.5, factor=2.0, jitter=0.0, longest_wait_s=3.0)
+    rng = np.random.default_rng(7)
+    assert [plain.wait_s(k, rng) for k in (1, 2, 3, 4)] == [0.5, 1.0, 2.0, 3.0]
+    assert plain.again(4) and not plain.again(5)
+    shaken = [Retry(backoff_s=1.0, jitter=0.5).wait_s(1, rng) for _ in range(1000)]
+    assert min(shaken) >= 0.5 and max(shaken) <= 1.0
+    built = build_cell(cell_spec(retry={"timeout": "5 s", "attempts": 3})).retry
+    assert built == Retry(timeout_s=5.0, attempts=3)
+    assert build_cell(cell_spec()).retry is None
+
+
+def test_give_up_times_of_immediate_links() -> None:
+    """A FIFO sender that gives up at 1.5 s frees the link then; one that never gets its turn costs nothing."""
+    link = build_cell(cell_spec(capacity="100 bit/s", sharing="fifo", transport="udp")).link
+    assert isinstance(link.capacity, ConstantCapacity)
+    assert link.finish_of(0.0, 100.0) == 1.0
+    assert link.finish_of(0.0, 100.0, until=1.5) == INF
+    assert link.finish_of(0.0, 100.0, until=1.2) == INF
+    assert link.finish_of(0.0, 100.0) == 2.5
+    assert link.carried_bits == pytest.approx(250.0)

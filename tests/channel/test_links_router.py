@@ -1,0 +1,109 @@
+"""The router's queue: rounds of windows in one FIFO, by hand and against the computed slow start."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from channel.links import ConstantCapacity, RouterLink, Start, TcpTransport
+
+INF = math.inf
+PACKET = 12000.0
+
+
+def finish(link: RouterLink) -> dict[int, float]:
+    done = {}
+    while (at := link.next_finish()) < INF:
+        for key in link.pop_finished(at):
+            done[key] = at
+    assert link.active == 0
+    return done
+
+
+def window(packets: float, rounds: int = 0) -> Start:
+    return Start(rounds, 0.0, packets * PACKET)
+
+
+@given(st.integers(1, 600), st.floats(1e6, 1e9), st.floats(0.001, 0.3))
+def test_a_lone_upload_takes_the_computed_time(packets: int, rate: float, rtt: float) -> None:
+    """Without HyStart the rounds of the queue and the closed form of `TcpTransport` are the same model."""
+    plan = TcpTransport(tls="none").plan(0.0, packets * 1448, INF, rate, rtt)
+    link = RouterLink(ConstantCapacity(rate), rtt, PACKET, control="reno")
+    link.join(0.0, 1, plan.fluid_bits, start=window(10, 1))
+    expected = plan.setup_s + plan.ramp_s + plan.fluid_bits / rate
+    assert finish(link)[1] == pytest.approx(expected, abs=2.001 * PACKET / rate)
+    assert link.carried_bits == pytest.approx(plan.fluid_bits)
+
+
+def test_two_uploads_by_hand() -> None:
+    """20 packets each, windows of 10, 1 ms a packet, 30 ms round trip.
+
+    0-10 ms A's first window, 10-20 B's.  A's first acknowledgement comes 31 ms after 0, its last ten packets leave
+    31-41; B's first acknowledgement at 41, its last ten leave 41-51: together they fill a path that neither fills
+    alone.
+    """
+    link = RouterLink(ConstantCapacity(12e6), 0.030, PACKET)
+    link.join(0.0, 1, 20 * PACKET, start=window(10))
+    link.join(0.0, 2, 20 * PACKET, start=window(10))
+    assert finish(link) == pytest.approx({1: 0.041, 2: 0.051})
+    assert link.busy_s == pytest.approx(0.040)
+
+
+def test_set_up_waits_behind_data() -> None:
+    """A SYN behind 100 packets of somebody else's leaves 100 ms later."""
+    link = RouterLink(ConstantCapacity(12e6), 0.050, PACKET)
+    link.join(0.0, 1, 100 * PACKET)  # datagrams: all at once
+    link.join(0.0, 2, 1 * PACKET, start=window(10, 1))
+    done = finish(link)
+    assert done[1] == pytest.approx(0.100)
+    assert done[2] == pytest.approx(0.100 + 0.050 + 0.001)
+
+
+def test_slow_device_waits_in_itself() -> None:
+    """A device at a tenth of the router's rate is the bottleneck: ten packets take 10 ms each, nothing is lost."""
+    link = RouterLink(ConstantCapacity(12e6), 0.010, PACKET, buffer_bits=2 * PACKET)
+    link.join(0.0, 1, 1 * PACKET, cap_bps=1.2e6, start=window(10))
+    assert finish(link)[1] == pytest.approx(0.010)
+    assert link.lost_bits == 0.0
+
+
+def test_overflow_costs_time_but_no_bits() -> None:
+    """A burst of 40 packets into room for 20 loses some; they come again and all bits arrive once."""
+    big, small = (RouterLink(ConstantCapacity(12e6), 0.050, PACKET, room * PACKET) for room in (1000, 20))
+    for link in (big, small):
+        link.join(0.0, 1, 80 * PACKET, start=window(40))
+    slow, fast = finish(small)[1], finish(big)[1]
+    assert slow > fast + 0.049  # at least one round trip of recovery
+    assert small.lost_bits > 0.0
+    assert small.carried_bits == pytest.approx(80 * PACKET)
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 1), st.integers(1, 200), st.integers(1, 40)), min_size=1, max_size=15),
+    st.sampled_from([5.0, 30.0, INF]),
+    st.sampled_from(["cubic", "reno"]),
+)
+def test_every_bit_is_carried_once(uploads: list[tuple[float, int, int]], room: float, control: str) -> None:
+    """Conservation with and without overflow; nobody waits for ever; the link is never busy twice."""
+    link = RouterLink(ConstantCapacity(12e6), 0.040, PACKET, room * PACKET, control)
+    done: dict[int, float] = {}
+    for key, (start, packets, first) in enumerate(sorted(uploads)):
+        while link.next_finish() <= start:
+            at = link.next_finish()
+            done.update(dict.fromkeys(link.pop_finished(at), at))
+        link.join(start, key, packets * PACKET, start=window(first))
+    done.update(finish(link))
+    assert len(done) == len(uploads)
+    total = sum(packets for _, packets, _ in uploads) * PACKET
+    assert link.carried_bits == pytest.approx(total)
+    assert link.busy_s == pytest.approx(total / 12e6)
+    assert max(done.values()) >= total / 12e6 * (1 - 1e-9)
+
+
+def test_leaving_stops_the_rounds() -> None:
+    link = RouterLink(ConstantCapacity(12e6), 0.030, PACKET)
+    link.join(0.0, 1, 20 * PACKET, start=window(10))
+    assert link.leave(0.005, 1) == 10 * PACKET  # the first window is in the queue already
+    assert link.next_finish() > 0.0
+    assert finish(link) == {}
