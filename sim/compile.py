@@ -44,7 +44,10 @@ def build_world(situation: Situation, streams: Streams, sink: Callable[[Columns]
     groups: list[Group] = []
     first = 0
     for name, spec in scenario.devices.items():
-        groups.append(_group(len(groups), name, spec, first, cell_names.index(spec.cell), situation, streams))
+        group = _group(len(groups), name, spec, first, situation, streams)
+        group.cell = cell_names.index(spec.cell)
+        group.limit_rates(cells[group.cell].device_rates(streams("placement", name), spec.count))
+        groups.append(group)
         first += spec.count
     return World(
         groups,
@@ -63,7 +66,6 @@ def _group(
     name: str,
     spec: DeviceGroupSpec,
     first: int,
-    cell: int,
     situation: Situation,
     streams: Streams,
 ) -> Group:
@@ -77,7 +79,6 @@ def _group(
         name=name,
         first=first,
         count=spec.count,
-        cell=cell,
         codecs=codecs,
         radio=radio,
         traffic=build_traffic(spec.traffic, spec.count, streams("traffic", name), situation.base_dir),

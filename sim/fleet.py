@@ -49,7 +49,6 @@ class Group:
     name: str
     first: int
     count: int
-    cell: int
     codecs: tuple[int, ...]
     """Rows of the tables that the group's policy can pick."""
     radio: Radio
@@ -61,18 +60,23 @@ class Group:
     idle_w: float
     """Power of the whole device doing nothing, radio asleep, watts."""
     weight: float = 1.0
-    cap_bps: float = float("inf")
     policy: Any = None
     battery: Any = None
     profile: Any = None
-    deadline_s: float = float("inf")
+    cell: int = 0
+    """Number of the cell that the group sends through."""
 
     def __post_init__(self) -> None:
+        self.rate_of: array[float] | None = None
         self.open_loop: bool = getattr(self.traffic, "open_loop", True)
         self.delivery: Delivery = IMMEDIATE if self.policy is None else self.policy.delivery
         fixed = self.policy is None or self.policy.index is not None
         # Codec and coding time are known when speech ends: whole chunks can be coded at once.
         self.simple: bool = fixed and self.delivery.immediate and self.battery is None and self.open_loop
+
+    def limit_rates(self, rates_bps: Floats | None) -> None:
+        """Give each device its own rate on the link, bit/s of shape (count,); None for no limits."""
+        self.rate_of = None if rates_bps is None else array("d", rates_bps)
 
     def energies(
         self, encode_cpu_s: Floats, gap_s: Floats, active_s: Floats, bits: Floats, wait_s: Floats

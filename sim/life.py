@@ -20,7 +20,7 @@ from sim.recorder import Recorder
 from sim.server import EdgeServer
 from sim.tables import Tables
 from sim.uplink import Uplink
-from sim.upload import BATTERY_DEAD, DELIVERED, LATE, LOST, NAN, Upload
+from sim.upload import BATTERY_DEAD, DELIVERED, INFINITE, LATE, LOST, NAN, Upload
 
 
 class CellRun:
@@ -40,6 +40,9 @@ class CellRun:
         self.grant_s: float | None = cell.access.constant_s
         self.loss = cell.loss
         self.lossless: bool = cell.loss.lossless
+        self.retry = cell.retry
+        self.timeout_s: float = INFINITE if cell.retry is None else cell.retry.timeout_s
+        self.deadline_s: float = INFINITE if cell.retry is None else cell.retry.deadline_s
 
 
 class Feeder(simpy.Event):
@@ -105,6 +108,7 @@ class Life:
         self.server: EdgeServer
         self.recorder: Recorder
         self._join = (self.join,)
+        self._ready = (self.ready,)
         self._arrive = (self.arrive,)
 
     def enter(self, upload: Upload) -> None:
@@ -118,7 +122,9 @@ class Life:
 
     def ready(self, upload: Upload) -> None:
         """Coded: wake the radio, ask for a grant, open the connection, then join the link."""
-        now = upload.left_s = self.env._now
+        now = upload.begun_s = self.env._now
+        if not upload.attempt:
+            upload.left_s = now
         d = upload.device
         group = upload.group
         if self.busy[d]:
@@ -143,8 +149,13 @@ class Life:
             cell.path_rtt_s,
         )
         upload.fluid_bits = plan.fluid_bits
+        upload.start = plan.start
         upload.wire_bytes += plan.wire_bytes
         upload.tail_s = plan.tail_s
+        if group.rate_of is not None:
+            upload.cap_bps = group.rate_of[d - group.first]
+        if cell.timeout_s < INFINITE:
+            upload.give_up_s = now + cell.timeout_s
         delay = wake + grant + plan.setup_s + plan.ramp_s
         if delay > 0.0:
             upload.callbacks = self._join  # type: ignore[assignment]
@@ -155,36 +166,73 @@ class Life:
     def join(self, upload: simpy.Event) -> None:
         """Set up: the rest of the payload takes its share of the link."""
         assert isinstance(upload, Upload)
-        self.cells[upload.group.cell].uplink.join(upload)
+        if upload.give_up_s <= self.env._now:
+            self.gave_up(upload, upload.fluid_bits)
+        else:
+            self.cells[upload.group.cell].uplink.join(upload)
 
     def sent(self, upload: Upload) -> None:
         """The last bit has left the device."""
-        now = self.env._now
-        d = upload.device
-        active = now - self.mark[d]
-        upload.active_s += active
-        self.mark[d] = now
-        self.busy[d] -= 1
         group = upload.group
-        if group.battery is not None and not self._draw(upload, active):
+        if not self._rest(upload):
             upload.outcome = BATTERY_DEAD
             self.end(upload, NAN)
             return
         if upload.blocks:
-            wake_j, _, tail_j = group.radio_j(upload.gap_s, 0.0, 0.0)
-            upload.extra_wake_j += wake_j
-            upload.extra_tail_j += tail_j
+            self._settle_radio(upload)
             self.departure.next_block(upload)
             return
+        now = self.env._now
         cell = self.cells[group.cell]
-        if not cell.lossless and upload.luck < cell.loss.probability(cell.packets(upload.payload_bytes)):
-            upload.sent_s = now
-            upload.outcome = LOST
-            self.end(upload, NAN)
-            return
+        if not cell.lossless:
+            packets = cell.packets(upload.payload_bytes)
+            luck = float(cell.rng.random()) if upload.attempt else upload.luck
+            if luck < cell.loss.probability(packets):
+                self._fail(upload, max(now, upload.give_up_s) if upload.give_up_s < INFINITE else now + cell.path_rtt_s)
+                return
+            if cell.loss.delays:
+                upload.tail_s += cell.loss.delay_s(cell.rng, packets, cell.path_rtt_s)
         upload.sent_s = now + upload.tail_s
         upload.callbacks = self._arrive  # type: ignore[assignment]
         self.env.at(upload.sent_s + cell.onward_s, upload)
+
+    def _rest(self, upload: Upload) -> bool:
+        """The radio's part in an attempt is over; False when the battery is empty with that."""
+        now, d = self.env._now, upload.device
+        active = now - self.mark[d]
+        if active > 0.0:  # else an attempt was given up before its radio was awake
+            upload.active_s += active
+            self.mark[d] = now
+        self.busy[d] -= 1
+        return upload.group.battery is None or self._draw(upload, max(active, 0.0))
+
+    def _settle_radio(self, upload: Upload) -> None:
+        """Keep what this block or attempt cost in waking and tails, since the next one has its own gap."""
+        wake_j, _, tail_j = upload.group.radio_j(upload.gap_s, 0.0, 0.0)
+        upload.extra_wake_j += wake_j
+        upload.extra_tail_j += tail_j
+        upload.gap_s = 0.0
+
+    def gave_up(self, upload: Upload, unsent_bits: float) -> None:
+        """An attempt took too long; what it has sent was sent in vain."""
+        upload.wire_bytes -= unsent_bits / 8.0
+        if self._rest(upload):
+            self._fail(upload, self.env._now)
+        else:
+            upload.outcome = BATTERY_DEAD
+            self.end(upload, NAN)
+
+    def _fail(self, upload: Upload, noticed_s: float) -> None:
+        """An attempt has failed and the device notices at ``noticed_s``: try again or give the upload up."""
+        upload.attempt += 1
+        cell = self.cells[upload.group.cell]
+        if cell.retry is None or not cell.retry.again(upload.attempt):
+            upload.outcome = LOST
+            self.end(upload, NAN)
+            return
+        self._settle_radio(upload)
+        upload.callbacks = self._ready  # type: ignore[assignment]
+        self.env.at(noticed_s + cell.retry.wait_s(upload.attempt, cell.rng), upload)
 
     def _draw(self, upload: Upload, active_s: float) -> bool:
         """Take one activity from the battery; False when it is empty with that."""
@@ -206,7 +254,8 @@ class Life:
     def served(self, upload: Upload) -> None:
         """Recognised: the reply goes back and restarts the radio's tail."""
         reply_at = upload.served_s + self.cells[upload.group.cell].onward_s
-        upload.outcome = DELIVERED if reply_at - upload.spoken_s <= upload.group.deadline_s else LATE
+        deadline_s = self.cells[upload.group.cell].deadline_s
+        upload.outcome = DELIVERED if reply_at - upload.spoken_s <= deadline_s else LATE
         d = upload.device
         if not self.busy[d]:
             # The next activity may begin before the reply is there; its gap is then negative and sets this right.

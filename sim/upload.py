@@ -30,6 +30,16 @@ class Upload(simpy.Event):
     env: Any = None
 
     attempt = 0
+    """Attempts that have failed."""
+    begun_s = 0.0
+    """When the present attempt began."""
+    give_up_s = INFINITE
+    """When the present attempt is given up."""
+    on_link = False
+    cap_bps = INFINITE
+    """The device's own rate on the link."""
+    start: Any = None
+    """What a router's link must know of the transport (``channel.links.transport.Plan.start``)."""
     outcome = UNFINISHED
     payload_bytes = 0
     text = False

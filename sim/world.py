@@ -79,7 +79,8 @@ class World:
             rejected=life.rejected,
         )
         life.cells = [
-            CellRun(c, Uplink(env, c.link, life.sent), streams("access", str(i))) for i, c in enumerate(cells)
+            CellRun(c, Uplink(env, c.link, life.sent, life.gave_up), streams("access", str(i)))
+            for i, c in enumerate(cells)
         ]
         life.departure = Departure(env, fleet, tables, life, streams, duration_s)
         self.arrivals = Arrivals(fleet, tables, streams, duration_s)

@@ -271,7 +271,7 @@ class RetrySpec(Spec):
     """When an upload is given up or tried again."""
 
     deadline: PositiveDuration | None = None
-    """An upload that has not arrived this long after the end of speech is late; without it, never."""
+    """A reply that comes later than this after the end of speech is late; without it, none is."""
     timeout: PositiveDuration | None = None
     """An attempt that has not arrived after this time is given up; without it, never."""
     attempts: Annotated[int, Field(ge=1, le=100)] = 1

@@ -3,7 +3,14 @@
 Nothing here knows of a simulation: numbers in, figures with their intervals out.
 """
 
-from sim.statistics.intervals import Interval, Paired, mean_interval, paired_difference, proportion_interval
+from sim.statistics.intervals import (
+    Interval,
+    Paired,
+    mean_interval,
+    paired_difference,
+    proportion_interval,
+    replications_needed,
+)
 from sim.statistics.quantiles import needed_samples, quantile_interval
 from sim.statistics.ratios import Confusion, bootstrap_ratio, ratio_interval
 from sim.statistics.sketch import QuantileSketch
@@ -25,4 +32,5 @@ __all__ = [
     "proportion_interval",
     "quantile_interval",
     "ratio_interval",
+    "replications_needed",
 ]

@@ -63,6 +63,30 @@ def t_quantile(confidence: float, degrees: float) -> float:
     return float(stats.t.ppf(0.5 + confidence / 2.0, degrees))
 
 
+def replications_needed(values: Numbers, relative: float, confidence: float = 0.95) -> int:
+    """How many replications in all would make the mean's interval as tight as ``relative`` of the mean.
+
+    ``values`` are those at hand, at least 2.  The smallest n with t(n - 1) s / sqrt(n) <= relative |mean|,
+    taking s and mean as found (Law, Simulation Modeling, section 9.4.1); never below the number at hand
+    when that is tight enough.  A mean of 0 that varies can never be relatively precise: ``OverflowError``.
+    """
+    if not relative > 0.0:
+        raise ValueError(f"a relative precision must be above 0, found {relative!r}")
+    array = finite(values)
+    if array.size < 2:
+        raise ValueError(f"the spread takes at least 2 replications, found {array.size}")
+    deviation, mean = float(array.std(ddof=1)), abs(float(array.mean()))
+    if deviation <= 1e-12 * mean or deviation == 0.0:
+        return int(array.size)
+    if mean == 0.0:
+        raise OverflowError("a mean of 0 cannot reach a relative precision; ask for an absolute one")
+    n = int(array.size)
+    while t_quantile(confidence, n - 1) * deviation / math.sqrt(n) > relative * mean:
+        wanted = math.ceil((t_quantile(confidence, n - 1) * deviation / (relative * mean)) ** 2)
+        n = max(n + 1, min(wanted, 2 * n))
+    return n
+
+
 class Paired(NamedTuple):
     """A difference first - second under common random numbers."""
 

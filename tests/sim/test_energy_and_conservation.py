@@ -204,3 +204,50 @@ def test_adaptive_policy_takes_leaner_codecs_under_load(run_text: Callable) -> N
     _, busy = run_text(text(count=400, policy=policy))
     assert set(calm["codec"]) == {0}
     assert (busy["codec"] == 1).mean() > 0.3
+
+
+RETRY = "retry: {timeout: 2 s, attempts: 3, backoff: 500 ms}"
+
+
+def test_lost_payloads_are_sent_again(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """With loss p and three independent attempts, p^3 of the uploads are lost for good; each attempt costs bytes.
+
+    p = 0.4: 6.4 % lost, 1 + p + p^2 = 1.56 attempts on average; both within four standard deviations.
+    """
+    lossy = text(loss="{kind: payload, probability: 40 %}", count=60, duration=1200).replace("loss:", f"{RETRY}, loss:")
+    metrics, log = run_text(lossy, "devices.phones.codec=small")
+    n = len(log)
+    assert metrics["lost_fraction"] == pytest.approx(0.4**3, abs=4 * np.sqrt(0.064 * 0.936 / n))
+    once, _ = run_text(text(count=60, duration=1200), "devices.phones.codec=small")
+    attempts = metrics["wire_mean_bytes"] / once["wire_mean_bytes"]
+    assert attempts == pytest.approx(1.56, abs=4 * 0.75 / np.sqrt(n))
+    again = log[(log["outcome"] == 0) & (log["transfer_s"] > 1.9)]
+    assert len(again) > 0 and again["latency_s"].min() > 2.0
+
+
+@pytest.mark.parametrize("sharing", ["equal", "fifo", "dedicated"])
+def test_attempts_that_take_too_long_are_given_up(run_text: Callable, sharing: str) -> None:  # type: ignore[type-arg]
+    """A link that needs 12 s for a payload and a timeout of 2 s: nothing arrives, and at most 3 x 2 s are sent."""
+    slow = text(sharing=sharing, count=1, traffic="{kind: periodic, period: 1 h, phase: aligned}", duration=3000)
+    slow = slow.replace("loss:", f"{RETRY}, loss:").replace("10 Mbit/s", "100 kbit/s")
+    metrics, log = run_text(slow)
+    assert metrics["lost_fraction"] == 1.0
+    assert log["radio_active_s"].sum() <= 3 * 2.0 + 1e-9
+    sent_bytes = float(log["wire_bytes"].sum())
+    assert 0 < sent_bytes <= 3 * 2.0 * 100e3 / 8 + 1e-6
+
+
+def test_replies_after_the_deadline_are_late(run_text: Callable) -> None:  # type: ignore[type-arg]
+    wanted = text(count=60).replace("loss:", "retry: {deadline: 600 ms}, loss:")
+    metrics, log = run_text(wanted)
+    late = log[log["outcome"] == 3]
+    assert 0 < len(late) < len(log)
+    assert late["latency_s"].min() > 0.6 >= log.loc[log["outcome"] == 0, "latency_s"].max()
+    assert metrics["late_fraction"] == pytest.approx(len(late) / len(log))
+
+
+def test_devices_far_away_are_slower(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """With max-min sharing each device is capped by its own rate; a lone slow one takes size / rate."""
+    body = text(sharing="max-min", count=1, traffic="{kind: periodic, period: 1 h, phase: aligned}", duration=3000)
+    _, log = run_text(body.replace("loss:", "device_rates: {kind: given, rates: [1 Mbit/s], shares: [100 %]}, loss:"))
+    assert log["transfer_s"].iloc[0] == pytest.approx(log["wire_bytes"].iloc[0] * 8 / 1e6)

@@ -19,6 +19,7 @@ from sim.statistics import (
     proportion_interval,
     quantile_interval,
     ratio_interval,
+    replications_needed,
 )
 
 
@@ -37,6 +38,22 @@ def test_mean_interval_of_too_little() -> None:
     assert mean_interval([1.0, math.nan, 3.0]).n == 2
     with pytest.raises(ValueError, match="confidence"):
         mean_interval([1.0, 2.0], confidence=95.0)
+
+
+def test_replications_needed_by_hand() -> None:
+    """Mean 10, s = 1 from two pairs; half width 0.5 takes t s / sqrt(n) <= 0.5: n = 18 (t(17) = 2.110)."""
+    values = 10.0 + np.array([-1.0, 1.0, -1.0, 1.0]) * math.sqrt(3.0 / 4.0)
+    n = replications_needed(values, 0.05)
+    assert stats.t.ppf(0.975, n - 1) / math.sqrt(n) <= 0.5
+    assert n == 18
+    assert replications_needed([10.0, 10.0, 10.0], 0.05) == 3
+    assert replications_needed([9.99, 10.0, 10.01], 0.5) == 3
+    with pytest.raises(ValueError, match="at least 2"):
+        replications_needed([1.0], 0.05)
+    with pytest.raises(ValueError, match="above 0"):
+        replications_needed([1.0, 2.0], 0.0)
+    with pytest.raises(OverflowError, match="mean of 0"):
+        replications_needed([-1.0, 1.0], 0.1)
 
 
 def _covered(covers: int, trials: int) -> bool:
