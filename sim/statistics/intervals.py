@@ -80,10 +80,11 @@ def replications_needed(values: Numbers, relative: float, confidence: float = 0.
         return int(array.size)
     if mean == 0.0:
         raise OverflowError("a mean of 0 cannot reach a relative precision; ask for an absolute one")
-    n = int(array.size)
-    while t_quantile(confidence, n - 1) * deviation / math.sqrt(n) > relative * mean:
-        wanted = math.ceil((t_quantile(confidence, n - 1) * deviation / (relative * mean)) ** 2)
-        n = max(n + 1, min(wanted, 2 * n))
+    aim = relative * mean / deviation
+    # The normal quantile is below every t quantile, so its answer is a lower bound a few steps away.
+    n = max(int(array.size), math.floor((float(stats.norm.ppf(0.5 + confidence / 2.0)) / aim) ** 2))
+    while t_quantile(confidence, n - 1) / math.sqrt(n) > aim:
+        n += 1
     return n
 
 
