@@ -2,7 +2,7 @@
 
 The poster shows a Mel spectrogram and Whisper's words joined by co-attention; sizes, encoders and loss are
 not published. What stands here is this project's choice: a small convolutional encoder of the Mel, hashed
-word vectors with a recurrence over the words, multi-head co-attention in both directions (each modality
+word vectors with a convolution over the words, multi-head co-attention in both directions (each modality
 asks the other; as in ViLBERT, Lu et al. 2019), attentive statistics pooling and a linear layer.
 """
 
@@ -19,7 +19,6 @@ from recognizers.emotion.layers import (
     AttentionPooling,
     EmotionNetwork,
     FeedForward,
-    Recurrence,
     WordVectors,
     pool_frames,
 )
@@ -49,8 +48,25 @@ class AmserDims:
     dropout: float = 0.3
 
 
+class Context(nn.Module):
+    """Each step with two neighbours on either side: x + ReLU(conv5(x)), zero beyond the end.
+
+    A convolution instead of a recurrence: a tenth of the time on a CPU, and commands are short.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(width, width, 5, padding=2)
+
+    def forward(self, steps: Tensor, mask: Tensor) -> Tensor:
+        """(B, L, width) with its mask (B, L)."""
+        steps = steps * mask[:, :, None]
+        around: Tensor = self.convolution(steps.transpose(1, 2)).relu().transpose(1, 2)
+        return (steps + around) * mask[:, :, None]
+
+
 class MelEncoder(nn.Module):
-    """(B, 80, T) to (B, T / 8, width): two strided convolutions along time, then a recurrence both ways."""
+    """(B, 80, T) to (B, T / 8, width): two strided convolutions along time and one that adds context."""
 
     def __init__(self, dims: AmserDims) -> None:
         super().__init__()
@@ -63,12 +79,11 @@ class MelEncoder(nn.Module):
             before = channels
         self.layers = nn.ModuleList(layers)
         self.dropout = nn.Dropout(dims.dropout)
-        self.recurrence = Recurrence("gru", dims.width, dims.width // 2, both_ways=True)
+        self.context = Context(dims.width)
 
     def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Steps (B, L, width) and their mask (B, L)."""
-        frames, lengths = pool_frames(mel.transpose(1, 2), lengths, self.frame_pool)
-        x = frames.transpose(1, 2)
+        x, lengths = pool_frames(mel, lengths, self.frame_pool)
         for layer in self.layers:
             x = layer(x)
             lengths = -(-lengths // 2)
@@ -76,7 +91,7 @@ class MelEncoder(nn.Module):
             # Zeros beyond the end: a result must not depend on the neighbours in the batch.
             x = x * mask[:, None, :]
         steps = self.dropout(x.transpose(1, 2))
-        return steps + self.recurrence(steps, lengths), mask
+        return self.context(steps, mask), mask
 
 
 class CoAttention(nn.Module):
@@ -84,19 +99,17 @@ class CoAttention(nn.Module):
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
         super().__init__()
-        self.asks = nn.ModuleList([Attention(width, heads, dropout) for _ in range(2)])
+        self.asks = nn.ModuleList([Attention(width, heads) for _ in range(2)])
         self.feeds = nn.ModuleList([FeedForward(width, 2 * width, width, dropout) for _ in range(2)])
         self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(4)])
         self.dropout = nn.Dropout(dropout)
 
-    def forward(
-        self, audio: Tensor, audio_mask: Tensor, text: Tensor, text_mask: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, audio: Tensor, audio_mask: Tensor, text: Tensor, text_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Audio (B, L, width) and text (B, W, width), each enriched by the other."""
         heard = self.norms[0](audio + self.dropout(self.asks[0](audio, text, text_mask)))
         read = self.norms[1](text + self.dropout(self.asks[1](text, audio, audio_mask)))
-        heard = self.norms[2](heard + self.dropout(self.feeds[0](heard)))
-        read = self.norms[3](read + self.dropout(self.feeds[1](read)))
+        heard = self.norms[2](heard + self.feeds[0](heard))
+        read = self.norms[3](read + self.feeds[1](read))
         return heard, read
 
 
@@ -109,10 +122,8 @@ class AmserNetwork(EmotionNetwork):
         self.word_vectors = WordVectors(word_rows, dims.word_width)
         self.word_dropout = nn.Dropout(dims.dropout)
         self.word_project = nn.Linear(dims.word_width, dims.width)
-        self.word_recurrence = Recurrence("gru", dims.width, dims.width // 2, both_ways=True)
-        self.blocks = nn.ModuleList(
-            [CoAttention(dims.width, dims.heads, dims.dropout) for _ in range(dims.blocks)]
-        )
+        self.word_context = Context(dims.width)
+        self.blocks = nn.ModuleList([CoAttention(dims.width, dims.heads, dims.dropout) for _ in range(dims.blocks)])
         self.pool_audio = AttentionPooling(dims.width, dims.width // 2, spread=True)
         self.pool_text = AttentionPooling(dims.width, dims.width // 2, spread=False)
         pooled = self.pool_audio.outputs + self.pool_text.outputs
@@ -122,8 +133,8 @@ class AmserNetwork(EmotionNetwork):
         """Logits, shape (B, classes)."""
         audio, audio_mask = self.mel_encoder(self.standardised(batch), batch.frames)
         words = self.word_project(self.word_dropout(self.word_vectors(batch.pieces)))
-        text = words + self.word_recurrence(words, batch.words)
         text_mask = batch.word_mask
+        text = self.word_context(words, text_mask)
         for block in self.blocks:
             audio, text = block(audio, audio_mask, text, text_mask)
         pooled = torch.cat([self.pool_audio(audio, audio_mask), self.pool_text(text, text_mask)], dim=1)

@@ -25,9 +25,7 @@ def vary(mel: Mel, rng: np.random.Generator, *, basis: Mel | None, strength: flo
     if basis is not None and rng.random() < 0.5:
         # First, although the channel comes last: stretching is linear along each axis, so the rank survives
         # it.
-        mel = project(
-            mel, basis, round(float(np.exp(rng.uniform(np.log(LOWEST_RANK), np.log(HIGHEST_RANK)))))
-        )
+        mel = project(mel, basis, round(float(np.exp(rng.uniform(np.log(LOWEST_RANK), np.log(HIGHEST_RANK))))))
     if strength <= 0:
         return mel
     if rng.random() < 0.8:
@@ -41,9 +39,7 @@ def _stretch(mel: Mel, rng: np.random.Generator, strength: float) -> Mel:
     bands, frames = mel.shape
     faster = 1 + 0.15 * strength * rng.uniform(-1, 1)
     mel = _interpolate(mel.T, np.linspace(0, frames - 1, max(16, round(frames / faster)))).T
-    positions = np.arange(bands) * (1 + 0.06 * strength * rng.uniform(-1, 1)) + strength * rng.uniform(
-        -1.5, 1.5
-    )
+    positions = np.arange(bands) * (1 + 0.06 * strength * rng.uniform(-1, 1)) + strength * rng.uniform(-1.5, 1.5)
     return _interpolate(mel, np.clip(positions, 0, bands - 1))
 
 

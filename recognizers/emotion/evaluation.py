@@ -85,10 +85,15 @@ class Evaluation:
             for metric, v in values.items()
         }
 
+    def loss(self, rate: float, full: float, seed: int = 1) -> dict[str, tuple[float, float]]:
+        """95 % intervals of the metrics at `rate` minus those at `full` (paired bootstrap over speakers)."""
+        found = self.predictions
+        rng = np.random.default_rng([seed, 6])
+        guesses = (found.predicted[rate], found.predicted[full])
+        return paired_difference(found.true, *guesses, len(self.labels), rng, _groups(found))
 
-def difference(
-    first: Evaluation, second: Evaluation, rate: float, seed: int = 1
-) -> dict[str, tuple[float, float]]:
+
+def difference(first: Evaluation, second: Evaluation, rate: float, seed: int = 1) -> dict[str, tuple[float, float]]:
     """95 % intervals of `first` minus `second` on the same utterances (paired bootstrap over speakers)."""
     one, two = first.predictions, second.predictions
     if one.ids != two.ids:
@@ -103,18 +108,12 @@ def _groups(found: Predictions) -> Ints | None:
     return places.astype(np.int64) if len(names) >= 5 and "" not in names else None
 
 
-def evaluate_weights(
-    recognizer: EmotionRecognizer, examples: Examples, rates: Sequence[float] = RATES
-) -> Evaluation:
+def evaluate_weights(recognizer: EmotionRecognizer, examples: Examples, rates: Sequence[float] = RATES) -> Evaluation:
     """Apply trained weights to a test set at every rate. Raises `EmotionError` if the classes differ."""
     if recognizer.labels != examples.labels:
         raise EmotionError(f"the weights know {recognizer.labels}, the corpus {examples.labels}")
-    predicted = {
-        rate: _guess(recognizer, compressed(examples.mels, rate), examples.words(rate)) for rate in rates
-    }
-    found = Predictions(
-        examples.ids, examples.targets, predicted, ("test",) * len(examples), examples.speakers
-    )
+    predicted = {rate: _guess(recognizer, compressed(examples.mels, rate), examples.words(rate)) for rate in rates}
+    found = Predictions(examples.ids, examples.targets, predicted, ("test",) * len(examples), examples.speakers)
     return Evaluation(
         architecture=recognizer.name,
         corpus=examples.corpus,
@@ -151,9 +150,7 @@ def cross_validate(
     `on_fold(name, done, total)` is called after each. Fold k is trained with the recipe's seed plus k.
     """
     recipe = recipe or Recipe()
-    spec = NetworkSpec.of(
-        architecture, examples.labels, size=size, tokenizer=tokenizer, modalities=modalities
-    )
+    spec = NetworkSpec.of(architecture, examples.labels, size=size, tokenizer=tokenizer, modalities=modalities)
     parts = leave_one_out(examples, by, folds)
     place = folder / f"{architecture}-{_key(spec, examples, recipe, parts, rates)}"
     rows = []
@@ -173,9 +170,7 @@ def cross_validate(
     )
 
 
-def _key(
-    spec: NetworkSpec, examples: Examples, recipe: Recipe, parts: Sequence[Fold], rates: Sequence[float]
-) -> str:
+def _key(spec: NetworkSpec, examples: Examples, recipe: Recipe, parts: Sequence[Fold], rates: Sequence[float]) -> str:
     """Twelve hex digits that change with whatever changes the results."""
     texts = [examples.texts, *(examples.words(rate) for rate in rates)]
     content = {

@@ -119,16 +119,18 @@ def load_examples(
 
 
 def truncate_rank(mel: Mel, rank: int) -> Mel:
-    """The closest Mel of a rank (Eckart and Young 1936), by the eigenvectors of the small Gram matrix."""
+    """The closest Mel of a rank (Eckart and Young 1936): what `mel-svd` in fp32 decodes to."""
     if rank >= min(mel.shape):
         return mel
     return project(mel, column_basis(mel), rank)
 
 
 def column_basis(mel: Mel) -> Mel:
-    """The left singular vectors (bands, bands) of a Mel, the strongest first."""
-    _, vectors = np.linalg.eigh(mel @ mel.T)
-    return np.ascontiguousarray(vectors[:, ::-1], dtype=np.float32)
+    """The left singular vectors (bands, bands) of a Mel, the strongest first, as the codec `mel-svd` sends
+    them."""
+    from channel.codecs.svd import mel_factors
+
+    return mel_factors(mel, mel.shape[0])[0]
 
 
 def project(mel: Mel, basis: Mel, rank: int) -> Mel:

@@ -41,8 +41,11 @@ class EmotionNetwork(nn.Module, ABC):
 
     def standardised(self, batch: Batch) -> Tensor:
         """(B, bands, T): the standardised Mel, zero beyond each utterance's end."""
-        mel = (batch.mel - self.band_mean[:, None]) / self.band_deviation[:, None]
-        return mel * batch.frame_mask[:, None, :]
+        scale = 1 / self.band_deviation
+        mel = batch.mel * scale[:, None]
+        mel -= (self.band_mean * scale)[:, None]  # in place: the Mel is by far the largest tensor
+        mel *= batch.frame_mask[:, None, :]
+        return mel
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
@@ -84,14 +87,13 @@ class Recurrence(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head scaled dot-product attention (Vaswani et al. 2017)."""
+    """Multi-head scaled dot-product attention (Vaswani et al. 2017), without dropout on its weights."""
 
-    def __init__(self, width: int, heads: int, dropout: float) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
         self.out = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, query: Tensor, key: Tensor, mask: Tensor | None = None) -> Tensor:
         """Queries (B, Q, width) over keys (B, K, width); `mask` (B, K) is True on keys that count."""
@@ -103,7 +105,7 @@ class Attention(nn.Module):
         scores = queries @ keys.transpose(2, 3) / math.sqrt(width // self.heads)
         if mask is not None:
             scores = scores.masked_fill(~mask[:, None, None, :], -1e9)
-        mixed = self.dropout(scores.softmax(dim=3)) @ values
+        mixed = scores.softmax(dim=3) @ values
         merged: Tensor = self.out(mixed.transpose(1, 2).reshape(b, q, width))
         return merged
 
@@ -112,9 +114,7 @@ class FeedForward(nn.Sequential):
     """Linear, ReLU, dropout, linear."""
 
     def __init__(self, inputs: int, hidden: int, outputs: int, dropout: float) -> None:
-        super().__init__(
-            nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs)
-        )
+        super().__init__(nn.Linear(inputs, hidden), nn.ReLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs))
 
 
 class AttentionPooling(nn.Module):
@@ -140,14 +140,17 @@ class AttentionPooling(nn.Module):
         return torch.cat([mean, (variance + 1e-5).sqrt()], dim=1)
 
 
-def pool_frames(steps: Tensor, lengths: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """Mean over every `stride` real steps: (B, L, C), (B,) to (B, ceil(L / stride), C), (B,). Padding is
-    zero."""
+def pool_frames(tracks: Tensor, lengths: Tensor, stride: int) -> tuple[Tensor, Tensor]:
+    """Mean over every `stride` real frames: (B, C, L), (B,) to (B, C, ceil(L / stride)), (B,).
+
+    What lies beyond the end must be zero and stays so.
+    """
     if stride == 1:
-        return steps, lengths
-    b, longest, channels = steps.shape
+        return tracks, lengths
+    b, channels, longest = tracks.shape
     groups = -(-longest // stride)
-    padded = nn.functional.pad(steps, (0, 0, 0, groups * stride - longest))
-    real = (torch.arange(groups * stride)[None, :] < lengths[:, None]).view(b, groups, stride).sum(dim=2)
-    sums = padded.view(b, groups, stride, channels).sum(dim=2)
-    return sums / real.clamp(min=1)[:, :, None], -(-lengths // stride)
+    if groups * stride != longest:
+        tracks = nn.functional.pad(tracks, (0, groups * stride - longest))
+    sums = tracks.reshape(b, channels, groups, stride).sum(dim=3)
+    real = (lengths[:, None] - stride * torch.arange(groups)[None, :]).clamp(1, stride)
+    return sums / real[:, None, :], -(-lengths // stride)

@@ -39,11 +39,7 @@ METRICS = ("accuracy", "unweighted_accuracy", "f1_weighted", "f1_macro")
 
 def confusion(true: Ints, predicted: Ints, classes: int) -> Ints:
     """Counts (classes, classes): rows are true, columns predicted."""
-    return (
-        np.bincount(true * classes + predicted, minlength=classes**2)
-        .reshape(classes, classes)
-        .astype(np.int64)
-    )
+    return np.bincount(true * classes + predicted, minlength=classes**2).reshape(classes, classes).astype(np.int64)
 
 
 def score(true: Ints, predicted: Ints, classes: int) -> Scores:

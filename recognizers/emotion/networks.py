@@ -44,9 +44,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         umons.UmonsNetwork,
         {"small": umons.UmonsDims(), "published": umons.AS_PUBLISHED},
     ),
-    "xu": Architecture(
-        "Xu et al. 2019", xu.XuDims, xu.XuNetwork, {"small": xu.XuDims(), "published": xu.AS_PUBLISHED}
-    ),
+    "xu": Architecture("Xu et al. 2019", xu.XuDims, xu.XuNetwork, {"small": xu.XuDims(), "published": xu.AS_PUBLISHED}),
     "yoon": Architecture(
         "Yoon et al. 2018",
         yoon.YoonDims,
@@ -101,15 +99,11 @@ def build_network(spec: NetworkSpec) -> tuple[EmotionNetwork, Tokenizer]:
     tokenizer = tokenizer_from(spec.words)
     dims = _dims(architecture, spec)
     if tokenizer.size > LARGEST_DIMENSION:
-        raise EmotionError(
-            f"the weights ask for {tokenizer.size} word vectors; at most {LARGEST_DIMENSION} are read"
-        )
+        raise EmotionError(f"the weights ask for {tokenizer.size} word vectors; at most {LARGEST_DIMENSION} are read")
     try:
         return architecture.build(dims, len(spec.labels), tokenizer.size), tokenizer
     except (RuntimeError, ValueError, TypeError, ZeroDivisionError) as error:
-        raise EmotionError(
-            f"the sizes {dict(spec.dims)} make no {spec.architecture} network: {error}"
-        ) from error
+        raise EmotionError(f"the sizes {dict(spec.dims)} make no {spec.architecture} network: {error}") from error
 
 
 def parameter_count(network: EmotionNetwork) -> int:

@@ -52,9 +52,7 @@ def leave_one_out(examples: Examples, by: str = "speaker", folds: int | None = N
     return tuple(_fold(examples, owners, groups, place, by) for place in range(count))
 
 
-def _fold(
-    examples: Examples, owners: Sequence[str], groups: Sequence[tuple[str, ...]], place: int, by: str
-) -> Fold:
+def _fold(examples: Examples, owners: Sequence[str], groups: Sequence[tuple[str, ...]], place: int, by: str) -> Fold:
     following = set(groups[(place + 1) % len(groups)])
     test = np.array([owner in groups[place] for owner in owners])
     dev = np.array([owner in following for owner in owners])

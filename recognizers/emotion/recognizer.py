@@ -52,13 +52,10 @@ class EmotionRecognizer:
         A result does not depend on what else is in the call. Raises `EmotionError` for a Mel that is none.
         """
         if len(mels) != len(texts):
-            raise EmotionError(
-                f"{len(mels)} Mels but {len(texts)} texts; give one text (empty if none) for each"
-            )
+            raise EmotionError(f"{len(mels)} Mels but {len(texts)} texts; give one text (empty if none) for each")
         found = predict(self.network, self.tokenizer, mels, texts, self.spec.modalities)
         return [
-            Emotion(self.labels[int(row.argmax())], dict(zip(self.labels, row.tolist(), strict=True)))
-            for row in found
+            Emotion(self.labels[int(row.argmax())], dict(zip(self.labels, row.tolist(), strict=True))) for row in found
         ]
 
 
@@ -84,9 +81,7 @@ def predict(
     return np.stack([rows[place] for place in range(len(order))])
 
 
-def ablated(
-    mels: Sequence[Mel], texts: Sequence[str], modalities: str
-) -> tuple[Sequence[Mel], Sequence[str]]:
+def ablated(mels: Sequence[Mel], texts: Sequence[str], modalities: str) -> tuple[Sequence[Mel], Sequence[str]]:
     """What an ablated network sees: `audio` has no words, `text` an empty Mel."""
     if modalities == "audio":
         return mels, [""] * len(texts)

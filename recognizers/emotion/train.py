@@ -43,9 +43,7 @@ def load_split(
             chosen = Corpus(corpus.name, corpus.root, tuple(chosen.utterances[i] for i in places))
         train = load_examples(chosen, labels, advance=advance)
         return train, load_examples(corpus.select(split="dev"), train.labels)
-    examples = load_examples(
-        corpus.select(split="train") if "train" in splits else corpus, labels, advance=advance
-    )
+    examples = load_examples(corpus.select(split="train") if "train" in splits else corpus, labels, advance=advance)
     return split_by_speaker(examples, seed)
 
 
@@ -54,9 +52,7 @@ def split_by_speaker(examples: Examples, seed: int) -> tuple[Examples, Examples]
     than two."""
     speakers = sorted(set(examples.speakers))
     if len(speakers) < 2:
-        raise EmotionError(
-            f"corpus {examples.corpus} names {len(speakers)} speakers; a dev set needs another one"
-        )
+        raise EmotionError(f"corpus {examples.corpus} names {len(speakers)} speakers; a dev set needs another one")
     count = max(1, round(len(speakers) * DEV_SHARE))
     held = set(np.random.default_rng([seed, 3]).permutation(speakers)[:count].tolist())
     inside = np.array([speaker in held for speaker in examples.speakers])

@@ -88,9 +88,7 @@ def train_network(
     """
     for name, part in (("training", train), ("dev", dev)):
         if not len(part) or part.labels != spec.labels:
-            raise EmotionError(
-                f"the {name} set has {len(part)} examples of {part.labels}, the network {spec.labels}"
-            )
+            raise EmotionError(f"the {name} set has {len(part)} examples of {part.labels}, the network {spec.labels}")
     rng = np.random.default_rng([recipe.seed, 1])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
@@ -209,9 +207,7 @@ class _Run:
             found = predict(self.average, self.tokenizer, mels, texts, self.spec.modalities)
             likelihood = found[np.arange(len(self.dev)), self.dev.targets]
             losses.append(float(np.average(-np.log(np.maximum(likelihood, 1e-6)), weights=weights)))
-            scores.append(
-                score(self.dev.targets, found.argmax(axis=1).astype(np.int64), len(self.dev.labels))
-            )
+            scores.append(score(self.dev.targets, found.argmax(axis=1).astype(np.int64), len(self.dev.labels)))
         return Epoch(
             number,
             train_loss,

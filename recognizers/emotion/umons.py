@@ -78,12 +78,8 @@ class Block(nn.Module):
     def __init__(self, dims: UmonsDims, *, last: bool) -> None:
         super().__init__()
         width, drop = dims.width, dims.dropout
-        self.text_self, self.audio_self, self.audio_guided = (
-            Attention(width, dims.heads, drop) for _ in range(3)
-        )
-        self.text_feed, self.audio_feed = (
-            FeedForward(width, dims.feed_forward, width, drop) for _ in range(2)
-        )
+        self.text_self, self.audio_self, self.audio_guided = (Attention(width, dims.heads) for _ in range(3))
+        self.text_feed, self.audio_feed = (FeedForward(width, dims.feed_forward, width, drop) for _ in range(2))
         self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(7)])
         self.dropout = nn.Dropout(drop)
         self.last = last
@@ -91,9 +87,7 @@ class Block(nn.Module):
             self.text_glimpses = Glimpses(width, dims.feed_forward, dims.words, drop)
             self.audio_glimpses = Glimpses(width, dims.feed_forward, dims.steps, drop)
 
-    def forward(
-        self, text: Tensor, audio: Tensor, masks: tuple[Tensor, Tensor] | None
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, text: Tensor, audio: Tensor, masks: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
         """Text (B, words, width) and audio (B, steps, width)."""
         text_mask, audio_mask = masks if masks is not None else (None, None)
         read = self.norms[0](text + self.dropout(self.text_self(text, text, text_mask)))
@@ -117,12 +111,8 @@ class UmonsNetwork(EmotionNetwork):
         self.word_vectors = WordVectors(word_rows, dims.word_width)
         self.word_recurrence = Recurrence("lstm", dims.word_width, dims.width, both_ways=False)
         self.project_audio = nn.Linear(BANDS, dims.width)
-        self.blocks = nn.ModuleList(
-            [Block(dims, last=place == dims.blocks - 1) for place in range(dims.blocks)]
-        )
-        self.flat_text, self.flat_audio = (
-            Glimpses(dims.width, dims.width, 1, dims.dropout) for _ in range(2)
-        )
+        self.blocks = nn.ModuleList([Block(dims, last=place == dims.blocks - 1) for place in range(dims.blocks)])
+        self.flat_text, self.flat_audio = (Glimpses(dims.width, dims.width, 1, dims.dropout) for _ in range(2))
         self.join_text, self.join_audio = (nn.Linear(dims.width, dims.joint) for _ in range(2))
         self.norm = nn.LayerNorm(dims.joint)
         self.classify = nn.Linear(dims.joint, classes)
@@ -146,15 +136,15 @@ class UmonsNetwork(EmotionNetwork):
         return text, torch.arange(self.dims.words)[None, :] < counts[:, None]
 
     def _audio(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        frames = self.standardised(batch).transpose(1, 2)
+        mel = self.standardised(batch)
         stride = self.dims.frame_stride
         if self.dims.frame_mean:
-            steps, lengths = pool_frames(frames, batch.frames, stride)
+            pooled, lengths = pool_frames(mel, batch.frames, stride)
         else:
-            steps, lengths = frames[:, ::stride], -(-batch.frames // stride)
+            pooled, lengths = mel[:, :, ::stride], -(-batch.frames // stride)
         lengths = lengths.clamp(max=self.dims.steps)
         mask = torch.arange(self.dims.steps)[None, :] < lengths[:, None]
-        return self.project_audio(_fixed(steps, self.dims.steps)) * mask[:, :, None], mask
+        return self.project_audio(_fixed(pooled.transpose(1, 2), self.dims.steps)) * mask[:, :, None], mask
 
 
 def _fixed(steps: Tensor, length: int) -> Tensor:

@@ -50,9 +50,7 @@ def load_network(path: Path) -> tuple[EmotionNetwork, Tokenizer, NetworkSpec, st
     """
     if not path.is_file():
         known = ", ".join(ARCHITECTURES)
-        raise EmotionError(
-            f"{path}: no such weights file; give one of {known}, or the path of a .safetensors file"
-        )
+        raise EmotionError(f"{path}: no such weights file; give one of {known}, or the path of a .safetensors file")
     if path.stat().st_size > LARGEST_FILE_BYTES:
         raise EmotionError(f"{path}: larger than {LARGEST_FILE_BYTES >> 20} MiB, which no emotion network is")
     try:
@@ -76,9 +74,7 @@ def _stored(name: str, tensor: Tensor) -> Tensor:
 
 def _spec(path: Path, header: dict[str, str]) -> NetworkSpec:
     if header.get("format") != FORMAT:
-        raise EmotionError(
-            f"{path}: not an emotion network of this project (format {header.get('format')!r})"
-        )
+        raise EmotionError(f"{path}: not an emotion network of this project (format {header.get('format')!r})")
     try:
         fields = json.loads(header["spec"])
         return NetworkSpec(**{**fields, "labels": tuple(str(label) for label in fields["labels"])})
@@ -94,9 +90,7 @@ def _fill(path: Path, network: EmotionNetwork, tensors: dict[str, Tensor]) -> No
         if name not in wanted or name not in tensors or wanted[name].shape != tensors[name].shape
     )
     if wrong:
-        raise EmotionError(
-            f"{path}: {len(wrong)} tensors do not fit the network it describes, first {wrong[0]}"
-        )
+        raise EmotionError(f"{path}: {len(wrong)} tensors do not fit the network it describes, first {wrong[0]}")
     if not all(torch.isfinite(tensor).all() for tensor in tensors.values() if tensor.is_floating_point()):
         raise EmotionError(f"{path}: holds weights that are not finite numbers")
     network.load_state_dict({name: tensors[name].to(value.dtype) for name, value in wanted.items()})

@@ -155,7 +155,5 @@ def read_glove(path: Path, vocabulary: Vocabulary) -> dict[str, npt.NDArray[np.f
                 except ValueError as error:
                     raise EmotionError(f"{path}:{number}: not a word and its numbers") from error
     if len({vector.size for vector in vectors.values()}) != 1:
-        raise EmotionError(
-            f"{path}: holds no vectors of one length for the {len(wanted)} words of the training set"
-        )
+        raise EmotionError(f"{path}: holds no vectors of one length for the {len(wanted)} words of the training set")
     return vectors

@@ -6,7 +6,7 @@ a one-way GRU; both projected linearly (MDRE), joined, classified. With `attenti
 asks the words instead. Not kept: openSMILE. The cepstra are the cosine transform of the uploaded log-Mel,
 and its 35 prosody functionals (pitch among them, which a Mel does not show) are replaced by 35 functionals
 of tracks that the Mel does show. GloVe vectors, and in the small sizes the width 200 (`AS_PUBLISHED` has
-it) and the frame rate (mean of five).
+it) and the frame rate (mean of eight).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class YoonDims:
     project: int = 48
     attention: bool = False
     """False: MDRE. True: MDREA."""
-    frame_stride: int = 5
+    frame_stride: int = 8
     audio_dropout: float = 0.3
     text_dropout: float = 0.5
 
@@ -47,7 +47,7 @@ AS_PUBLISHED = YoonDims(300, 200, 100, False, 1, 0.3, 0.7)
 
 
 class Cepstra(nn.Module):
-    """(B, 80, T) log-Mel to (B, T, 39): 12 cepstra and energy, their first and second differences over +-2
+    """(B, 80, T) log-Mel to (B, 39, T): 12 cepstra and energy, their first and second differences over +-2
     frames."""
 
     basis: Tensor
@@ -65,7 +65,7 @@ class Cepstra(nn.Module):
         energy = torch.logsumexp(mel * (4 * math.log(10)), dim=1) / math.log(10) / 4
         base = torch.cat([self.basis @ mel, energy[:, None]], dim=1) * mask[:, None]
         first = self._difference(base, mask)
-        return torch.cat([base, first, self._difference(first, mask)], dim=1).transpose(1, 2)
+        return torch.cat([base, first, self._difference(first, mask)], dim=1)
 
     @staticmethod
     def _difference(tracks: Tensor, mask: Tensor) -> Tensor:
@@ -141,8 +141,9 @@ class YoonNetwork(EmotionNetwork):
     def _audio(self, batch: Batch) -> Tensor:
         """(B, width + 35): the last state of the GRU over the cepstra, and the functionals."""
         mask = batch.frame_mask
-        frames = self.cepstra_norm(self.cepstra(batch.mel, mask)) * mask[:, :, None]
-        steps, lengths = pool_frames(frames, batch.frames, self.dims.frame_stride)
+        frames = self.cepstra(batch.mel, mask)
+        pooled, lengths = pool_frames(frames, batch.frames, self.dims.frame_stride)
+        steps = self.cepstra_norm(pooled.transpose(1, 2))
         states = self.audio_recurrence(self.audio_dropout(steps), lengths)
         prosody = self.prosody_norm(functionals(self.standardised(batch), mask))
         return torch.cat([self.audio_dropout(_last(states, lengths)), prosody], dim=1)
