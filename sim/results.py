@@ -110,7 +110,7 @@ class Results:
             raise ResultsError(
                 f"{path}: missing, the run was interrupted before a point was finished; run the scenario again"
             )
-        return pd.read_csv(path, float_precision="round_trip")
+        return pd.read_csv(path)
 
     @cached_property
     def differences(self) -> pd.DataFrame:
@@ -119,7 +119,7 @@ class Results:
         Empty for one point or one replication.
         """
         path = self.folder / "differences.csv"
-        return pd.read_csv(path, float_precision="round_trip") if path.is_file() else pd.DataFrame()
+        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
 
     @cached_property
     def measurements(self) -> pd.DataFrame:

@@ -1,0 +1,145 @@
+"""Experiments: the results folder, reuse, interruption, and the same figures whatever the number of workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from scenarios import loads
+from sim.experiment import Interrupted, run
+from sim.results import Results, ResultsError
+
+TEXT = """
+amser: 1
+name: small
+duration: 5 min
+corpus: {kind: synthetic, utterances: 20}
+recogniser: {kind: none}
+emotion: {kind: none}
+codecs:
+  big: {kind: fixed, size: 144 kB}
+  small: {kind: fixed, size: 14.4 kB}
+cells: {cell: {capacity: 10 Mbit/s, rtt: 40 ms}}
+devices:
+  phones:
+    {count: 20, profile: pixel-8, radio: lte, traffic: {kind: poisson, rate: 4 /min}, codec: big, cell: cell}
+server: {service: {kind: constant, time: 100 ms}}
+sweep: {grid: {devices.phones.codec: [big, small]}, replications: 3}
+"""
+
+
+def contents(results: Results) -> dict[str, bytes]:
+    """Every file that must not depend on when, where or by how many workers it was made."""
+    files = [*results.folder.glob("points/*/*"), results.folder / "summary.csv", results.folder / "differences.csv"]
+    return {str(f.relative_to(results.folder)): f.read_bytes() for f in files}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    root = tmp_path_factory.mktemp("results")
+    return run(loads(TEXT), results_root=root, cache_dir=root / "cache")
+
+
+def test_summary_is_tidy(undisturbed: Results) -> None:
+    summary = undisturbed.summary
+    assert list(summary.columns) == ["devices.phones.codec", "metric", "unit", "mean", "low", "high", "n"]
+    latency = summary[summary["metric"] == "latency_mean_s"].set_index("devices.phones.codec")
+    assert (latency["n"] == 3).all() and (latency["unit"] == "s").all()
+    assert (latency["low"] < latency["mean"]).all() and (latency["mean"] < latency["high"]).all()
+    assert latency.loc["small", "mean"] < latency.loc["big", "mean"]
+
+
+def test_summary_is_the_mean_of_the_logs(undisturbed: Results) -> None:
+    uploads = undisturbed.uploads()
+    means = uploads.groupby(["devices.phones.codec", "replication"])["latency_s"].mean().groupby(level=0).mean()
+    told = undisturbed.summary.query("metric == 'latency_mean_s'").set_index("devices.phones.codec")["mean"]
+    pd.testing.assert_series_equal(means, told, check_names=False, rtol=1e-12)
+
+
+def test_paired_differences_are_tighter_than_independent_ones(undisturbed: Results) -> None:
+    row = undisturbed.differences.query("metric == 'energy_per_upload_j'").iloc[0]
+    assert row["difference"] < 0 and row["high"] < 0
+    assert row["variance_reduction"] > 1
+
+
+def test_manifest_says_what_was_run(undisturbed: Results) -> None:
+    manifest = undisturbed.manifest
+    assert manifest["complete"] and not manifest["failures"]
+    assert manifest["parameters"] == ["devices.phones.codec"]
+    assert manifest["versions"]["simpy"]
+    assert "MobiSys 2012" in manifest["devices"]["phones"]["radio"]
+    assert loads((undisturbed.folder / "resolved.yaml").read_text()).points[0].key == loads(TEXT).points[0].key
+
+
+def test_workers_change_nothing(undisturbed: Results, tmp_path: Path) -> None:
+    """Byte for byte: each replication has its own streams, whoever runs it."""
+    parallel = run(loads(TEXT), jobs=2, results_root=tmp_path, cache_dir=tmp_path / "cache")
+    assert contents(parallel) == contents(undisturbed)
+
+
+def test_finished_runs_are_reused_and_more_replications_add_to_them(tmp_path: Path) -> None:
+    first = run(loads(TEXT), results_root=tmp_path, cache_dir=tmp_path / "cache")
+    second = run(loads(TEXT, ["sweep.replications=4"]), results_root=tmp_path, cache_dir=tmp_path / "cache")
+    assert first.folder != second.folder
+    assert second.manifest["reused"] == 6
+    assert (second.summary.query("metric == 'uploads'")["n"] == 4).all()
+    changed = run(loads(TEXT, ["cells.cell.rtt=50 ms"]), results_root=tmp_path, cache_dir=tmp_path / "cache")
+    assert changed.manifest["reused"] == 0
+
+
+def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -> None:
+    broken = TEXT.replace("[big, small]", "[big, 'no']").replace("  small:", "  'no':")
+    experiment = loads(broken)
+    experiment.points[1].scenario.devices["phones"].traffic.__dict__["rate"] = float("nan")
+    results = run(experiment, results_root=tmp_path, cache_dir=tmp_path / "cache")
+    assert len(results.manifest["failures"]) == 3
+    assert not results.manifest["complete"]
+    assert set(results.summary["devices.phones.codec"]) == {"big"}
+
+
+def test_interruption_keeps_what_is_finished(tmp_path: Path) -> None:
+    def interrupt(share: float, text: str) -> None:
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted) as caught:
+        run(loads(TEXT), results_root=tmp_path, cache_dir=tmp_path / "cache", progress=interrupt)
+    kept = caught.value.results
+    assert kept is not None and not kept.manifest["complete"]
+    assert 0 < len(kept.replications()) < 6
+
+
+@pytest.mark.slow
+def test_kill_at_any_moment_and_resume_is_byte_identical(undisturbed: Results, tmp_path: Path) -> None:
+    """kill -9 at several moments: what is finished counts, half-written folders do not, and the end is the same."""
+    (tmp_path / "s.yaml").write_text(TEXT)
+    code = (
+        "import sys; from pathlib import Path; import scenarios; from sim.experiment import run;"
+        f"run(scenarios.load({str(tmp_path / 's.yaml')!r}), results_root={str(tmp_path)!r}, "
+        f"cache_dir=Path({str(tmp_path)!r}) / 'cache')"
+    )
+    for delay in (1.5, 2.0, 2.5, 3.0):
+        process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2], start_new_session=True)
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for status in tmp_path.glob("small/*/points/*/status.json"):
+        assert json.loads(status.read_text())["state"] == "finished"
+    resumed = run(loads(TEXT), results_root=tmp_path, cache_dir=tmp_path / "cache")
+    assert contents(resumed) == contents(undisturbed)
+
+
+def test_opening_nothing_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ResultsError, match="no results here"):
+        Results.open(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(ResultsError, match="cannot be read"):
+        _ = Results.open(tmp_path).manifest
