@@ -94,9 +94,7 @@ class Calibration(_Strict):
         """Cost of a Whisper model, or ``CalibrationError`` that lists those there are."""
         if name not in self.models:
             known = ", ".join(sorted(self.models))
-            raise CalibrationError(
-                f"calibration '{self.name}' has no service times of model '{name}'; it has {known}"
-            )
+            raise CalibrationError(f"calibration '{self.name}' has no service times of model '{name}'; it has {known}")
         return self.models[name]
 
 
@@ -136,9 +134,7 @@ def load_calibration(name: str) -> Calibration:
     path = Path(name).expanduser() if name.endswith(".json") else calibrations().get(name)
     if path is None:
         known = ", ".join(calibrations())
-        raise CalibrationError(
-            f"no calibration is named '{name}'; there are {known}, or give a .json file's path"
-        )
+        raise CalibrationError(f"no calibration is named '{name}'; there are {known}, or give a .json file's path")
     try:
         return Calibration.model_validate(read_json(path, "server calibration"))
     except ValidationError as error:

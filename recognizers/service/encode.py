@@ -64,9 +64,7 @@ class EncodeCalibration(BaseModel):
 
     def cost(self, kind: str, setting: float | None) -> EncodeCost:
         """Cost of a codec kind at a setting, linear between the settings measured and flat beyond them."""
-        found = sorted(
-            (entry for entry in self.entries if entry.kind == kind), key=lambda entry: entry.setting or 0.0
-        )
+        found = sorted((entry for entry in self.entries if entry.kind == kind), key=lambda entry: entry.setting or 0.0)
         if not found:
             known = ", ".join(sorted({entry.kind for entry in self.entries}))
             raise CalibrationError(

@@ -70,9 +70,7 @@ class Hardware:
 _SYSTRAN = "SYSTRAN/faster-whisper issue 1030: RTX 2080 Ti, 13 min (780 s) of audio"
 _GIST = "vphill gist: 950 s file"
 _LEADERBOARD = "huggingface/open_asr_leaderboard, en_shortform.csv: RTFx, batched, on an A100"
-_BATCHED = (
-    "the published throughput is of full batches; a small batch is assumed to take its share of a full one"
-)
+_BATCHED = "the published throughput is of full batches; a small batch is assumed to take its share of a full one"
 _TI = "TDP 250 W: " + REMEMBERED
 
 PUBLISHED: tuple[Hardware, ...] = (

@@ -9,106 +9,29 @@ from __future__ import annotations
 import itertools
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from recognizers.service.calibration import AcceleratorPower, Calibration, CalibrationError, Cost, Point
+from recognizers.service.calibration import AcceleratorPower, Calibration, Cost, Point
 from recognizers.service.machine import describe_machine
-
-if TYPE_CHECKING:
-    import torch
-    from whisper.model import ModelDimensions
+from recognizers.service.power import PowerMeter
+from recognizers.service.random_whisper import (
+    FRAMES_PER_SECOND,
+    TOKENS_PER_SECOND,
+    RandomWhisper,
+    official_dimensions,
+)
 
 Mel = npt.NDArray[np.float32]
 Recognise = Callable[[Sequence[Mel]], object]
 
-TOKENS_PER_SECOND = 3.5
-"""Tokens that Whisper emits for a second of read English: 2.7 words with 1.3 tokens each (LibriSpeech)."""
-
 BATCHES = (1, 2, 4, 8, 16)
 DURATIONS_S = (1.5, 3.0, 4.8)
-FRAMES_PER_SECOND = 100
-
-OFFICIAL: Mapping[str, tuple[int, int, int, int, int]] = {  # width, heads, encoder and decoder layers, bands
-    "tiny": (384, 6, 4, 4, 80),
-    "base": (512, 8, 6, 6, 80),
-    "small": (768, 12, 12, 12, 80),
-    "medium": (1024, 16, 24, 24, 80),
-    "large-v3": (1280, 20, 32, 32, 128),
-    "turbo": (1280, 20, 32, 4, 128),
-}
-"""Sizes of the official multilingual models (openai/whisper, ModelDimensions of the checkpoints)."""
-
-
-def official_dimensions(model: str) -> ModelDimensions:
-    """Dimensions of an official model by name; ``.en`` variants have one vocabulary entry less."""
-    from whisper.model import ModelDimensions
-
-    name = model.removesuffix(".en")
-    if name not in OFFICIAL:
-        raise CalibrationError(f"no official model is named '{model}'; there are {', '.join(OFFICIAL)}")
-    width, heads, encoder_layers, decoder_layers, bands = OFFICIAL[name]
-    words = 51_864 if model.endswith(".en") else 51_866 if bands == 128 else 51_865
-    return ModelDimensions(
-        bands, 1500, width, heads, encoder_layers, words, 448, width, heads, decoder_layers
-    )
-
-
-class RandomWhisper:
-    """A Whisper of given dimensions with random weights, which decodes a fixed number of tokens.
-
-    ``transcribe`` takes Mels of shape (bands, frames), fills them up to the model's context with their
-    floor and decodes greedily with openai-whisper's own ``decode``, end-of-text suppressed.
-    """
-
-    def __init__(self, dims: ModelDimensions, device: str = "cpu", seed: int = 0) -> None:
-        import torch
-        from whisper.model import Whisper
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.model = Whisper(dims).to(device).eval()
-        self.half = device != "cpu"
-        if self.half:
-            self.model = self.model.half()
-        self.frames = 2 * dims.n_audio_ctx
-
-    def transcribe(self, mels: Sequence[Mel]) -> object:
-        """Decode as many tokens as the longest Mel has seconds, times ``TOKENS_PER_SECOND``."""
-        import torch
-        import whisper
-
-        longest_s = max(mel.shape[1] for mel in mels) / FRAMES_PER_SECOND
-        tokens = max(1, round(longest_s * TOKENS_PER_SECOND))
-        filled = np.stack([_filled(mel, self.frames) for mel in mels])
-        batch = torch.from_numpy(filled).to(self.model.device)
-        options = whisper.DecodingOptions(
-            language="en",
-            without_timestamps=True,
-            fp16=self.half,
-            sample_len=tokens,
-            suppress_tokens=[-1, 50_256 if not self.model.is_multilingual else 50_257],
-        )
-        said = whisper.decode(self.model, batch.half() if self.half else batch, options)
-        _wait(self.model.device)
-        return said
-
-
-def _filled(mel: Mel, frames: int) -> Mel:
-    missing = max(frames - mel.shape[1], 0)
-    return np.pad(mel[:, :frames], ((0, 0), (0, missing)), constant_values=float(mel.min()))
-
-
-def _wait(device: torch.device) -> None:
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
 
 
 def measure_batches(
@@ -184,9 +107,7 @@ def fit(points: Sequence[Point]) -> Fit:
     from scipy.optimize import nnls
 
     seconds = np.array([point.seconds for point in points])
-    design = np.array(
-        [[1.0, point.utterances, point.audio_s, point.audio_s / point.utterances] for point in points]
-    )
+    design = np.array([[1.0, point.utterances, point.audio_s, point.audio_s / point.utterances] for point in points])
     weights = 1.0 / seconds
     solution, _ = nnls(design * weights[:, None], np.ones_like(seconds))
     worst = float(np.abs(design @ solution * weights - 1.0).max())
@@ -194,9 +115,7 @@ def fit(points: Sequence[Point]) -> Fit:
     return Fit(batch, utterance, audio, step, worst)
 
 
-def cost_of(
-    points: Sequence[Point], source: str, tokens_per_s: float | None = None, assumed: str = ""
-) -> Cost:
+def cost_of(points: Sequence[Point], source: str, tokens_per_s: float | None = None, assumed: str = "") -> Cost:
     """A calibration entry from measured points."""
     found = fit(points)
     return Cost(
@@ -210,8 +129,7 @@ def cost_of(
         decoded_tokens_per_s=tokens_per_s,
         worst_relative_error=round(found.worst_relative_error, 4),
         points=tuple(
-            Point(utterances=p.utterances, audio_s=round(p.audio_s, 3), seconds=round(p.seconds, 6))
-            for p in points
+            Point(utterances=p.utterances, audio_s=round(p.audio_s, 3), seconds=round(p.seconds, 6)) for p in points
         ),
     )
 
@@ -222,6 +140,7 @@ HOST_POWER = AcceleratorPower(
     source="AMSER poster (ICASSP 2025): 0.0056 kWh in 406.58 s, so 49.6 W while working",
     assumed="that this processor draws what the poster's PC drew; idle 20 W: remembered, unverified",
 )
+UNKNOWN_POWER = AcceleratorPower(idle_w=0.0, active_w=0.0, source="could not be read; give it in the scenario")
 
 
 def calibrate_server(
@@ -231,31 +150,42 @@ def calibrate_server(
     name: str,
     device: str = "cpu",
     threads: int = 1,
-    power: AcceleratorPower = HOST_POWER,
+    power: AcceleratorPower | None = None,
     batches: Iterable[int] = BATCHES,
+    durations_s: Iterable[float] = DURATIONS_S,
     repeats: int = 3,
     report: Callable[[str], None] = lambda line: None,
 ) -> Calibration:
-    """Time ``models`` and ``emotion`` networks on the hardware at hand.
+    """Time ``models`` and ``emotion`` networks on the hardware at hand, and read its power where it can be.
 
     ``nano`` and ``sphinx`` are the recognisers themselves; other names are official architectures with
     random weights.  On a CPU with one thread the clock is the process's CPU time, so that other work on
-    the machine does not count; otherwise it is wall time, and the machine should be idle.
+    the machine does not count; otherwise it is wall time, and the machine should be idle.  ``power`` given
+    is taken as it is.
     """
     import torch
 
     torch.set_num_threads(threads)
-    clock = time.process_time if device == "cpu" and threads == 1 else time.perf_counter
-    sizes = tuple(batches)
+    one_thread = device == "cpu" and threads == 1
+    timing: dict[str, Any] = {
+        "clock": time.process_time if one_thread else time.perf_counter,
+        "batches": tuple(batches),
+        "durations_s": tuple(durations_s),
+        "repeats": repeats,
+    }
+    meter = PowerMeter(device)
+    report("reading idle power")
+    idle_w = meter.idle_w()
     costs: dict[str, Cost] = {}
-    for model in models:
-        report(f"timing {model}")
-        costs[model] = _model_cost(model, device, clock=clock, batches=sizes, repeats=repeats)
     felt: dict[str, Cost] = {}
-    for network in emotion:
-        report(f"timing emotion network {network}")
-        felt[network] = _emotion_cost(network, clock=clock, batches=sizes, repeats=repeats)
-    timed = "CPU time of one thread" if clock is time.process_time else f"wall time, {threads} threads"
+    with meter:
+        for model in models:
+            report(f"timing {model}")
+            costs[model] = _model_cost(model, device, **timing)
+        for network in emotion:
+            report(f"timing emotion network {network}")
+            felt[network] = _emotion_cost(network, **timing)
+    report("timing the rebuilding of Mels")
     return Calibration(
         format="amser-server-calibration",
         version=1,
@@ -264,15 +194,54 @@ def calibrate_server(
         machine=describe_machine(_accelerator(device), threads),
         versions=_versions(),
         date=datetime.now(UTC).date().isoformat(),
-        method=(
-            f"{timed}; fastest of {repeats} runs on batches of {', '.join(map(str, sizes))} Mels of equal "
-            f"length ({', '.join(f'{seconds:g}' for seconds in DURATIONS_S)} s); non-negative least "
-            "squares of the relative error"
-        ),
-        power=power,
+        method=_method("CPU time of one thread" if one_thread else f"wall time, {threads} threads", timing),
+        power=power or _measured_power(meter, idle_w) or (HOST_POWER if device == "cpu" else UNKNOWN_POWER),
         models=costs,
         emotion=felt,
+        rebuild=_rebuild_cost(**timing),
     )
+
+
+def _method(clock: str, timing: dict[str, Any]) -> str:
+    return (
+        f"{clock}; fastest of {timing['repeats']} runs on batches of {', '.join(map(str, timing['batches']))} "
+        f"Mels of equal length ({', '.join(f'{seconds:g}' for seconds in timing['durations_s'])} s); "
+        "non-negative least squares of the relative error"
+    )
+
+
+def _measured_power(meter: PowerMeter, idle_w: float | None) -> AcceleratorPower | None:
+    if idle_w is None or meter.mean_w is None:
+        return None
+    return AcceleratorPower(
+        idle_w=round(min(idle_w, meter.mean_w), 1),
+        active_w=round(meter.mean_w, 1),
+        source=f"{meter.source}: mean while timing, and before it",
+    )
+
+
+def _rebuild_cost(**measuring: Any) -> Cost:
+    """What the server does before the recogniser: here the costliest common case, Opus to audio to Mel."""
+    from channel.codecs import build_codec
+    from recognizers.corpora.opening import open_shipped
+
+    codec, corpus = build_codec("opus-16"), open_shipped()
+    speech = np.concatenate([corpus.load_audio(utterance) for utterance in corpus.utterances[:40]])
+    longest = max(measuring["durations_s"])
+    payloads: dict[int, bytes] = {}
+
+    def payload(duration_s: float) -> Mel:
+        # Stands for a Mel of its duration: only its number of frames is looked at below.
+        samples = round(duration_s * 16_000)
+        payloads[samples] = codec.encode(np.tile(speech, 1 + samples // speech.size)[:samples]).data
+        return np.zeros((1, samples // 160), dtype=np.float32)
+
+    def rebuild(stands: Sequence[Mel]) -> None:
+        for stand in stands:
+            codec.decode(payloads[stand.shape[1] * 160])
+
+    points = measure_batches(rebuild, payload, **measuring)
+    return cost_of(points, "measured here", assumed=f"Opus at 16 kbit/s, up to {longest:g} s of shipped speech")
 
 
 def _model_cost(model: str, device: str, **measuring: Any) -> Cost:

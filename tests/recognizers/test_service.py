@@ -18,7 +18,8 @@ from recognizers.service.calibration import FOLDER, Point, summaries
 from recognizers.service.device_calibration import encoding_s, fit_line, parse_seven_zip
 from recognizers.service.encode import EncodeCalibration, cost_key, load_encode_calibration
 from recognizers.service.published import PUBLISHED, calibration, encoder_operations, write_json
-from recognizers.service.server_calibration import fit, measure_batches, official_dimensions
+from recognizers.service.random_whisper import official_dimensions
+from recognizers.service.server_calibration import fit, measure_batches
 from scenarios.schema.server import NoRecogniserSpec, ServerSpec, WhisperSpec
 
 
@@ -190,7 +191,8 @@ def test_a_random_whisper_can_be_timed() -> None:
     import torch
     from whisper.model import ModelDimensions
 
-    from recognizers.service.server_calibration import RandomWhisper, noise_mels
+    from recognizers.service.random_whisper import RandomWhisper
+    from recognizers.service.server_calibration import noise_mels
 
     tiny = RandomWhisper(ModelDimensions(80, 50, 32, 2, 1, 51_864, 64, 32, 2, 1))
     said = tiny.transcribe([noise_mels(80)(0.5), noise_mels(80)(0.9)])
