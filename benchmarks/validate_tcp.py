@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -38,6 +39,7 @@ from scenarios.schema.link import (
 LONGEST_RUN_S = 1700  # the whole programme stops itself after this
 LARGE_BUFFER_BYTES = 50_000_000
 SINGLE_TARGET, SHARED_TARGET = 0.05, 0.10
+CONTROLS: tuple[Literal["cubic", "reno"], ...] = ("cubic", "reno")
 SIZES = (5_000, 15_000, 50_000, 150_000, 500_000, 1_000_000)
 
 
@@ -99,7 +101,7 @@ def simulated(path: Shaped, starts_s: Sequence[float], size_bytes: int, sharing:
     return statistics.mean(end - start for end, start in zip(ends, starts_s, strict=True))
 
 
-def router(path: Shaped, congestion: str = "cubic") -> SharingSpec:
+def router(path: Shaped, congestion: Literal["cubic", "reno"] = "cubic") -> SharingSpec:
     """The router's queue of a path; a large buffer is one that never fills."""
     buffer = None if path.buffer_bytes >= LARGE_BUFFER_BYTES else SI(path.buffer_bytes)
     return RouterSharingSpec(buffer=buffer, congestion=congestion)
@@ -232,7 +234,7 @@ def small_buffers(net: Network) -> Table:
     )
     for rate, rtt, buffer in ((10e6, 0.05, 62_500), (10e6, 0.05, 31_250), (10e6, 0.2, 125_000)):
         path = shaped(net, rate, rtt, buffer)
-        for control in ("cubic", "reno"):
+        for control in CONTROLS:
             for count, size in ((1, 150_000), (1, 1_000_000), (5, 150_000)):
                 starts = [0.0] * count
                 cells, error = _compare(

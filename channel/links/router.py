@@ -23,6 +23,7 @@ INFINITY = math.inf
 # HyStart (Ha and Rhee, Computer Networks 55(9), 2011; Linux tcp_cubic.c): slow start ends when a round's smallest
 # round-trip time exceeds the connection's smallest by an eighth, at least 4 and at most 16 ms.
 HYSTART_FLOOR_S, HYSTART_CEILING_S, HYSTART_LOW_WINDOW = 0.004, 0.016, 16
+HYSTART_SAMPLES = 8  # acknowledgements it waits for in each round, which still grow the window
 BETA = {"cubic": 0.7, "reno": 0.5}  # RFC 9438, section 4.6; RFC 5681, section 3.1
 RTO_MIN_S = 0.2  # Linux TCP_RTO_MIN
 _SETUP, _ACKNOWLEDGED, _FINISHED = 0, 1, 2
@@ -162,7 +163,12 @@ class RouterLink(SharedLink):
         if flow.slow_start and self._hystart and flow.window >= HYSTART_LOW_WINDOW * self._segment:
             longer = (self._rtt + flow.shortest_wait) / 8.0
             longer = min(max(longer, HYSTART_FLOOR_S), HYSTART_CEILING_S)
-            flow.slow_start = flow.wait < flow.shortest_wait + longer
+            if flow.wait >= flow.shortest_wait + longer:
+                flow.slow_start = False
+                more = min(HYSTART_SAMPLES * self._segment, flow.burst)
+                flow.window += more
+                self._send(now, flow, flow.burst + more, 0.5)
+                return
         if flow.slow_start:
             flow.window += flow.burst
             self._send(now, flow, 2.0 * flow.burst, 0.5)
@@ -181,11 +187,13 @@ class RouterLink(SharedLink):
         passed = burst - lost
         self.lost_bits += lost
         flow.left -= passed
-        _, end = self._enqueue(now, passed)
+        begin, end = self._enqueue(now, passed)
         flow.slow_start = False
         if passed > 3.0 * self._segment:  # enough duplicate acknowledgements to show the loss
             flow.window = max(self._beta * flow.window, 2.0 * self._segment)
-            again = end + self._rtt
+            # The next round starts as usual, but losses at the very end show only when all the rest is through.
+            first = begin + self._segment * (end - begin) / passed
+            again = (first if flow.left > lost else end) + self._rtt
         else:
             flow.window, flow.slow_start = self._segment, True
             again = max(end, now) + self._rtt + RTO_MIN_S
