@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from amser.cli.options import Json, ScenarioName, Sets, cores
-from amser.exits import Exit
+from amser.exits import Exit, MissingError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from sim.results import Results
 
 
@@ -26,6 +30,10 @@ def run(
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Processes that share the work; default: all cores."),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="A Dask scheduler that runs the points instead (extra `cluster`)."),
     ] = None,
     results: Annotated[Path, typer.Option("--results", metavar="DIR", help="Where results folders go.")] = Path(
         "results"
@@ -48,9 +56,30 @@ def run(
 
     # Measuring takes minutes; what is missing should be found before it.
     rehearse(experiment)
-    with progress_bar(not quiet) as progress:
-        found = run_experiment(experiment, jobs=jobs or cores(), results_root=results, progress=progress)
+    with progress_bar(not quiet) as progress, _executor(cluster) as executor:
+        found = run_experiment(
+            experiment, jobs=jobs or cores(), results_root=results, progress=progress, executor=executor
+        )
     return finish(found, report=report, quiet=quiet, json=json)
+
+
+@contextmanager
+def _executor(address: str | None) -> Iterator[Executor | None]:
+    """The workers of a Dask cluster behind the standard interface; None without an address."""
+    if address is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise MissingError("--cluster needs the extra `cluster`: pip install 'amser[cluster]'") from None
+    try:
+        client = Client(address, timeout="10s")
+    except (OSError, ValueError) as error:
+        raise MissingError(f"no Dask scheduler answers at {address}: {error}") from None
+    with client:
+        # Replications are not pure functions of their arguments to Dask: they write their folders.
+        yield client.get_executor(pure=False)
 
 
 def finish(found: Results, *, report: bool, quiet: bool, json: bool) -> int:
