@@ -59,7 +59,10 @@ def upload(
                     os.waitpid(child, 0)
         for handle in (arrived_read, sent_read, ready_read):
             os.close(handle)
-    return [Timing(*sent[i], arrived[i]) if i in sent and i in arrived else None for i in range(len(starts_s))]
+    return [
+        Timing(sent[i][0], sent[i][1], arrived[i]) if i in sent and i in arrived else None
+        for i in range(len(starts_s))
+    ]
 
 
 def _all(handle: int) -> bytes:
@@ -82,10 +85,10 @@ def _serve(uploads: int, limit_s: float, ready: int, out: int) -> None:
     while len(arrived) < uploads and time.monotonic() < until:
         for key, _ in pick.select(0.5):
             if key.fileobj is listener:
-                connection, _ = listener.accept()
-                connection.setblocking(False)
-                got[connection] = bytearray()
-                pick.register(connection, selectors.EVENT_READ)
+                fresh, _ = listener.accept()
+                fresh.setblocking(False)
+                got[fresh] = bytearray()
+                pick.register(fresh, selectors.EVENT_READ)
                 continue
             connection = key.fileobj
             assert isinstance(connection, socket.socket)

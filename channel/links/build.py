@@ -29,7 +29,14 @@ from channel.links.router import RouterLink
 from channel.links.sharing import SharedLink
 from channel.links.tcp import TcpTransport
 from channel.links.traces import find_trace, read_csv, read_mahimahi
-from channel.links.transport import IPV4_HEADER_BYTES, IPV6_HEADER_BYTES, Packets, Transport, UdpTransport
+from channel.links.transport import (
+    IPV4_HEADER_BYTES,
+    IPV6_HEADER_BYTES,
+    LINK_HEADER_BYTES,
+    Packets,
+    Transport,
+    UdpTransport,
+)
 from channel.links.weighted import AirTimeLink, FrameFairLink, ProportionalFairLink, WeightedLink
 from channel.links.windowed import WindowedTransport
 from scenarios.schema import link as schema
@@ -152,7 +159,10 @@ def _wifi(spec: schema.WifiSharingSpec, capacity: Capacity, sources: dict[str, s
 def transport(spec: schema.CellSpec, sources: dict[str, str]) -> Transport:
     """The transport; on a router's queue the link plays its rounds."""
     ip_header = IPV4_HEADER_BYTES if spec.packet.ip == "v4" else IPV6_HEADER_BYTES
-    packets = Packets(int(spec.packet.mtu), ip_header, spec.packet.link_header)
+    below = spec.packet.link_header
+    packets = Packets(
+        int(spec.packet.mtu), ip_header, LINK_HEADER_BYTES[below] if isinstance(below, str) else below
+    )
     built: Transport
     given = spec.transport
     if isinstance(given, schema.UdpTransportSpec):

@@ -61,10 +61,10 @@ class FifoLink(SharedLink):
         return INFINITY
 
     def backlog_bits(self, now: float) -> float:
-        """Bits that wait or are being sent at ``now``: the fill of the buffer in front of the link."""
-        if self._queue:
-            return sum(bits for _, bits in self._queue) - self.capacity.bits_between(self._head_from, now)
-        return self.capacity.bits_between(now, self._free_at) if self._free_at > now else 0.0
+        """Bits taken in through `finish_of` that have not passed at ``now``."""
+        if self._queue or self._free_at <= now:
+            return 0.0
+        return self.capacity.bits_between(now, self._free_at)
 
     # ---- the way through events
 

@@ -94,7 +94,7 @@ class RouterLink(SharedLink):
         return len(self._flows)
 
     def backlog_bits(self, now: float) -> float:
-        """Bits in the queue at ``now``."""
+        """Bits in the queue at ``now``, counted as carried when they entered it."""
         return self.capacity.bits_between(now, self._free_at) if self._free_at > now else 0.0
 
     def join(

@@ -100,7 +100,14 @@ class SharedLink(ABC):
         raise TypeError(f"{type(self).__name__} shares in a way that later uploads change: use join()")
 
     def utilisation(self, now: float) -> float:
-        """Carried bits over the bits that could have been carried from 0 to ``now``."""
+        """Bits that have passed by ``now`` over the bits that could have passed from 0 on."""
         self.settle(now)
         offered = self.capacity.bits_between(0.0, now)
-        return self.carried_bits / offered if offered > 0.0 else 0.0
+        return (self.carried_bits - self.backlog_bits(now)) / offered if offered > 0.0 else 0.0
+
+    def backlog_bits(self, now: float) -> float:
+        """Bits that ``carried_bits`` counts already but that have not passed at ``now``.
+
+        Above 0 only on links that know a finish in advance and count the whole upload at once.
+        """
+        return 0.0

@@ -17,6 +17,9 @@ INFINITY = math.inf
 IPV4_HEADER_BYTES, IPV6_HEADER_BYTES = 20, 40  # RFC 791, RFC 8200
 UDP_HEADER_BYTES = 8  # RFC 768
 TCP_HEADER_BYTES = 32  # RFC 9293: 20, plus 12 for the timestamps option that Linux sends by default (RFC 7323)
+# Bytes that link layers add to an IP packet; remembered, unverified.  Ethernet: header and check sequence, preamble and
+# gap; WiFi: QoS header, check sequence, LLC/SNAP; LTE: PDCP, RLC and MAC.
+LINK_HEADER_BYTES = {"ethernet": 14.0 + 4.0 + 20.0, "wifi": 26.0 + 4.0 + 8.0, "lte": 2.0 + 2.0 + 2.0}
 TLS_RECORD_BYTES = 5 + 1 + 16  # TLS 1.3: record header, content type, AEAD tag (RFC 8446)
 TLS_RECORD_LIMIT_BYTES = 16384  # RFC 8446, section 5.1
 CACHE_LIMIT = 65536  # plans kept before the cache starts again

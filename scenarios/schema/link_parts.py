@@ -166,8 +166,8 @@ class PacketSpec(Spec):
     """Largest IP packet (Ethernet: 1500 B)."""
     ip: Literal["v4", "v6"] = "v4"
     """IP version: 20 or 40 header bytes."""
-    link_header: Size = 0.0
-    """Bytes that the link layer adds to each IP packet, where the capacity counts them too."""
+    link_header: Size | Literal["ethernet", "wifi", "lte"] = 0.0
+    """Bytes that the link layer adds to each IP packet, where the capacity counts them too; or whose they are."""
 
 
 # ---------------------------------------------------------------- access

@@ -210,3 +210,24 @@ def test_give_up_times_of_immediate_links() -> None:
     assert link.finish_of(0.0, 100.0, until=1.2) == INF
     assert link.finish_of(0.0, 100.0) == 2.5
     assert link.carried_bits == pytest.approx(250.0)
+
+
+@pytest.mark.parametrize("sharing", ["fifo", "router", "equal"])
+def test_utilisation_counts_what_has_passed(sharing: str) -> None:
+    """1000 bits at 100 bit/s from 0 on: at 5 s half of them have passed, and the link was always busy."""
+    link = build_cell(cell_spec(capacity="100 bit/s", sharing=sharing, transport="udp")).link
+    if link.immediate:
+        link.finish_of(0.0, 1000.0)
+    else:
+        link.join(0.0, 1, 1000.0)
+    assert link.utilisation(5.0) == pytest.approx(1.0)
+    assert link.carried_bits - link.backlog_bits(5.0) == pytest.approx(500.0)
+
+
+def test_link_headers_by_name() -> None:
+    """LTE adds six bytes to each of two datagrams; a number works too."""
+    wires = [
+        build_cell(cell_spec(transport="udp", packet={"link_header": h})).transport.plan(0, 1500, 0, 0, 0).wire_bytes
+        for h in ("lte", "6 B", "0 B")
+    ]  # fmt: skip
+    assert wires[0] == wires[1] == wires[2] + 12
