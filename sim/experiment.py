@@ -382,7 +382,7 @@ def _inputs(experiment: Experiment, cache_dir: Path | None) -> dict[str, Any]:
 def _versions() -> dict[str, str]:
     found = {"python": sys.version.split()[0]}
     for package in (
-        "amser-testbed",
+        "amser",
         "simpy",
         "numpy",
         "scipy",
