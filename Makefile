@@ -7,13 +7,14 @@ STAMP   := $(VENV)/.installed
 # One thread per worker: several small models side by side run faster than one that fights for cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench install clean help
+.PHONY: demo test lint bench schema install clean help
 
 help:
 	@echo "make demo    install, run the quickstart study, write its report"
 	@echo "make test    install, run the whole test suite"
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make bench   speed against peers, as ratios in one run"
+	@echo "make schema  write docs/scenario.schema.json again, from which editors complete scenarios"
 	@echo "make clean   remove the environment and every cache (results stay)"
 
 install: $(STAMP)
@@ -36,6 +37,9 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+schema: $(STAMP)
+	$(BIN)/amser schema --output docs/scenario.schema.json
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -59,6 +59,7 @@ def distribution(view: View, latencies: Mapping[PointKey, npt.NDArray[np.float64
         **_latency_axis(drawn, scale.factor),
     )
     figure.update_yaxes(title="uploads answered within [%]", range=[0, 101])
+    figure.update_layout(legend_title_text=view.legend)
     return with_slices(figure, view, owners)
 
 
@@ -105,7 +106,7 @@ def breakdown(view: View, metrics: Mapping[str, str], colours: Mapping[str, str]
         bargap=0.3,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
     )
-    figure.update_yaxes(autorange="reversed", automargin=True, showgrid=False, type="category")
+    figure.update_yaxes(title=view.legend, autorange="reversed", automargin=True, showgrid=False, type="category")
     figure.update_xaxes(title=f"{title} [{scale.unit}]", rangemode="tozero")
     return with_slices(figure, view, owners)
 

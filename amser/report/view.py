@@ -60,6 +60,11 @@ class View:
             return str(point[self.codec_axis])
         return self.summary.label(point)
 
+    @property
+    def legend(self) -> str:
+        """What the series' names are values of; empty for codecs, which say it themselves."""
+        return "" if self.codec_axis is not None else ", ".join(short_names(self.summary.parameters))
+
     def slice_title(self, point: PointKey) -> str:
         """The values of all parameters but the codec, such as ``count 80``."""
         if self.codec_axis is None:

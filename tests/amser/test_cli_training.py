@@ -1,0 +1,68 @@
+"""Training, evaluation and calibration from the command line: mistakes, and a run on the smallest corpus."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from amser.cli.main import run
+
+
+@pytest.fixture
+def tones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Sixteen half-second tones by four speakers: high ones are `happy`, low ones `sad`."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(5)
+    t = np.arange(8000) / 16_000
+    lines = ["path\ttext\temotion\tspeaker"]
+    for i in range(16):
+        mood, pitch = ("happy", 900.0) if i % 2 else ("sad", 200.0)
+        name = f"{i}.wav"
+        soundfile.write(name, 0.3 * np.sin(2 * np.pi * pitch * t) + 0.01 * rng.standard_normal(t.size), 16_000)
+        lines.append(f"{name}\tturn on the light\t{mood}\tspeaker {i // 4}")
+    path = tmp_path / "manifest.tsv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_trained_weights_can_be_evaluated(tones: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["train", "emotion", "--corpus", str(tones), "-n", "xu", "--epochs", "2", "-o", "w"]) == 0
+    assert capsys.readouterr().out.startswith("w/emotion-xu.safetensors: best epoch ")
+    command = ["evaluate", "--corpus", str(tones), "--weights", "w/emotion-xu.safetensors", "--words", "reference"]
+    assert run([*command, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["rate"] for row in rows] == [0.125, 0.1875, 0.25, 0.5, 1.0]
+    assert all(row["n"] == 16 and 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1 for row in rows)
+    assert run(command) == 0
+    assert "words from reference" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "says"),
+    [
+        (["train", "emotion", "--corpus", "nowhere"], 3, "nowhere"),
+        (["train", "emotion"], 2, "--corpus"),
+        (["evaluate", "--corpus", "nowhere", "-n", "amsre"], 2, "did you mean 'amser'?"),
+        (["calibrate", "server", "-m", "huge"], 3, "huge"),
+        (["run", "quickstart", "--cluster", "tcp://127.0.0.1:1"], 3, "luster"),
+    ],
+)
+def test_mistakes_give_one_message(
+    command: list[str],
+    code: int,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Whether the scenario's calibration is there is another test's matter.
+    monkeypatch.setattr("amser.rehearsal.rehearse", lambda experiment: None)
+    assert run(command) == code
+    out, err = capsys.readouterr()
+    assert out == "" and says in err and "Traceback" not in err
