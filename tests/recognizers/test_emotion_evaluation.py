@@ -1,0 +1,178 @@
+"""Folds, metrics and cross-validation of the emotion networks."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
+
+from recognizers.emotion import EmotionError
+from recognizers.emotion.evaluation import Evaluation, Predictions, cross_validate, difference
+from recognizers.emotion.examples import Examples
+from recognizers.emotion.hearing import with_heard_words
+from recognizers.emotion.metrics import bootstrap, paired_difference, score
+from recognizers.emotion.protocol import leave_one_out
+from recognizers.emotion.tables import evaluation_tables
+from recognizers.emotion.train import split_by_speaker, train_emotion
+from recognizers.emotion.training import Recipe
+
+LABELS = ("angry", "sad")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def examples(count: int = 40, speakers: int = 5, sessions: int = 0) -> Examples:
+    """Two classes that the Mel's level tells apart."""
+    rng = np.random.default_rng(7)
+    targets = rng.integers(0, 2, count)
+    mels = tuple((rng.normal(t, 0.3, (80, 30 + i % 7))).astype(np.float32) for i, t in enumerate(targets))
+    names = tuple(f"s{i % speakers}" for i in range(count))
+    rooms = tuple(str(i % speakers % sessions) if sessions else "" for i in range(count))
+    ids = tuple(f"u{i}" for i in range(count))
+    return Examples(ids, mels, ("go",) * count, targets.astype(np.int64), names, rooms, LABELS, "toy", "d", {})
+
+
+@given(st.integers(0, 999), st.integers(2, 6), st.integers(5, 60))
+@settings(max_examples=40, deadline=None)
+def test_scores_agree_with_scikit_learn(seed: int, classes: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    true = np.concatenate([np.arange(classes), rng.integers(0, classes, count)])
+    predicted = rng.integers(0, classes, len(true))
+    found = score(true, predicted, classes)
+    assert found.count == len(true)
+    assert found.accuracy == pytest.approx(accuracy_score(true, predicted))
+    assert found.unweighted_accuracy == pytest.approx(balanced_accuracy_score(true, predicted))
+    assert found.f1_weighted == pytest.approx(f1_score(true, predicted, average="weighted", zero_division=0))
+    assert found.f1_macro == pytest.approx(f1_score(true, predicted, average="macro", zero_division=0))
+
+
+def test_bootstrap_interval_of_a_proportion() -> None:
+    """For n independent utterances the accuracy's deviation is sqrt(p (1 - p) / n): here 0.02 for p = 0.8."""
+    rng = np.random.default_rng(1)
+    true = np.zeros(400, dtype=np.int64)
+    predicted = (np.arange(400) % 5 == 0).astype(np.int64)
+    low, high = bootstrap(true, predicted, 2, rng)["accuracy"]
+    # 2000 resamples give the two quantiles to about a tenth of their distance from the middle.
+    assert low == pytest.approx(0.8 - 1.96 * 0.02, abs=0.006)
+    assert high == pytest.approx(0.8 + 1.96 * 0.02, abs=0.006)
+    assert paired_difference(true, predicted, predicted, 2, rng)["accuracy"] == (0.0, 0.0)
+
+
+def test_speakers_of_a_bootstrap_stay_together() -> None:
+    """One speaker all right and one all wrong: resampled by speaker the accuracy is 0, 0.5 or 1."""
+    true = np.zeros(20, dtype=np.int64)
+    predicted = np.repeat([0, 1], 10).astype(np.int64)
+    groups = np.repeat([0, 1], 10).astype(np.int64)
+    assert bootstrap(true, predicted, 2, np.random.default_rng(1), groups)["accuracy"] == (0.0, 1.0)
+
+
+@given(st.integers(3, 9), st.integers(3, 9))
+@settings(max_examples=30, deadline=None)
+def test_no_speaker_is_on_both_sides_of_a_fold(speakers: int, folds: int) -> None:
+    data = examples(speakers * 4, speakers)
+    if folds > speakers:
+        with pytest.raises(EmotionError, match=f"found {folds}"):
+            leave_one_out(data, folds=folds)
+        return
+    parts = leave_one_out(data, folds=folds)
+    tested = np.concatenate([fold.test for fold in parts])
+    assert sorted(tested.tolist()) == list(range(len(data)))
+    for fold in parts:
+        owners = [{data.speakers[i] for i in part} for part in (fold.train, fold.dev, fold.test)]
+        assert all(owners)
+        assert not owners[0] & owners[1] and not owners[1] & owners[2] and not owners[0] & owners[2]
+
+
+def test_sessions_keep_speakers_apart_and_need_names() -> None:
+    data = examples(60, speakers=10, sessions=5)
+    parts = leave_one_out(data, by="session")
+    assert [fold.name for fold in parts] == ["0", "1", "2", "3", "4"]
+    for fold in parts:
+        assert {data.sessions[i] for i in fold.test} == {fold.name}
+        assert len({data.speakers[i] for i in fold.dev}) == 1
+        assert len({data.speakers[i] for i in fold.train}) == 7
+    with pytest.raises(EmotionError, match="folds by session need"):
+        leave_one_out(examples(), by="session")
+    with pytest.raises(EmotionError, match="by speaker or by session"):
+        leave_one_out(examples(), by="day")
+
+
+RECIPE = Recipe(epochs=3, batch=8, learning_rate=1e-2, averaging=0.5, no_words=0.0)
+
+
+def test_cross_validation_resumes_and_scores(tmp_path: Path) -> None:
+    data = examples(24, speakers=3)
+    seen: list[tuple[str, int, int]] = []
+    first = cross_validate("yoon", data, tmp_path, recipe=RECIPE, on_fold=lambda *step: seen.append(step))
+    assert seen == [(f"s{place}", place + 1, 3) for place in range(3)]
+    # The level tells the classes apart without overlap, and truncation to rank 10 keeps the level.
+    assert first.scores(1.0).accuracy > 0.9
+    assert first.scores(0.125).accuracy > 0.9
+    (folder,) = tmp_path.iterdir()
+    (folder / "fold-s2.json").unlink()
+    kept = (folder / "fold-s1.json").stat().st_mtime_ns
+    again = cross_validate("yoon", data, tmp_path, recipe=RECIPE)
+    assert (folder / "fold-s1.json").stat().st_mtime_ns == kept
+    assert all(np.array_equal(first.predictions.predicted[r], again.predictions.predicted[r]) for r in (0.125, 1.0))
+    cross_validate("yoon", data, tmp_path, recipe=dataclasses.replace(RECIPE, seed=9, epochs=1))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def evaluation(predicted: list[int], true: list[int], architecture: str = "amser") -> Evaluation:
+    count = len(true)
+    guesses = np.array(predicted, dtype=np.int64)
+    found = Predictions(
+        tuple(map(str, range(count))),
+        np.array(true, dtype=np.int64),
+        {0.125: 1 - guesses, 1.0: guesses},
+        tuple(str(i % 3) for i in range(count)),
+        tuple(str(i % 6) for i in range(count)),
+    )
+    return Evaluation(architecture, "toy", LABELS, "leave one out", "clean", 7, "reference", found)
+
+
+def test_spread_differences_and_tables() -> None:
+    true = [0, 1] * 6
+    right, wrong = evaluation(true, true), evaluation([1 - t for t in true], true, "xu")
+    assert right.spread(1.0)["accuracy"] == (1.0, 0.0)
+    assert right.spread(0.125)["accuracy"] == (0.0, 0.0)
+    assert difference(right, wrong, 1.0)["accuracy"] == (1.0, 1.0)
+    text = evaluation_tables([right, wrong])
+    assert "| AMSER (our reading) | 7 | clean | 0.0% (0.0 to 0.0) | 100.0% (100.0 to 100.0) |" in text
+    assert "+100.0 | +100.0 to +100.0 |" in text
+    with pytest.raises(EmotionError, match="same utterances"):
+        difference(right, evaluation([0, 1], [0, 1]), 1.0)
+
+
+def test_heard_words_come_from_the_compressed_mel() -> None:
+    class Listener:
+        name = "listener"
+
+        def transcribe(self, mels: list[np.ndarray]) -> list[SimpleNamespace]:
+            return [SimpleNamespace(text=f"rank {np.linalg.matrix_rank(mel, tol=1e-2)}") for mel in mels]
+
+    heard = with_heard_words(examples(6), Listener(), (0.125, 1.0))
+    assert heard.words(0.125)[0] == "rank 10"
+    assert heard.words(1.0)[0] == heard.texts[0] == "rank 30"
+    assert heard.text_source == "listener"
+    assert heard.take([0, 2]).words(0.125) == ("rank 10", "rank 10")
+
+
+def test_trained_weights_say_what_they_come_from(tmp_path: Path) -> None:
+    train, dev = split_by_speaker(examples(), 1)
+    assert not set(train.speakers) & set(dev.speakers)
+    path = tmp_path / "w.safetensors"
+    trained = train_emotion("xu", train, dev, path, recipe=dataclasses.replace(RECIPE, epochs=1))
+    assert path.exists()
+    assert trained.spec.trained_on["corpus"] == "toy"
+    assert trained.spec.trained_on["utterances"] == len(train)
