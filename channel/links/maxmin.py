@@ -225,8 +225,8 @@ class MaxMinLink(SharedLink):
             self.busy_s += now - self._busy_from
             self._busy_from = now
 
-    def fair_rate_bps(self, now: float) -> float:
-        """Level after one more upload without a cap: what the held ones leave, shared by one more."""
+    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY) -> float:
+        """Level after one more upload: what those at their caps leave, shared by one more; at most its own cap."""
         rate = self.capacity.rate_at(now)
         n = len(self._members) + 1
-        return max(rate / n, (rate - self._taken) / (self._shared + 1))
+        return min(max(rate / n, (rate - self._taken) / (self._shared + 1)), cap_bps)

@@ -230,6 +230,7 @@ class RouterLink(SharedLink):
     def settle(self, now: float) -> None:
         """Nothing to do: bits are counted when they enter the queue."""
 
-    def fair_rate_bps(self, now: float) -> float:
+    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY) -> float:
         """The whole capacity: a burst that is being sent has the link for itself."""
-        return self._constant if self._constant is not None else self.capacity.rate_at(now)
+        rate = self._constant if self._constant is not None else self.capacity.rate_at(now)
+        return min(rate, cap_bps)

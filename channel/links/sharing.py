@@ -84,8 +84,11 @@ class SharedLink(ABC):
         """Return the keys of all uploads finished by ``now``, in order of finish, then of arrival."""
 
     @abstractmethod
-    def fair_rate_bps(self, now: float) -> float:
-        """Rate that one more upload could expect at ``now`` in bit/s, for the transport's window."""
+    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY) -> float:
+        """Rate that one more upload could expect at ``now`` in bit/s, for the transport's window.
+
+        ``cap_bps`` is its device's own rate, as for `join`.
+        """
 
     @abstractmethod
     def settle(self, now: float) -> None:

@@ -166,9 +166,9 @@ class VirtualTimeLink(SharedLink):
         total = share + (self._shares if self._members else 0.0)
         return self.capacity.rate_at(now) * self._gain_of(len(self._members) + 1) * speed / total
 
-    def fair_rate_bps(self, now: float) -> float:
-        """Rate of one more upload with weight 1 and no cap of its own."""
-        return self._newcomer_bps(now, 1.0, INFINITY)
+    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY) -> float:
+        """Rate of one more upload with weight 1."""
+        return self._newcomer_bps(now, 1.0, cap_bps)
 
 
 class WeightedLink(VirtualTimeLink):

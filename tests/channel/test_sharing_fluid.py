@@ -191,7 +191,7 @@ def uploads(draw: st.DrawFn) -> list[Upload]:
 
 
 @pytest.mark.parametrize("name", DISCIPLINES)
-@settings(max_examples=30)
+@settings(max_examples=25)
 @given(capacity(), uploads())
 def test_discipline_equals_fluid_integration(name: str, capacity: Capacity, uploads: list[Upload]) -> None:
     build, rates = DISCIPLINES[name]
@@ -212,7 +212,7 @@ def test_discipline_equals_fluid_integration(name: str, capacity: Capacity, uplo
 
 
 @pytest.mark.parametrize("name", ["equal", "weighted", "max-min", "fifo"])
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(capacity(), uploads(), st.lists(st.floats(0.0, 40.0), max_size=5))
 def test_work_conserving_links_carry_all_the_capacity_while_busy(
     name: str, capacity: Capacity, uploads: list[Upload], looks: list[float]
@@ -253,7 +253,7 @@ def busy_intervals(uploads: list[Upload], finishes: dict[int, float]) -> list[tu
     return merged
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(capacity(), uploads())
 def test_immediate_finish_equals_the_way_through_events(capacity: Capacity, uploads: list[Upload]) -> None:
     """finish_of with a known patience: same finishes, and those who give up use the link until they do."""

@@ -201,3 +201,22 @@ def test_impossible_members_are_refused(link: SharedLink, keywords: dict[str, fl
 def test_shared_disciplines_do_not_pretend_to_know_the_finish() -> None:
     with pytest.raises(TypeError, match="use join"):
         EqualLink(ConstantCapacity(1.0)).finish_of(0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("link", "expected"),
+    [
+        (EqualLink(ConstantCapacity(100.0)), 50.0),
+        (FifoLink(ConstantCapacity(100.0)), 30.0),
+        (WeightedLink(ConstantCapacity(100.0)), 50.0),
+        (MaxMinLink(ConstantCapacity(100.0)), 30.0),
+        (AirTimeLink(ConstantCapacity(100.0)), 15.0),
+    ],
+)
+def test_rate_of_a_newcomer(link: SharedLink, expected: float) -> None:
+    """One upload without a cap is there; a device of 30 bit/s asks what it would get.
+
+    FIFO sends one at a time, so the device's own rate counts; with equal time it has half of 30.
+    """
+    link.join(0.0, 1, 1000.0)
+    assert link.fair_rate_bps(0.0, 30.0) == pytest.approx(expected)
