@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -36,31 +37,42 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "measurements.sqlite"
-        try:
+        with self._told():
             folder.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(self.path, timeout=60.0)
             self._database.execute("PRAGMA journal_mode=WAL")
             self._database.execute("PRAGMA synchronous=NORMAL")
             self._database.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-        except (OSError, sqlite3.Error) as error:
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turns faults of the disk and of the file into ``CacheError``."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            remedy = "delete it to start afresh, or set AMSER_CACHE to another folder"
+            raise CacheError(f"cannot use the measurement cache {self.path}: {error}; {remedy}") from error
+        except OSError as error:
+            reason = error.strerror or error
             raise CacheError(
-                f"cannot use the measurement cache {self.path}: {error}; delete it to start afresh"
+                f"cannot write the measurement cache {self.path}: {reason}; set AMSER_CACHE to a folder of yours"
             ) from error
 
     def get(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values of those ``keys`` that are known."""
         wanted, found = list(dict.fromkeys(keys)), {}
-        for start in range(0, len(wanted), _SQLITE_VARIABLES):
-            part = wanted[start : start + _SQLITE_VARIABLES]
-            marks = ",".join("?" * len(part))
-            rows = self._database.execute(f"SELECT key, value FROM entries WHERE key IN ({marks})", part)
-            found.update({key: json.loads(value) for key, value in rows})
+        with self._told():
+            for start in range(0, len(wanted), _SQLITE_VARIABLES):
+                part = wanted[start : start + _SQLITE_VARIABLES]
+                marks = ",".join("?" * len(part))
+                query = f"SELECT key, value FROM entries WHERE key IN ({marks})"
+                found.update({key: json.loads(value) for key, value in self._database.execute(query, part)})
         return found
 
     def put(self, values: Mapping[str, Any]) -> None:
         """Keep ``values`` in one transaction: all of them or, if the process dies, none."""
         rows = [(key, json.dumps(value)) for key, value in values.items()]
-        with self._database:
+        with self._told(), self._database:
             self._database.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?)", rows)
 
     def __len__(self) -> int:

@@ -295,6 +295,31 @@ def test_store_with_many_keys_and_a_broken_file(tmp_path: Path) -> None:
     (broken / "measurements.sqlite").write_bytes(b"this is no database" * 100)
     with pytest.raises(CacheError, match="delete it"):
         Store(broken)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CacheError, match="set AMSER_CACHE to a folder"):
+        Store(tmp_path / "file")
+    with Store(tmp_path) as store:
+        store._database.execute("DROP TABLE entries")
+        with pytest.raises(CacheError, match="no such table"):
+            store.get(["a"])
+
+
+def test_two_processes_share_one_store(tmp_path: Path) -> None:
+    """Writers of the same file at the same time: both finish and nothing of either is lost."""
+    script = textwrap.dedent(
+        """
+        import sys
+        from pathlib import Path
+        from recognizers.measurement.store import Store
+        for i in range(50):
+            with Store(Path(sys.argv[1])) as store:
+                store.put({f"{sys.argv[2]}-{i}": i})
+        """
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path), name]) for name in "ab"]
+    assert [writer.wait() for writer in writers] == [0, 0]
+    with Store(tmp_path) as store:
+        assert len(store) == 100
 
 
 def test_digest_parts_do_not_run_together() -> None:
