@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from amser import __version__
-from amser.cli import audio, calibrate, catalogue, codecs, corpus, emotion, results, scenario, study
+from amser.cli import audio, calibrate, capacity, catalogue, codecs, corpus, emotion, results, scenario, study
 from amser.exits import Stopped
 
 EPILOG = (
@@ -63,6 +63,7 @@ _command("schema", scenario.schema, "Print the JSON Schema of scenario files, fo
 _command("report", results.report, "Write the HTML report of a results folder again.")
 _command("compare", results.compare, "Compare two studies: their inputs, then their figures.")
 _command("rerun", results.rerun, "Run a study again; exit 1 where a figure differs.")
+_command("capacity", capacity.capacity, "Find the most devices that meet a service level.")
 _command("encode", audio.encode, "Write a recording's payload and say what it costs.")
 _command("decode", audio.decode, "Rebuild the Mel spectrogram from a payload.")
 app.add_typer(codecs.app, name="study")
