@@ -91,11 +91,27 @@ class Calibration(_Strict):
     """Decoding payloads into Mels; absent where it is within the models' figures or negligible."""
 
     def model(self, name: str) -> Cost:
-        """Cost of a Whisper model, or ``CalibrationError`` that lists those there are."""
-        if name not in self.models:
-            known = ", ".join(sorted(self.models))
-            raise CalibrationError(f"calibration '{self.name}' has no service times of model '{name}'; it has {known}")
-        return self.models[name]
+        """Cost of a Whisper model, or of one of equal architecture (``tiny`` and ``tiny.en`` differ by a word).
+
+        Raises ``CalibrationError`` that lists those there are.
+        """
+        for alike in architecture_names(name):
+            if alike in self.models:
+                return self.models[alike]
+        known = ", ".join(sorted(self.models))
+        raise CalibrationError(
+            f"calibration '{self.name}' has no service times of model '{name}'; it has {known}: name one, as in "
+            f"`service: {self.name}/{min(self.models, default='MODEL')}`, or calibrate your hardware"
+        )
+
+
+def architecture_names(model: str) -> tuple[str, ...]:
+    """Names under which a model's speed may be listed, its own first."""
+    if model in ("large", "large-v1", "large-v2"):
+        return model, "large-v3"
+    if model == "large-v3-turbo":
+        return model, "turbo"
+    return (model, model.removesuffix(".en")) if model.endswith(".en") else (model, f"{model}.en")
 
 
 @dataclass(frozen=True)

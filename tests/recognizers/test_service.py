@@ -76,6 +76,14 @@ def test_a_calibrated_model_is_the_recognisers() -> None:
     assert implied.source == "calibration rtx-2080-ti/turbo (published)"
 
 
+@pytest.mark.parametrize(
+    ("asked", "listed"),
+    [("a100/tiny", "a100/tiny.en"), ("laptop-i5/base.en", "laptop-i5/base"), ("h100/large-v3-turbo", "h100/turbo")],
+)
+def test_models_of_equal_architecture_share_their_times(asked: str, listed: str) -> None:
+    assert load_service(server(service=asked)).batch_s(2, 8.0) == load_service(server(service=listed)).batch_s(2, 8.0)
+
+
 def test_faults_say_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="no service times of model 'nano'; it has large-v3, turbo"):
         load_service(server(service="rtx-2080-ti"), WhisperSpec())
