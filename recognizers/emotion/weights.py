@@ -38,6 +38,7 @@ def save_network(path: Path, network: EmotionNetwork, spec: NetworkSpec) -> None
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     save_file(tensors, str(temporary), metadata=header)
+    temporary.chmod(0o644)  # safetensors writes for the owner alone
     temporary.replace(path)
 
 
