@@ -120,17 +120,16 @@ class MelKlt(MelCodec):
         """Code ``audio``; in blocks each part uses only what had been said by then."""
         if self.block_s is None:
             return super().encode(audio)
-        head = self._head()
         chunks = self.encode_chunks(audio)
-        framing = len(head) + sum(_chunk_framing(chunk, first=i == 0) for i, chunk in enumerate(chunks))
+        framing = sum(_chunk_framing(chunk, first=i == 0) for i, chunk in enumerate(chunks))
         return Payload(b"".join(chunk.data for chunk in chunks), framing)
 
     def encode_mel(self, mel: Mel) -> Payload:
-        """Code a whole Mel at once, as one block."""
+        """Code a whole Mel at once, without blocks."""
         mel = self.checked_mel(mel)
         if mel.shape[1] > LONGEST_FRAMES:
             raise ValueError(f"a Mel of {mel.shape[1]} frames is longer than {LONGEST_FRAMES} are coded at once")
-        head = self._head() + varint(mel.shape[1])
+        head = self._head(chunked=False) + varint(mel.shape[1])
         budget = (self.rate_bps or 0.0) * mel.shape[1] / FRAMES_PER_SECOND / 8.0 - len(head) - 2
         coded, index = self._code(mel, _Memory.fresh(self.bands), budget)
         head += bytes([index, _floor_code(float(mel.min()))])
@@ -142,7 +141,7 @@ class MelKlt(MelCodec):
         power = power_mel(samples, self.bands)
         length = max(1, round((self.block_s or samples.size) * FRAMES_PER_SECOND))
         memory, chunks, spare = _Memory.fresh(self.bands), [], 0.0
-        head, loudest = self._head(), LEAST_POWER
+        head, loudest = self._head(chunked=True), LEAST_POWER
         for start in range(0, power.shape[1], length):
             # The floor lies 80 dB below the loudest frame so far; the decoder applies the highest one to all.
             loudest = max(loudest, float(power[:, start : start + length].max()))
@@ -158,10 +157,10 @@ class MelKlt(MelCodec):
             head = b""
         return chunks
 
-    def _head(self) -> bytes:
+    def _head(self, *, chunked: bool) -> bytes:
         flags = _BANDS_CODES[self.bands]
         flags |= _DCT_FLAG if self.basis == "dct" else 0
-        flags |= _CHUNKS_FLAG if self.block_s is not None else 0
+        flags |= _CHUNKS_FLAG if chunked else 0
         return bytes([MAGIC_KLT, flags])
 
     def _code(self, mel: Mel, memory: _Memory, budget_bytes: float) -> tuple[bytes, int]:
@@ -294,10 +293,10 @@ def _floor_of(code: int) -> float:
 
 
 def _chunk_framing(chunk: Chunk, *, first: bool) -> int:
-    """Bytes of a chunk that are not coefficients."""
+    """Bytes of a chunk (and, before the first, of the payload's header) that are not coefficients."""
     reader = Reader(chunk.data)
     reader.take(2 if first else 0, "header")
     reader.varint("number of frames", 1, LONGEST_FRAMES)
     reader.take(2, "step and floor")
     size = reader.varint("length of the chunk", 0, len(chunk.data))
-    return len(chunk.data) - size - (2 if first else 0)
+    return len(chunk.data) - size

@@ -170,6 +170,13 @@ def test_blocks_join_to_the_whole(block_s: float, samples: int, speech: npt.NDAr
     assert 0 < payload.container_bytes <= 2 + 8 * len(chunks)
 
 
+def test_a_mel_alone_is_coded_without_blocks(mel: Mel) -> None:
+    """Which frames were known when is lost in a finished Mel; both decoders read either form."""
+    blocks, whole = MelKlt("x", step=0.3, block_s=0.5), MelKlt("x", step=0.3)
+    assert blocks.encode_mel(mel).data == whole.encode_mel(mel).data
+    assert np.array_equal(blocks.decode(whole.encode_mel(mel).data), whole.decode(whole.encode_mel(mel).data))
+
+
 def test_blocks_are_causal(speech: npt.NDArray[np.float32], voice: Voice) -> None:
     """What is said later changes no chunk that was sent earlier."""
     codec = MelKlt("x", rate_bps=6_000, block_s=0.5)
