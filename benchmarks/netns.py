@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import random
 import select
 import struct
 import subprocess
@@ -74,6 +75,8 @@ class _Pipe:
     def __init__(self, out: int) -> None:
         self.out = out
         self.rate_bps, self.delay_s, self.buffer_bytes = 0.0, 0.0, 0.0  # rate 0: no limit
+        self.loss = 0.0
+        self._random = random.Random(1)
         self._free_at = 0.0
         self._queue: deque[tuple[float, bytes]] = deque()
 
@@ -82,7 +85,9 @@ class _Pipe:
         return self._queue[0][0] if self._queue else float("inf")
 
     def push(self, now: float, packet: bytes) -> None:
-        """Take a packet in, or drop it when the buffer is full."""
+        """Take a packet in, or drop it by chance or when the buffer is full."""
+        if self.loss and self._random.random() < self.loss:
+            return
         leaves = now
         if self.rate_bps:
             start = max(now, self._free_at)
@@ -98,7 +103,7 @@ class _Pipe:
                 os.write(self.out, self._queue.popleft()[1])
 
 
-_SETTING = struct.Struct("ddd")  # one-way delay s, uplink rate bit/s (0: not limited here), buffer bytes
+_SETTING = struct.Struct("dddd")  # one-way delay s; uplink: rate bit/s (0: not limited here), buffer bytes, loss
 
 
 def _relay(client: int, server: int, control: int) -> None:
@@ -114,7 +119,7 @@ def _relay(client: int, server: int, control: int) -> None:
             message = os.read(control, _SETTING.size)
             if len(message) < _SETTING.size:
                 return
-            up.delay_s, up.rate_bps, up.buffer_bytes = _SETTING.unpack(message)
+            up.delay_s, up.rate_bps, up.buffer_bytes, up.loss = _SETTING.unpack(message)
             down.delay_s = up.delay_s
         for end, pipe in into.items():
             if end in ready:
@@ -135,8 +140,8 @@ class Network:
     server: str
     _control: int
 
-    def shape(self, rate_bps: float, rtt_s: float, buffer_bytes: int, *, tbf: bool = False) -> None:
-        """Set the uplink's rate and drop-tail buffer, and the round-trip time of the empty path.
+    def shape(self, rate_bps: float, rtt_s: float, buffer_bytes: int, *, loss: float = 0.0, tbf: bool = False) -> None:
+        """Set the uplink's rate, drop-tail buffer and random loss, and the round-trip time of the empty path.
 
         The relay serialises packets at the rate, or with ``tbf`` the kernel's token bucket does; the bucket of one
         packet that it needs lets the first packet after a pause pass at once.
@@ -149,7 +154,7 @@ class Network:
             )  # fmt: skip
         else:
             _command(*device, "replace", "dev", "wan", "root", "pfifo", "limit", "20000")
-        os.write(self._control, _SETTING.pack(rtt_s / 2.0, 0.0 if tbf else rate_bps, float(buffer_bytes)))
+        os.write(self._control, _SETTING.pack(rtt_s / 2.0, 0.0 if tbf else rate_bps, float(buffer_bytes), loss))
         time.sleep(0.05)
 
 

@@ -60,8 +60,7 @@ def upload(
         for handle in (arrived_read, sent_read, ready_read):
             os.close(handle)
     return [
-        Timing(sent[i][0], sent[i][1], arrived[i]) if i in sent and i in arrived else None
-        for i in range(len(starts_s))
+        Timing(sent[i][0], sent[i][1], arrived[i]) if i in sent and i in arrived else None for i in range(len(starts_s))
     ]
 
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import numpy as np
 
 from channel.links.errors import LinkError
+
+INFINITY = math.inf
+INITIAL_WINDOW = 10  # RFC 6928
+PACKET_BITS = 12000.0
+RTO_MIN_S = 0.2  # Linux TCP_RTO_MIN
+CUBIC_FACTOR = 0.7  # RFC 9438, section 4.6
+GROWTH_AFTER_LOSS = 0.8  # packets a round; between CUBIC's Reno-friendly 0.53 and Reno's 1, fitted to measurements
 
 
 class Loss(ABC):
@@ -28,8 +36,13 @@ class Loss(ABC):
         """Draw whether an upload is lost."""
         return bool(rng.random() < self.probability(packets))
 
-    def delay_s(self, rng: np.random.Generator, packets: int, rtt_s: float) -> float:
-        """Draw the time that retransmissions add to an upload, in seconds."""
+    def delay_s(
+        self, rng: np.random.Generator, packets: int, rtt_s: float, rate_bps: float = INFINITY
+    ) -> float:
+        """Draw the time in seconds that retransmissions add to an upload of so many packets.
+
+        ``rate_bps`` is what the link gives it: where that is the bottleneck, a smaller window costs less.
+        """
         return 0.0
 
 
@@ -66,11 +79,12 @@ class PayloadLoss(Loss):
 class PacketLoss(Loss):
     """Packets are lost in bursts: Gilbert's model, a chain of a good and a bad state with one step per packet.
 
-    ``probability`` is the share of packets lost, ``mean_burst`` how many are lost in a row on average.  The chain goes
-    from bad to good with 1 / mean_burst and from good to bad so that the share is right.  With
-    ``retransmits`` (TCP, QUIC) nothing is lost for good: each burst costs one round trip of fast recovery,
-    a loss of the last packet two (the probe of RFC 8985 that makes up for the missing acknowledgements).
-    The smaller window after a loss is not modelled.
+    ``probability`` is the share of packets lost, ``mean_burst`` how many are lost in a row on average.  The chain
+    goes from bad to good with 1 / mean_burst and from good to bad so that the share is right.
+
+    With ``retransmits`` (TCP, QUIC) nothing is lost for good, but time is: a round with losses shrinks the window
+    by CUBIC's factor and ends slow start, what was lost is sent again a round later, a loss that no later packet
+    shows costs one more round (the probe of RFC 8985), a lost retransmission a timeout.
     """
 
     __slots__ = ("_enter", "_share", "delays", "lossless", "retransmits")
@@ -94,10 +108,57 @@ class PacketLoss(Loss):
             return 0.0
         return 1.0 - (1.0 - self._share) * (1.0 - self._enter) ** (packets - 1)
 
-    def delay_s(self, rng: np.random.Generator, packets: int, rtt_s: float) -> float:
-        """Draw the bursts that hit an upload and add their round trips."""
-        if not self.retransmits or self._share == 0.0:
+    def delay_s(
+        self, rng: np.random.Generator, packets: int, rtt_s: float, rate_bps: float = INFINITY
+    ) -> float:
+        """Draw losses round by round; the delay is against the same upload without them.
+
+        The chain begins in its good state, so the first burst is geometrically far: most uploads cost one draw.
+        """
+        if not self.retransmits or self._enter == 0.0:
             return 0.0
-        last_lost = rng.random() < self._share
-        bursts = int(rng.binomial(packets - 1, self._enter * (1.0 - self._share))) if packets > 1 else 0
-        return (bursts + (2 if last_lost else 0)) * rtt_s
+        good = int(rng.geometric(self._enter)) - 1
+        if good >= packets:
+            return 0.0
+        packet_s = PACKET_BITS / rate_bps
+        return self._duration(rng, packets, good, rtt_s, packet_s) - _lossless(packets, rtt_s, packet_s)
+
+    def _duration(self, rng: np.random.Generator, left: int, good: int, rtt_s: float, packet_s: float) -> float:
+        """Seconds until all packets are through; ``good`` packets pass before the next burst of losses."""
+        window, slow_start, total = float(INITIAL_WINDOW), True, 0.0
+        while left > 0:
+            sent = min(int(window), left)
+            lost, good, last = self._losses(rng, sent, good)
+            left -= sent - lost
+            total += max(rtt_s + packet_s, sent * packet_s) if left else sent * packet_s
+            if not lost:
+                window += sent if slow_start else GROWTH_AFTER_LOSS
+                continue
+            if last and left == lost:  # no later packet shows the loss
+                total += rtt_s
+            if rng.random() < 1.0 - (1.0 - self._share) ** lost:
+                total += rtt_s + RTO_MIN_S
+            window, slow_start = max(2.0, window * CUBIC_FACTOR), False
+        return total
+
+    def _losses(self, rng: np.random.Generator, sent: int, good: int) -> tuple[int, int, bool]:
+        """Packets lost of the next ``sent``, good packets left before the next burst, whether the last was lost."""
+        lost, position = 0, good
+        last = False
+        while position < sent:
+            burst = min(int(rng.geometric(self._enter * (1.0 - self._share) / self._share)), sent - position)
+            lost += burst
+            position += burst
+            last = position == sent
+            position += int(rng.geometric(self._enter))
+        return lost, position - sent, last
+
+
+def _lossless(left: int, rtt_s: float, packet_s: float) -> float:
+    """Seconds of the same rounds without losses."""
+    window, total = INITIAL_WINDOW, 0.0
+    while left > window:
+        total += max(rtt_s + packet_s, window * packet_s)
+        left -= window
+        window *= 2
+    return total + left * packet_s
