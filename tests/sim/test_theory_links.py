@@ -97,9 +97,7 @@ def test_equal_air_time_is_processor_sharing_in_time(run_text: Callable) -> None
     mean_s = float(np.mean([BITS["small"] / r for r in rates_bps]))
     each = load / mean_s / devices
     duration = uploads / (each * devices)
-    group = GROUP.format(
-        name="senders", count=devices, codec="small", traffic=f"{{kind: poisson, rate: {each} /s}}"
-    )
+    group = GROUP.format(name="senders", count=devices, codec="small", traffic=f"{{kind: poisson, rate: {each} /s}}")
     text = BODY.format(
         capacity="10 Mbit/s",
         sharing="airtime",

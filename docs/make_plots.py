@@ -1,0 +1,212 @@
+"""Draw the plots of the documentation from runs of the ready scenarios.
+
+    python -m docs.make_plots [--results FOLDER] [scenario ...]
+
+Needs matplotlib.  Replications that FOLDER (default: ``results``) holds already are reused, so drawing again is quick.
+Every plot is an SVG below 100 kB in ``docs/img``, the same to the byte for the same results.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import pandas as pd
+
+import amser
+
+IMAGES = Path(__file__).parent / "img"
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "amser",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E7E5E4",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+}
+COLOURS = {
+    "raw": "#1C1917", "flac": "#B07D00", "opus-16": "#D55E00", "amser-25": "#0072B2", "amser-12.5": "#56B4E9",
+}  # fmt: skip
+MARKS = {"raw": "s", "flac": "D", "opus-16": "^", "amser-25": "o", "amser-12.5": "o"}
+HELD_TAIL_S = 11.576  # tail of Huang et al., MobiSys 2012 (remembered)
+NOTHING_HEARD = ["recogniser={kind: none}", "emotion={kind: none}", "server.service=host-cpu/nano"]
+
+
+def wide(results: Any, value: str = "mean") -> pd.DataFrame:
+    """The summary with one row for each point and one column for each metric."""
+    return results.summary.pivot_table(
+        index=results.parameters, columns="metric", values=value, sort=False, dropna=False
+    ).reset_index()
+
+
+def overhead(root: Path) -> plt.Figure:
+    """Time and energy of 20,000 files against the bytes of one, on the PC and on a phone."""
+    table = wide(amser.run("icassp2025-overhead", results_root=root))
+    table["time_s"] = 20_000 * (table["latency_mean_s"] + 1e-6)
+    table["kwh"] = (20_000 * table["energy_per_upload_j"] + table["idle_power_w"] * table["time_s"]) / 3.6e6
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.3), layout="constrained")
+    senders = {"{": ("poster's PC, 49.6 W", "#1C1917", "s"), "wifi": ("phone, WiFi", "#009E73", "o"),
+               "lte": ("phone, LTE", "#D55E00", "^"), "sa": ("phone, 5G SA", "#0072B2", "D")}  # fmt: skip
+    for start, (label, colour, mark) in senders.items():
+        rows = table[table["devices.sender.radio"].str.startswith(start)].sort_values("payload_mean_bytes")
+        for axis, column in zip(axes, ("time_s", "kwh"), strict=True):
+            axis.loglog(rows["payload_mean_bytes"] / 1e3, rows[column], color=colour, marker=mark, ms=4, label=label)
+    for axis, published in zip(axes, ((406.58, 180.75), (0.0056, 0.0025)), strict=True):
+        axis.loglog((144.0, 21.2), published, "x", color="#CC0000", ms=9, mew=2, label="published")
+        axis.set_xlabel("bytes of a file [kB]: Opus, ranks 10 to 40, raw, rank 80")
+    axes[0].set_ylabel("time of 20,000 files [s]")
+    axes[1].set_ylabel("energy of 20,000 files [kWh]")
+    axes[0].legend(fontsize=8)
+    return figure
+
+
+def lte_tail(root: Path) -> plt.Figure:
+    """What ten times fewer bytes save on LTE, by what happens to the tail."""
+    table = wide(amser.run("lte-tail", results_root=root))
+    joules = table.set_index([c for c in table.columns if c.startswith("devices.phone.") and "codec" not in c])
+    raw = joules[joules["devices.phone.codec"] == "raw-pcm"]["energy_per_upload_j"]
+    tenth = joules[joules["devices.phone.codec"] == "tenth"]["energy_per_upload_j"]
+    saved = (100.0 * (1.0 - tenth / raw)).reset_index()
+    policy, radio, traffic = (saved[f"devices.phone.{k}"] for k in ("policy", "radio", "traffic"))
+    apart = traffic.str.contains("periodic")
+    figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.0), layout="constrained", sharey=True)
+    held = saved[apart & (radio == "lte") & ~policy.str.contains("stream")]
+    k = [
+        int(p.partition('"largest": ')[2].rstrip("}") or 1) if "hold" in p else 1 for p in held["devices.phone.policy"]
+    ]
+    many = [1.1**i for i in range(48)]
+    axes[0].semilogx(many, [closed_form(n, HELD_TAIL_S) for n in many], color="#999999", label="closed form")
+    axes[0].semilogx(k, held["energy_per_upload_j"], "o", color="#D55E00", label="simulated")
+    axes[0].set_xlabel("uploads that share a tail")
+    axes[0].set_ylabel("saved by ten times fewer bytes [%]")
+    cut = saved[apart & ~policy.str.contains("hold|stream")]
+    tails = [_seconds(text) for text in cut["devices.phone.radio"]]
+    lengths = [0.15 * 1.1**i for i in range(46)]
+    axes[1].semilogx(lengths, [closed_form(1, t) for t in lengths], color="#999999")
+    axes[1].semilogx(tails, cut["energy_per_upload_j"], "o", color="#0072B2")
+    axes[1].set_xlabel("tail left by fast dormancy [s]")
+    random = saved[~apart]
+    rates = [float(t.partition('"rate": "')[2].partition(" ")[0]) for t in random["devices.phone.traffic"]]
+    speeds = [0.5 * 1.1**i for i in range(44)]
+    axes[2].semilogx(speeds, [closed_form(1, HELD_TAIL_S, r / 60.0) for r in speeds], color="#999999")
+    axes[2].semilogx(rates, random["energy_per_upload_j"], "o", color="#009E73")
+    axes[2].set_xlabel("utterances a minute, at random")
+    axes[0].legend(fontsize=8)
+    axes[0].set_ylim(0, 80)
+    return figure
+
+
+def closed_form(sharers: float, tail_s: float, rate_per_s: float = 0.0) -> float:
+    """Per cent that 14.4 kB save against 144 kB at 5 Mbit/s, with the figures of Huang et al. (remembered).
+
+    Promotion and tail are shared by ``sharers``; with ``rate_per_s`` uploads come at random instead and the next
+    cuts the tail: p (1 - exp(-r T)) / r, and wakes the radio with probability exp(-r T).
+    """
+    asleep = math.exp(-rate_per_s * tail_s) if rate_per_s else 1.0
+    tail_j = 1.060 * ((1.0 - asleep) / rate_per_s if rate_per_s else tail_s)
+    shared = (0.3149 * asleep + tail_j) / sharers
+    raw, less = (shared + (0.43839e-6 + 1.28804 / 5e6) * 8 * size for size in (144_000, 14_400))
+    return 100.0 * (1.0 - less / raw)
+
+
+def _seconds(radio: str) -> float:
+    amount, _, unit = radio.partition('"fast_dormancy": "')[2].rstrip('"}').partition(" ")
+    return HELD_TAIL_S if not amount else float(amount) * (1e-3 if unit == "ms" else 1.0)
+
+
+def stadium(root: Path) -> plt.Figure:
+    """95th percentile of latency against how often each phone speaks, by codec."""
+    results = amser.run("5g-stadium", results_root=root)
+    table = wide(results)
+    figure, axis = plt.subplots(figsize=(5.4, 3.4), layout="constrained")
+    for codec, rows in table.groupby("devices.phones.codec", sort=False):
+        rate = [float(r.partition(" ")[0]) for r in rows["devices.phones.traffic.rate"]]
+        axis.loglog(rate, rows["latency_p95_s"], color=COLOURS[codec], marker=MARKS[codec], ms=4, label=codec)
+    axis.set_xticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
+    axis.minorticks_off()
+    axis.set_xlabel("utterances of each of 3,000 phones a minute")
+    axis.set_ylabel("95th percentile of latency [s]")
+    axis.legend(fontsize=8)
+    return figure
+
+
+def adaptive(root: Path) -> plt.Figure:
+    """Payload rate against the slow replies: fixed ranks and policies."""
+    results = amser.run("adaptive-rank", results_root=root)
+    mean, low, high = (wide(results, column) for column in ("mean", "low", "high"))
+    figure, axis = plt.subplots(figsize=(5.4, 3.4), layout="constrained")
+    for i, row in mean.iterrows():
+        policy, codec = row["devices.phones.policy"], row["devices.phones.codec"]
+        fixed = policy == "fixed"
+        name = codec if fixed else policy.partition('"kind": "')[2].partition('"')[0]
+        x, y = row["payload_bitrate_bps"] / 1e3, row["latency_p95_s"]
+        spread = [[max(y - low["latency_p95_s"][i], 0.0)], [high["latency_p95_s"][i] - y]]
+        axis.errorbar(x, y, yerr=spread, fmt="s" if fixed else "o", ms=5, capsize=2,
+                      color="#78716C" if fixed else "#0072B2")  # fmt: skip
+        axis.annotate(name, (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8)
+    axis.set_yscale("log")
+    axis.set_xlim(0, 430)
+    axis.set_xlabel("mean payload rate [kbit/s of speech]: more is a higher rank")
+    axis.set_ylabel("95th percentile of latency [s]")
+    return figure
+
+
+def components(name: str, key: str, root: Path) -> plt.Figure:
+    """Energy of an upload by component, and mean latency, for each codec of a scenario."""
+    table = wide(amser.run(name, [*NOTHING_HEARD, "sweep.replications=2", "duration=10 min"], results_root=root))
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.8), layout="constrained")
+    bottom = 0.0 * table["energy_per_upload_j"]
+    colours = {"encode": "#0072B2", "wake": "#56B4E9", "transmit": "#D55E00", "tail": "#E69F00"}
+    for part, colour in colours.items():
+        axes[0].bar(table[key], table[f"energy_{part}_j"], bottom=bottom, color=colour, label=part)
+        bottom = bottom + table[f"energy_{part}_j"]
+    axes[0].set_ylabel("energy of an upload [J]")
+    axes[0].legend(fontsize=8)
+    axes[1].bar(table[key], table["latency_p95_s"], color="#D6D3D1", label="95th percentile")
+    axes[1].bar(table[key], table["latency_mean_s"], color="#78716C", width=0.5, label="mean")
+    axes[1].set_ylabel("latency [s]")
+    axes[1].legend(fontsize=8)
+    return figure
+
+
+PLOTS: dict[str, Callable[[Path], plt.Figure]] = {
+    "icassp2025-overhead": overhead,
+    "lte-tail": lte_tail,
+    "5g-stadium": stadium,
+    "adaptive-rank": adaptive,
+    "wifi-office": lambda root: components("wifi-office", "devices.phones.codec", root),
+    "lte-city": lambda root: components("lte-city", "devices.phones.codec", root),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw the plots that are asked for, or all."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("scenarios", nargs="*", metavar="scenario", help=f"of {', '.join(PLOTS)}")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder for the runs")
+    chosen = parser.parse_args(arguments)
+    unknown = set(chosen.scenarios) - set(PLOTS)
+    if unknown:
+        parser.error(f"no plot of {', '.join(sorted(unknown))}; there are {', '.join(PLOTS)}")
+    IMAGES.mkdir(exist_ok=True)
+    with plt.rc_context(STYLE):  # type: ignore[arg-type]
+        for name in chosen.scenarios or PLOTS:
+            path = IMAGES / f"{name}.svg"
+            PLOTS[name](chosen.results).savefig(path, metadata={"Date": None, "Creator": None})
+            sys.stdout.write(f"{path}: {path.stat().st_size / 1e3:.0f} kB\n")
+
+
+if __name__ == "__main__":
+    main()
