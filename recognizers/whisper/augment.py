@@ -36,10 +36,25 @@ def _speed(mel: Mel, rng: np.random.Generator) -> Mel:
 
 
 def _warp(mel: Mel, rng: np.random.Generator) -> Mel:
-    """Another vocal tract: a shift and stretch along the Mel axis, up to about three bands."""
+    """Another vocal tract: a shift and stretch along the Mel axis, up to some eight bands at the top."""
     bands = mel.shape[0]
-    positions = np.arange(bands) * rng.uniform(0.94, 1.06) + rng.uniform(-1.5, 1.5)
+    positions = np.arange(bands) * rng.uniform(0.90, 1.11) + rng.uniform(-2.0, 2.0)
     return _interpolate(mel, np.clip(positions, 0, bands - 1))
+
+
+def _blur(mel: Mel, rng: np.random.Generator) -> Mel:
+    """Another synthesiser: smooth along the bands (few harmonics left) or along time, as statistical ones
+    do."""
+    from scipy.ndimage import gaussian_filter
+
+    return np.asarray(gaussian_filter(mel, rng.uniform(0, 1.5, 2)), dtype=np.float32)
+
+
+def _contrast(mel: Mel, rng: np.random.Generator) -> Mel:
+    """Peaks and valleys that stand out more, or less: the deviation from each frame's mean scaled by up to a
+    quarter."""
+    mean = mel.mean(axis=0, keepdims=True)
+    return mean + (mel - mean) * np.float32(rng.uniform(0.75, 1.25))
 
 
 def _interpolate(rows: Mel, positions: npt.NDArray[np.float64]) -> Mel:
@@ -108,7 +123,9 @@ def _quantise(mel: Mel, rng: np.random.Generator) -> Mel:
 
 _CHAIN: tuple[tuple[float, Callable[[Mel, np.random.Generator], Mel]], ...] = (
     (0.6, _speed),
-    (0.5, _warp),
+    (0.7, _warp),
+    (0.3, _blur),
+    (0.3, _contrast),
     (0.12, _telephone),
     (0.6, _colour),
     (0.1, _reverb),

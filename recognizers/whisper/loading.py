@@ -71,7 +71,8 @@ def _from_nano(path: Path, name: str, device: str, batch_size: int) -> WhisperRe
     except NanoFormatError as error:
         raise ModelUnavailable(str(error)) from error
     training = metadata.get("training", "unknown")
-    description = f"{name}: closed-vocabulary command recogniser, {_size(model)}; trained on {training}"
+    count = int(metadata["parameters"])  # those in the file; the rows of unused tokens are no parameters
+    description = f"{name}: closed-vocabulary command recogniser, {_size(model, count)}; trained on {training}"
     return WhisperRecognizer(model.to(device), name, _file_hash(path), description, batch_size)
 
 
@@ -120,8 +121,8 @@ def _download_timeout() -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
-def _size(model: Whisper) -> str:
-    count = sum(p.numel() for p in model.parameters()) / 1e6
+def _size(model: Whisper, parameters: int | None = None) -> str:
+    count = (parameters or sum(p.numel() for p in model.parameters())) / 1e6
     dims = model.dims
     return f"{count:.1f} M parameters, {dims.n_mels} Mel bands, {dims.n_audio_ctx / 50:g} s context"
 

@@ -92,11 +92,13 @@ def save_nano(path: Path, model: Whisper, vocabulary: Vocabulary, provenance: di
     }
     temporary = path.with_suffix(".part")
     save_file(tensors, temporary, metadata=metadata)
+    temporary.chmod(0o644)  # safetensors writes files for their owner alone
     temporary.replace(path)
 
 
 def load_nano(path: Path) -> tuple[Whisper, dict[str, str]]:
-    """Read a nano file: the model with the full official vocabulary in fp32, and the file's metadata.
+    """Read a nano file: the model with the full official vocabulary in fp32, and the file's metadata, to
+    which the number of stored "parameters" is added.
 
     Raises `NanoFormatError` for a file that is none, FileNotFoundError if there is no file.
     """
@@ -112,6 +114,7 @@ def load_nano(path: Path) -> tuple[Whisper, dict[str, str]]:
             raise NanoFormatError(f"{path}: format {metadata.get('format')!r}, expected {FORMAT!r}")
         dims = ModelDimensions(**{**json.loads(metadata["dims"]), "n_vocab": OFFICIAL_VOCABULARY})
         rows = [int(token) for token in json.loads(metadata["token_ids"])]
+        metadata["parameters"] = str(sum(tensor.numel() for tensor in tensors.values()))
         tensors[_EMBEDDING] = _expand(tensors[_EMBEDDING], rows)
         model = Whisper(dims)
         result = model.load_state_dict(tensors, strict=False)

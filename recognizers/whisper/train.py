@@ -42,13 +42,15 @@ if TYPE_CHECKING:
 __all__ = ["Options", "main", "train"]
 
 CTC_WEIGHTS = (1.0, 0.4)
-"""Before and after the gentle start: the encoder must find the alignment before the decoder can use it."""
-GENTLE_START = 0.4
+"""Weight of the CTC loss before and after `CTC_FIRST` of the schedule: the encoder must find the alignment before
+the decoder can use it."""
+CTC_FIRST = 0.3
+GENTLE_START = 0.6
 """Until this part of the schedule the augmentation grows from a quarter to its full strength."""
 LABEL_SMOOTHING = 0.05
 WARMUP_STEPS = 100
 CTC_CLASSES = 28  # blank, 26 letters, the space between words; letters align sooner than tokens
-AVERAGE_DECAY = 0.999
+AVERAGE_DECAY = 0.997
 FULL_CONTEXT_SHARE = 0.06
 FULL_CONTEXT_FROM = 0.9
 """From this part of the schedule on every batch has the whole context, as it has when decoding."""
@@ -165,7 +167,7 @@ class Run:
         )
         ctc = self._ctc_loss(features, batch)
         parts = np.array([float(loss.detach()), float(ctc.detach())])
-        loss = loss + CTC_WEIGHTS[self.progress > GENTLE_START] * ctc
+        loss = loss + CTC_WEIGHTS[self.progress > CTC_FIRST] * ctc
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
