@@ -7,39 +7,21 @@ back, streamed while spoken or recognised on the device, batteries, and users wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import simpy
+from typing import TYPE_CHECKING
 
 from devices.delivery import HoldBuffer, stream_blocks
 from devices.policy import Context
-from sim.clock import Clock, Moment
+from sim.clock import Clock
 from sim.fleet import Fleet, Group
 from sim.streams import Streams
 from sim.tables import Tables
-from sim.upload import BATTERY_DEAD, NAN, Upload
+from sim.upload import BATTERY_DEAD, Upload
 
 if TYPE_CHECKING:
     from sim.life import Life
 
 
-class _Speech(Moment):
-    """The end of an utterance in a closed loop."""
-
-    def __init__(self, callbacks: Any, group: Group, device: int) -> None:
-        super().__init__(callbacks)
-        self.group = group
-        self.device = device
-
-
-class _Release(Moment):
-    """The moment at which a held batch must leave."""
-
-    def __init__(self, callbacks: Any, group: Group, device: int, batch: int) -> None:
-        super().__init__(callbacks)
-        self.group = group
-        self.device = device
-        self.batch = batch
+CLOSED_LOOP_NUMBERS = 1 << 40
 
 
 class Departure:
@@ -56,9 +38,8 @@ class Departure:
         self.encode_host_s: list[list[float]] = tables.encode_host_s.tolist()
         self.audio_s: list[float] = tables.audio_s.tolist()
         self.context = Context()
-        self.number = 0  # numbers of utterances in closed loops
-        self._ready, self._coded = (life.ready,), (self._hold,)
-        self._spoken, self._released = (self._speak,), (self._release,)
+        # Numbers of utterances in closed loops: apart from those of open loops, which are drawn in advance.
+        self.number = CLOSED_LOOP_NUMBERS if any(g.open_loop for g in fleet.groups) else 0
         self._held = {g.index: HoldBuffer[Upload](g.policy.delivery) for g in fleet.groups if g.delivery.hold_s}
         self._loops = {
             g.index: (streams("arrivals", g.name), streams("utterances", g.name), streams("luck", g.name))
@@ -75,7 +56,7 @@ class Departure:
         if group.battery is not None and not group.battery.alive(upload.device - group.first, now):
             upload.outcome = BATTERY_DEAD
             upload.ready_s = upload.left_s = now
-            self.life.end(upload, NAN)
+            self.life.end(upload)
             return
         if group.policy is not None and group.policy.index is None:
             self._choose(upload)
@@ -94,7 +75,7 @@ class Departure:
 
     def _choose(self, upload: Upload) -> None:
         group, context, now = upload.group, self.context, self.env._now
-        cell, needs = self.life.cells[group.cell], group.policy.needs
+        cell, needs = group.run, group.policy.needs
         context.time_s, context.device = now, upload.device - group.first
         context.duration_s = self.audio_s[upload.utterance]
         if "battery" in needs:
@@ -104,7 +85,7 @@ class Departure:
         if "active_uploads" in needs:
             context.active_uploads = cell.link.active
         if "server_queue" in needs:
-            context.server_queue = len(self.life.server.queue)
+            context.server_queue = self.life.server.waiting()
         if "rtt_s" in needs:
             context.rtt_s = cell.path_rtt_s
         if "payload_bits" in needs:
@@ -120,28 +101,27 @@ class Departure:
         self.cpu_free[d] = done
         upload.encode_cpu_s = cpu_s
         upload.ready_s = done
-        upload.callbacks = self._coded if upload.group.delivery.hold_s else self._ready  # type: ignore[assignment]
+        then = self._hold if upload.group.delivery.hold_s else self.life.ready
         if done > now:
-            self.env.at(done, upload)
+            self.env.at(done, then, upload)
         else:
-            callbacks, upload.callbacks = upload.callbacks, None  # type: ignore[assignment]
-            callbacks[0](upload)
+            then(upload)
 
     # ------------------------------------------------------------ held back
 
-    def _hold(self, upload: simpy.Event) -> None:
-        assert isinstance(upload, Upload)
+    def _hold(self, upload: Upload) -> None:
         group, buffer = upload.group, self._held[upload.group.index]
         batch = buffer.add(upload.device, upload)
         if batch is not None:
             self._leave(batch)
         elif buffer.waiting(upload.device) == 1:
-            release = _Release(self._released, group, upload.device, buffer.batch_number(upload.device))
-            self.env.at(self.env._now + buffer.hold_s, release)
+            held = group.index, upload.device, buffer.batch_number(upload.device)
+            self.env.at(self.env._now + buffer.hold_s, self._release, held)
 
-    def _release(self, moment: simpy.Event) -> None:
-        assert isinstance(moment, _Release)
-        batch = self._held[moment.group.index].take(moment.device, moment.batch)
+    def _release(self, held: tuple[int, int, int]) -> None:
+        """The moment at which a held batch must leave: (group, device, batch)."""
+        index, device, number = held
+        batch = self._held[index].take(device, number)
         if batch is not None:
             self._leave(batch)
 
@@ -166,8 +146,7 @@ class Departure:
         """Send the next block as soon as it is coded and the one before has left."""
         (ready_s, upload.block_bytes), *upload.blocks = upload.blocks
         upload.ready_s = ready_s
-        upload.callbacks = self._ready  # type: ignore[assignment]
-        self.env.at(max(ready_s, self.env._now), upload)
+        self.env.at(max(ready_s, self.env._now), self.life.ready, upload)
 
     # ------------------------------------------------------------ closed loops
 
@@ -178,17 +157,15 @@ class Departure:
 
     def _say(self, group: Group, device: int, time_s: float) -> None:
         if time_s < self.duration_s:
-            self.env.at(time_s, _Speech(self._spoken, group, device))
+            self.env.at(time_s, self._speak, (group, device))
 
-    def _speak(self, speech: simpy.Event) -> None:
-        assert isinstance(speech, _Speech)
-        group, now = speech.group, self.env._now
+    def _speak(self, who: tuple[Group, int]) -> None:
+        """The end of an utterance in a closed loop."""
+        (group, device), now = who, self.env._now
         _, utterances, luck = self._loops[group.index]
         utterance = int(utterances.integers(0, len(self.audio_s)))
         self.number += 1
-        upload = Upload(
-            self.number, group, speech.device, utterance, group.codecs[0], now, now, 0.0, float(luck.random())
-        )
+        upload = Upload(self.number, group, device, utterance, group.codecs[0], now, now, 0.0, float(luck.random()))
         self.life.enter(upload)
 
     def after(self, upload: Upload, ended_s: float) -> None:

@@ -65,8 +65,11 @@ class Group:
     profile: Any = None
     cell: int = 0
     """Number of the cell that the group sends through."""
+    run: Any = None
+    """That cell while it runs (``sim.cell.CellRun``); the world sets it."""
 
     def __post_init__(self) -> None:
+        self.wake_delay_s = self.radio.wake_delay_s
         self.rate_of: array[float] | None = None
         self.open_loop: bool = getattr(self.traffic, "open_loop", True)
         self.delivery: Delivery = IMMEDIATE if self.policy is None else self.policy.delivery

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Sequence
+from struct import Struct
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,35 +19,15 @@ Columns = dict[str, npt.NDArray[np.generic]]
 
 # What the hot path writes for each upload, in this order.
 RAW = (
-    "upload",
-    "device",
-    "group",
-    "utterance",
-    "codec",
-    "outcome",
-    "batch",
-    "spoken_s",
-    "ready_s",
-    "left_s",
-    "wake_s",
-    "access_s",
-    "sent_s",
-    "arrived_s",
-    "started_s",
-    "served_s",
-    "gap_s",
-    "active_s",
-    "wait_s",
-    "wire_bytes",
-    "encode_cpu_s",
-    "replied_s",
-    "payload_bytes",
-    "extra_wake_j",
-    "extra_tail_j",
-)
+    "upload", "device", "utterance", "codec", "outcome", "batch", "spoken_s", "ready_s", "left_s", "wake_s", "access_s",
+    "sent_s", "arrived_s", "started_s", "served_s", "gap_s", "active_s", "wait_s", "wire_bytes", "encode_cpu_s",
+    "payload_bytes", "replied_s",
+)  # fmt: skip
 STAGES = ("encode", "hold", "wake", "access", "transfer", "backhaul", "queue", "service", "reply")
 COMPONENTS = ("encode", "wake", "transmit", "tail")
 CHUNK_ROWS = 65_536
+_ROW = Struct(f"={len(RAW)}d")
+_write, _STRIDE, _FULL = _ROW.pack_into, _ROW.size, _ROW.size * CHUNK_ROWS
 
 
 class Recorder:
@@ -62,58 +42,38 @@ class Recorder:
         self.groups = groups
         self.batch_j = batch_j
         self.sink = sink
-        self.rows = 0
-        self._buffer = array("d")
-        self._left = CHUNK_ROWS
+        self._buffer = bytearray(_FULL)
+        self._end = 0  # bytes written
+        self._extra: list[tuple[int, float, float]] = []
+        """Rows with waking and tails of earlier blocks or attempts: row, joules of both."""
+        self._firsts = np.array([g.first for g in groups])
 
     def record(self, u: Upload, replied_s: float) -> None:
         """Append one upload whose life has ended; ``replied_s`` is NaN when no reply came."""
-        self._buffer.extend(
-            (
-                u.number,
-                u.device,
-                u.group.index,
-                u.utterance,
-                u.codec,
-                u.outcome,
-                u.batch,
-                u.spoken_s,
-                u.ready_s,
-                u.left_s,
-                u.wake_s,
-                u.access_s,
-                u.sent_s,
-                u.arrived_s,
-                u.started_s,
-                u.served_s,
-                u.gap_s,
-                u.active_s,
-                u.wait_s,
-                u.wire_bytes,
-                u.encode_cpu_s,
-                replied_s,
-                u.payload_bytes,
-                u.extra_wake_j,
-                u.extra_tail_j,
-            )
-        )
-        self.rows += 1
-        self._left -= 1
-        if not self._left:
+        end = self._end
+        if u.extra_tail_j or u.extra_wake_j:
+            self._extra.append((end // _STRIDE, u.extra_wake_j, u.extra_tail_j))
+        _write(
+            self._buffer, end, u.number, u.device, u.utterance, u.codec, u.outcome, u.batch, u.spoken_s, u.ready_s,
+            u.left_s, u.wake_s, u.access_s, u.sent_s, u.arrived_s, u.started_s, u.served_s, u.gap_s, u.active_s,
+            u.wait_s, u.wire_bytes, u.encode_cpu_s, u.payload_bytes, replied_s,
+        )  # fmt: skip
+        self._end = end = end + _STRIDE
+        if end == _FULL:
             self.flush()
 
     def flush(self) -> None:
         """Hand the rows collected so far to the sink."""
-        if not self._buffer:
+        if not self._end:
             return
-        raw = np.frombuffer(self._buffer, dtype=float).reshape(-1, len(RAW))
-        columns = self._columns({name: raw[:, i] for i, name in enumerate(RAW)})
-        self._buffer = array("d")
-        self._left = CHUNK_ROWS
-        self.sink(columns)
+        rows = np.frombuffer(self._buffer, dtype=float, count=self._end // 8).reshape(-1, len(RAW))
+        raw = np.ascontiguousarray(rows.T)
+        self._end = 0
+        self.sink(self._columns(dict(zip(RAW, raw, strict=True))))
+        self._extra.clear()
 
     def _columns(self, raw: dict[str, Floats]) -> Columns:
-        group = raw["group"].astype(np.int16)
+        group = (np.searchsorted(self._firsts, raw["device"], side="right") - 1).astype(np.int16)
         codec, utterance = raw["codec"].astype(np.int16), raw["utterance"].astype(np.int32)
         columns: Columns = {
             "upload": raw["upload"].astype(np.int64),
@@ -122,15 +82,15 @@ class Recorder:
             "utterance": utterance,
             "codec": codec,
             "outcome": raw["outcome"].astype(np.int8),
-            "speech_end_s": raw["spoken_s"].copy(),
+            "speech_end_s": raw["spoken_s"],
         }
         columns.update(_stages(raw))
         columns["latency_s"] = raw["replied_s"] - raw["spoken_s"]
         columns.update(self._energies(raw, group))
         columns["payload_bytes"] = raw["payload_bytes"].astype(np.int64)
-        columns["wire_bytes"] = raw["wire_bytes"].copy()
+        columns["wire_bytes"] = raw["wire_bytes"]
         columns["batch"] = raw["batch"].astype(np.int16)
-        columns["radio_gap_s"], columns["radio_active_s"] = raw["gap_s"].copy(), raw["active_s"].copy()
+        columns["radio_gap_s"], columns["radio_active_s"] = raw["gap_s"], raw["active_s"]
         return columns
 
     def _energies(self, raw: dict[str, Floats], group: npt.NDArray[np.int16]) -> Columns:
@@ -147,8 +107,9 @@ class Recorder:
             )
             for name in COMPONENTS:
                 energies[f"{name}_j"][mine] = used[name]
-        energies["wake_j"] += raw["extra_wake_j"]
-        energies["tail_j"] += raw["extra_tail_j"]
+        for row, wake_j, tail_j in self._extra:
+            energies["wake_j"][row] += wake_j
+            energies["tail_j"][row] += tail_j
         energies["energy_j"] = sum(energies[f"{name}_j"] for name in COMPONENTS)  # type: ignore[assignment]
         service_s = raw["served_s"] - raw["started_s"]
         server = self.batch_j(raw["batch"], service_s) / np.maximum(raw["batch"], 1.0)
@@ -161,8 +122,8 @@ def _stages(raw: dict[str, Floats]) -> Columns:
     return {
         "encode_s": raw["ready_s"] - raw["spoken_s"],
         "hold_s": raw["left_s"] - raw["ready_s"],
-        "wake_s": raw["wake_s"].copy(),
-        "access_s": raw["access_s"].copy(),
+        "wake_s": raw["wake_s"],
+        "access_s": raw["access_s"],
         "transfer_s": raw["sent_s"] - raw["left_s"] - raw["wake_s"] - raw["access_s"],
         "backhaul_s": raw["arrived_s"] - raw["sent_s"],
         "queue_s": raw["started_s"] - raw["arrived_s"],

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from operator import attrgetter
 
-import simpy
-
-from sim.clock import Clock, Moment
+from sim.clock import Clock
 from sim.upload import REJECTED, Upload
 
-
-class Batch(simpy.Event):
-    """A batch in service; it is scheduled for the moment it is done."""
-
-    _ok = True
-    _value: Any = None
-
-    def __init__(self, callbacks: Any, uploads: list[Upload]) -> None:
-        self.callbacks = callbacks
-        self.uploads = uploads
+INFINITE = float("inf")
+_arrival = attrgetter("arrived_s")
 
 
 class EdgeServer:
@@ -29,6 +20,10 @@ class EdgeServer:
     A free accelerator starts a batch when ``largest`` uploads wait or when the oldest has waited
     ``longest_wait_s``; with ``longest_wait_s`` 0 it takes what is there.  Uploads beyond ``queue_limit``
     waiting ones are rejected.
+
+    The queue holds uploads from the moment they leave their device, by their time of arrival: when the next
+    batch starts follows from it, so an arrival needs no event of its own (``expect``).  Only a limited queue
+    must look at each arrival (``arrive``).
     """
 
     def __init__(
@@ -54,83 +49,101 @@ class EdgeServer:
         self.queue_limit = queue_limit
         self.done = done
         self.rejected = rejected
-        self.queue: deque[Upload] = deque()
+        self._queue: deque[Upload] = deque()
+        self._start_s = INFINITE  # when the next batch starts, if nothing else happens; inf while none is due
         self._busy_s = 0.0  # accelerator-seconds of work up to _accounted_s
         self._accounted_s = 0.0
-        self._patience: Moment | None = None
-        self._finish = (self._finished,)
-        self._tire = (self._tired,)
+        self._finish, self._start = self._finished, self._due  # bound once, see Uplink
+
+    def waiting(self) -> int:
+        """Uploads that have arrived and wait."""
+        now, waiting = self.env._now, len(self._queue)
+        for upload in reversed(self._queue):
+            if upload.arrived_s <= now:
+                break
+            waiting -= 1
+        return waiting
 
     def arrive(self, upload: Upload) -> None:
-        """An upload has reached the server."""
-        upload.arrived_s = self.env._now
-        if self.queue_limit is not None and not self.free and len(self.queue) >= self.queue_limit:
+        """An upload has reached the server; for servers with a limited queue."""
+        now = self.env._now
+        if self.queue_limit is not None and not self.free and len(self._queue) >= self.queue_limit:
+            upload.arrived_s = now
             upload.outcome = REJECTED
             self.rejected(upload)
             return
-        self.queue.append(upload)
+        self.expect(upload, now)
+
+    def expect(self, upload: Upload, arrived_s: float) -> None:
+        """An upload will reach the server at ``arrived_s``, not before now."""
+        upload.arrived_s = arrived_s
+        queue = self._queue
+        if queue and queue[-1].arrived_s > arrived_s:  # another cell is farther away
+            insort(queue, upload, key=_arrival)
+        else:
+            queue.append(upload)
         if self.free:
             self._dispatch()
 
     def _dispatch(self) -> None:
-        """Start every batch that may start now; else make sure that patience runs out in time."""
-        queue, largest = self.queue, self.largest
+        """Start every batch that may start now; else be called when the next one may."""
+        queue, now = self._queue, self.env._now
         while self.free and queue:
-            if len(queue) < largest and self.longest_wait_s > 0.0:
-                tired_s = queue[0].arrived_s + self.longest_wait_s
-                if self.env._now < tired_s:
-                    self._await(tired_s)
-                    return
-            self._start_next()
+            start_s = queue[0].arrived_s + self.longest_wait_s
+            if len(queue) >= self.largest:
+                full_s = queue[self.largest - 1].arrived_s
+                if full_s < start_s:
+                    start_s = full_s
+            if start_s > now:
+                if start_s < self._start_s:
+                    self._start_s = start_s
+                    self.env.at(start_s, self._start, start_s)
+                return
+            self._start_s = INFINITE
+            self._start_batch(start_s)
 
-    def _start_next(self) -> None:
-        """Take the oldest uploads, up to a full batch."""
-        queue = self.queue
-        if len(queue) <= self.largest:
-            uploads = list(queue)
-            queue.clear()
-        else:
-            uploads = [queue.popleft() for _ in range(self.largest)]
-        self._start(uploads)
-
-    def _await(self, tired_s: float) -> None:
-        if self._patience is None:
-            self._patience = Moment(self._tire)
-            self.env.at(tired_s, self._patience)
-
-    def _tired(self, _: simpy.Event) -> None:
-        self._patience = None
-        self._dispatch()
-
-    def _start(self, uploads: list[Upload]) -> None:
-        now = self.env._now
-        count = len(uploads)
-        audio_s = 0.0
-        for upload in uploads:
-            upload.started_s = now
-            upload.batch = count
-            audio_s += self.audio_s[upload.utterance]
-        service_s = self.batch_s(count, audio_s)
-        self._account(now)
-        self.free -= 1
-        batch = Batch(self._finish, uploads)
-        self.env.at(now + service_s, batch)
-
-    def _finished(self, batch: simpy.Event) -> None:
-        now, done = self.env._now, self.done
-        self._account(now)
-        self.free += 1
-        for upload in batch.uploads:  # type: ignore[attr-defined]
-            upload.served_s = now
-            done(upload)
-        if self.queue:
+    def _due(self, start_s: float) -> None:
+        if start_s == self._start_s:  # else an earlier start has taken its place
             self._dispatch()
 
-    def _account(self, now: float) -> None:
+    def _start_batch(self, start_s: float) -> None:
+        queue, now, audio_s = self._queue, self.env._now, self.audio_s
+        upload = queue.popleft()
+        upload.started_s = now
+        uploads = [upload]
+        seconds = audio_s[upload.utterance]
+        # An idle accelerator that does not wait takes the first upload alone, even when others come at that instant.
+        room = 1 if start_s == now and not self.longest_wait_s else self.largest
+        while queue and len(uploads) < room:
+            upload = queue[0]
+            if upload.arrived_s > now:
+                break
+            queue.popleft()
+            upload.started_s = now
+            seconds += audio_s[upload.utterance]
+            uploads.append(upload)
+        count = len(uploads)
+        if count > 1:
+            for upload in uploads:
+                upload.batch = count
         self._busy_s += (self.accelerators - self.free) * (now - self._accounted_s)
         self._accounted_s = now
+        self.free -= 1
+        self.env.at(now + self.batch_s(count, seconds), self._finish, uploads)
+
+    def _finished(self, uploads: list[Upload]) -> None:
+        now, done = self.env._now, self.done
+        self._busy_s += (self.accelerators - self.free) * (now - self._accounted_s)
+        self._accounted_s = now
+        self.free += 1
+        for upload in uploads:
+            upload.served_s = now
+            done(upload)
+        if self._queue:
+            self._dispatch()
 
     def utilisation(self, now: float) -> float:
         """Share of the accelerators' time in [0, ``now``] that was spent on batches."""
-        self._account(now)
+        self._busy_s += (self.accelerators - self.free) * (now - self._accounted_s)
+        self._accounted_s = now
         return self._busy_s / (self.accelerators * now) if now > 0.0 else 0.0

@@ -1,27 +1,15 @@
-"""A shared link driven by SimPy: one timer for the next transfer to finish, whatever the number of transfers."""
+"""A shared link driven by the clock: one timer for the next transfer to finish, whatever the number of transfers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-import simpy
-
-from sim.clock import Clock, Moment
+from channel.links import EqualLink
+from sim.clock import Clock
 from sim.upload import Upload
 
 INFINITE = float("inf")
-
-
-class _Expiry(Moment):
-    """The moment at which an attempt has taken too long."""
-
-    def __init__(self, callbacks: Any, upload: Upload) -> None:
-        super().__init__(callbacks)
-        self.upload = upload
-        self.attempt = upload.attempt
-        self.unsent_bits = 0.0
-        """Bits that will not have left by then, where the link knows that on joining."""
 
 
 class Uplink:
@@ -29,6 +17,7 @@ class Uplink:
 
     One timer stands at the earliest finish known.  A later arrival can only bring it forward (then a new
     timer is set and the old one ignored) or push it back (then the timer finds nothing and is set again).
+    A timer is known by the time for which it was set.
     """
 
     def __init__(
@@ -40,65 +29,73 @@ class Uplink:
         self.sent = sent
         self.gave_up = gave_up
         """Told of an attempt that took too long, with the bits that had not left yet."""
-        self._timer: Moment | None = None
         self._timer_s = INFINITE
-        self._ring = (self._rung,)
-        self._sent = (sent,)
-        self._expire = (self._expired,)
-        self.join: Callable[[Upload], None] = self._join_immediate if link.immediate else self._join_shared
+        self._ring = self._rung  # bound once: a new bound method for each event costs as much as the call
+        self._expire = self._expired
+        self.join: Callable[[Upload], None]
+        if link.immediate:
+            self.join = self._join_immediate
+        else:
+            self.join = self._join_equal if isinstance(link, EqualLink) else self._join_shared
 
     def _join_immediate(self, upload: Upload) -> None:
         """The finish is known on joining (FIFO, dedicated): the upload itself is scheduled for it."""
-        now = self.env._now
-        carried_bits = self.link.carried_bits
-        finish_s = self.link.finish_of(now, upload.fluid_bits, upload.cap_bps, upload.give_up_s)
+        link, now = self.link, self.env._now
+        carried_bits = link.carried_bits
+        finish_s = link.finish_of(now, upload.fluid_bits, upload.cap_bps, upload.give_up_s)
         if finish_s == INFINITE:
             upload.on_link = True
-            expiry = _Expiry(self._expire, upload)
-            expiry.unsent_bits = upload.fluid_bits - (self.link.carried_bits - carried_bits)
-            self.at(upload.give_up_s, expiry)
+            unsent_bits = upload.fluid_bits - (link.carried_bits - carried_bits)
+            self.at(upload.give_up_s, self._expire, (upload, upload.attempt, unsent_bits))
             return
-        upload.callbacks = self._sent  # type: ignore[assignment]
-        self.at(finish_s, upload)
+        self.at(finish_s, self.sent, upload)
+
+    def _join_equal(self, upload: Upload) -> None:
+        """Equal sharing: only an upload that is first to finish can bring the timer forward."""
+        now = self.env._now
+        if self._timer_s <= now:
+            self._rung(self._timer_s)  # a transfer that ends at this very moment leaves before another joins
+        finish_s = self.link.join_first(now, upload, upload.fluid_bits)
+        upload.on_link = True
+        if upload.give_up_s < INFINITE:
+            self.at(upload.give_up_s, self._expire, (upload, upload.attempt, 0.0))
+        if finish_s < self._timer_s:
+            self._timer_s = finish_s
+            self.at(finish_s, self._ring, finish_s)
 
     def _join_shared(self, upload: Upload) -> None:
         link, now = self.link, self.env._now
         if self._timer_s <= now:
-            self._rung(self._timer)  # a transfer that ends at this very moment leaves before another joins
+            self._rung(self._timer_s)
         link.join(now, upload, upload.fluid_bits, upload.group.weight, upload.cap_bps, upload.start)
         upload.on_link = True
         if upload.give_up_s < INFINITE:
-            self.at(upload.give_up_s, _Expiry(self._expire, upload))
+            self.at(upload.give_up_s, self._expire, (upload, upload.attempt, 0.0))
         self._advance_timer(link.next_finish())
 
     def _advance_timer(self, finish_s: float) -> None:
         """Make sure that the timer rings no later than ``finish_s``."""
         if finish_s < self._timer_s:
-            self._timer = timer = Moment(self._ring)
             self._timer_s = finish_s
-            self.at(finish_s, timer)
+            self.at(finish_s, self._ring, finish_s)
 
-    def _rung(self, timer: simpy.Event | None) -> None:
-        if timer is not self._timer:
+    def _rung(self, due_s: float) -> None:
+        if due_s != self._timer_s:
             return
-        link = self.link
-        for upload in link.pop_finished(self._timer_s):
+        link, sent = self.link, self.sent
+        for upload in link.pop_finished(due_s):
             upload.on_link = False
-            self.sent(upload)
+            sent(upload)
         self._timer_s = finish_s = link.next_finish()
         if finish_s < INFINITE:
-            self._timer = timer = Moment(self._ring)
-            self.at(finish_s, timer)
-        else:
-            self._timer = None
+            self.at(finish_s, self._ring, finish_s)
 
-    def _expired(self, expiry: simpy.Event) -> None:
-        assert isinstance(expiry, _Expiry)
-        upload = expiry.upload
-        if not upload.on_link or upload.attempt != expiry.attempt:
+    def _expired(self, expiry: tuple[Upload, int, float]) -> None:
+        """An attempt has taken too long: (upload, its attempt, bits that the link knew would not have left)."""
+        upload, attempt, unsent_bits = expiry
+        if not upload.on_link or upload.attempt != attempt:
             return
         upload.on_link = False
-        unsent_bits = expiry.unsent_bits
         if not self.link.immediate:
             unsent_bits = self.link.leave(self.env._now, upload)
             self._advance_timer(self.link.next_finish())

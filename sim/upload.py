@@ -1,11 +1,9 @@
-"""One utterance on its way: the SimPy event that carries it through the stages of its life."""
+"""One utterance on its way."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import simpy
 
 if TYPE_CHECKING:
     from sim.fleet import Group
@@ -17,43 +15,19 @@ OUTCOMES = ("delivered", "lost", "rejected", "late", "battery-dead", "unfinished
 DELIVERED, LOST, REJECTED, LATE, BATTERY_DEAD, UNFINISHED = range(6)
 
 
-class Upload(simpy.Event):
-    """An upload is its own SimPy event, scheduled again for each stage of its life.
+class Upload:
+    """What is known of an upload; the clock hands it from stage to stage.
 
-    A process for each upload would cost a generator and an event object at every stage; one object whose
-    ``callbacks`` name the next stage costs neither.  Times are absolute simulation seconds, NaN until known.
-    What most uploads never set is a class attribute, which costs nothing until it is.
+    A SimPy process for each upload would cost a generator and an event object at every stage; one slotted
+    object for the whole life costs neither.  Times are absolute simulation seconds, NaN until known.
     """
 
-    _ok = True  # an upload never fails as a SimPy event; its fate is `outcome`
-    _value: Any = None
-    env: Any = None
-
-    attempt = 0
-    """Attempts that have failed."""
-    begun_s = 0.0
-    """When the present attempt began."""
-    give_up_s = INFINITE
-    """When the present attempt is given up."""
-    on_link = False
-    cap_bps = INFINITE
-    """The device's own rate on the link."""
-    start: Any = None
-    """What a router's link must know of the transport (``channel.links.transport.Plan.start``)."""
-    outcome = UNFINISHED
-    payload_bytes = 0
-    text = False
-    """Recognised on the device: the server only acts on it."""
-    blocks: Sequence[tuple[float, float]] = ()
-    """Streamed in blocks: (when coded, bytes) of those to come."""
-    block_bytes = 0.0
-    """Bytes of the block on its way; 0 for an upload that is not streamed."""
-    batch = 1
-    gap_s = active_s = wait_s = wake_s = access_s = tail_s = 0.0
-    wire_bytes = fluid_bits = 0.0
-    extra_wake_j = extra_tail_j = 0.0
-    """Waking and tails of earlier blocks and attempts, joules."""
-    left_s = sent_s = arrived_s = started_s = served_s = NAN
+    __slots__ = (
+        "access_s", "active_s", "arrived_s", "attempt", "batch", "block_bytes", "blocks", "cap_bps", "codec",
+        "device", "encode_cpu_s", "extra_tail_j", "extra_wake_j", "fluid_bits", "gap_s", "give_up_s", "group",
+        "left_s", "luck", "number", "on_link", "outcome", "payload_bytes", "ready_s", "sent_s", "served_s",
+        "spoken_s", "start", "started_s", "tail_s", "text", "utterance", "wait_s", "wake_s", "wire_bytes",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -67,7 +41,6 @@ class Upload(simpy.Event):
         encode_cpu_s: float,
         luck: float,
     ) -> None:
-        # Deliberately not Event.__init__: nothing of it is needed and this runs once for each upload.
         self.number = number
         self.group = group
         self.device = device
@@ -77,3 +50,18 @@ class Upload(simpy.Event):
         self.ready_s = ready_s
         self.encode_cpu_s = encode_cpu_s
         self.luck = luck  # uniform random number in [0, 1) of this utterance: the fate of its first attempt
+        self.outcome = UNFINISHED
+        self.payload_bytes: float = 0
+        self.text = False  # recognised on the device: the server only acts on it
+        self.blocks: Sequence[tuple[float, float]] = ()  # streamed in blocks: (when coded, bytes) of those to come
+        self.block_bytes = 0.0  # bytes of the block on its way; 0 for an upload that is not streamed
+        self.attempt = 0  # attempts that have failed
+        self.give_up_s = INFINITE  # when the present attempt is given up
+        self.on_link = False
+        self.cap_bps = INFINITE  # the device's own rate on the link
+        self.start: Any = None  # what a router's link must know of the transport (`channel.links` Plan.start)
+        self.fluid_bits = self.tail_s = self.wire_bytes = 0.0
+        self.gap_s = self.active_s = self.wait_s = self.wake_s = self.access_s = 0.0
+        self.extra_wake_j = self.extra_tail_j = 0.0  # waking and tails of earlier blocks and attempts, joules
+        self.batch = 1
+        self.left_s = self.sent_s = self.arrived_s = self.started_s = self.served_s = NAN

@@ -11,16 +11,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sim.cell import CellRun
 from sim.clock import Clock
 from sim.departure import Departure
+from sim.feeder import Feeder
 from sim.fleet import Arrivals, Fleet, Group
-from sim.life import CellRun, Feeder, Life
+from sim.life import Life
 from sim.recorder import Columns, Recorder
 from sim.server import EdgeServer
 from sim.streams import Streams
 from sim.tables import Tables
 from sim.uplink import Uplink
 
+INFINITE = float("inf")
 Floats = npt.NDArray[np.float64]
 
 
@@ -66,7 +69,8 @@ class World:
         self.fleet = fleet = Fleet(groups)
         self.plan = server
         self.life = life = Life(env, fleet, tables)
-        self.recorder = life.recorder = Recorder(groups, server.batch_j, sink)
+        self.recorder = Recorder(groups, server.batch_j, sink)
+        life.record = self.recorder.record
         self.server = life.server = EdgeServer(
             env,
             server.batch_s,
@@ -82,9 +86,13 @@ class World:
             CellRun(c, Uplink(env, c.link, life.sent, life.gave_up), streams("access", str(i)))
             for i, c in enumerate(cells)
         ]
+        for group in groups:
+            group.run = life.cells[group.cell]
+        life.unlimited = server.queue_limit is None
         life.departure = Departure(env, fleet, tables, life, streams, duration_s)
         self.arrivals = Arrivals(fleet, tables, streams, duration_s)
-        self.feeder = Feeder(env, self.arrivals.chunks(), fleet, life.enter)
+        self.feeder = Feeder(self.arrivals.chunks(), life)
+        env.feed, env.arrival_s = self.feeder.feed, self.feeder.next_s
 
     def run(self, tick: Callable[[float], None] | None = None) -> dict[str, float]:
         """Run to the last reply, or until ``drain_s`` after the last utterance; returns the site's figures.
@@ -99,15 +107,19 @@ class World:
                     tick(self.env.now)
             figures = self._figures()
             end_s = self.duration_s + self.drain_s
-            while self.life.alive and self.env.peek() <= end_s:
-                self.env.run_to(min(self.env.peek(), end_s))
+            while (self.life.alive or self.env.arrival_s < INFINITE) and self.env.peek() <= end_s:
+                self.env.run_to(self.env.peek())
+            if self.life.alive:
+                self.env.run_to(end_s)
             self.life.give_up()
+            for upload in self.feeder.rest():
+                self.life.end(upload)
             self.recorder.flush()
         return figures
 
     @property
     def events(self) -> int:
-        """SimPy events scheduled so far."""
+        """Events scheduled so far; arrivals need none."""
         return self.env.scheduled
 
     def _figures(self) -> dict[str, float]:

@@ -22,7 +22,7 @@ class EqualLink(SharedLink):
     """
 
     __slots__ = (
-        "_busy_from", "_finish", "_heap", "_integral", "_integral_from", "_last", "_members", "_rate",
+        "_busy_from", "_finish", "_gone", "_heap", "_integral", "_integral_from", "_last", "_members", "_rate",
         "_sequence", "_virtual", "busy_s", "capacity", "carried_bits",
     )  # fmt: skip
 
@@ -33,6 +33,7 @@ class EqualLink(SharedLink):
         self._heap: list[_Entry] = []
         self._members: dict[int, _Entry] = {}
         self._sequence = 0
+        self._gone = 0  # entries of the heap whose uploads have left
         self._virtual = 0.0
         self._last = 0.0  # the instant to which V is known
         self._finish: float | None = INFINITY  # the next finish, None when it must be worked out
@@ -57,11 +58,18 @@ class EqualLink(SharedLink):
         start: Start | None = None,
     ) -> None:
         """Start an upload (see `SharedLink.join`); weight and cap do not matter to equal sharing."""
+        if key in self._members:
+            raise KeyError(f"upload {key} is on the link already")
+        self.join_first(now, key, bits)
+
+    def join_first(self, now: float, key: int, bits: float) -> float:
+        """As `join` for a ``key`` that is not on the link; return its finish if it is the first to finish, else inf.
+
+        Later joins only delay the others, so an engine's timer needs to move only if this is not inf.
+        """
         members = self._members
         n = len(members)
         if n:
-            if key in members:
-                raise KeyError(f"upload {key} is on the link already")
             rate = self._rate
             if rate is not None:
                 self._virtual += (now - self._last) * rate / n
@@ -76,11 +84,15 @@ class EqualLink(SharedLink):
         self._sequence = sequence = self._sequence + 1
         entry = (self._virtual + bits, sequence, key)
         members[key] = entry
-        heappush(self._heap, entry)
+        heap = self._heap
+        heappush(heap, entry)
+        # An entry of one that has left may hide the first; then the finish is worked out in any case.
+        return self.next_finish() if heap[0] is entry or self._gone else INFINITY
 
     def _start_busy(self, now: float) -> None:
         self._virtual = 0.0  # V restarts with every busy period, which keeps its rounding error small
         self._heap.clear()
+        self._gone = 0
         self._busy_from = now
         if self._rate is None:
             self._integral = self._integral_from = self.capacity.cumulative(now)
@@ -110,8 +122,9 @@ class EqualLink(SharedLink):
         if not n:
             return INFINITY
         top = heap[0]
-        while members.get(top[2]) is not top:  # it has left
+        while self._gone and members.get(top[2]) is not top:  # it has left
             heappop(heap)
+            self._gone -= 1
             top = heap[0]
         need = (top[0] - self._virtual) * n
         if need <= 0.0:
@@ -159,6 +172,7 @@ class EqualLink(SharedLink):
         virtual = self._members[key][0]
         self._advance(now)
         self._finish = None
+        self._gone += 1
         del self._members[key]
         if not self._members:
             self._end_busy(now)

@@ -18,6 +18,7 @@ from channel.links.transport import CACHE_LIMIT, Plan, Transport
 
 INFINITY = math.inf
 RTO_MIN_S = 0.2  # Linux TCP_RTO_MIN; RFC 6298 has 1 s
+RATES_LIMIT = 64  # plans of one payload kept before they are forgotten
 _COLD, _RESUMED, _WARM = -1.0, -2.0, 0.0  # states of a connection; above 0: how often its window has halved
 
 
@@ -37,6 +38,7 @@ class _Prepared(NamedTuple):
     bits: float
     wire_bytes: float
     at_once: Plan | None  # the plan itself where it depends on nothing else
+    by_rate: dict[float, Plan]  # plans made before, by the link's rate
 
 
 class WindowedTransport(Transport):
@@ -74,7 +76,7 @@ class WindowedTransport(Transport):
         self.initial_window = initial_window
         self.idle_restart = idle_restart
         self._in_link = in_link
-        self._cache: dict[tuple[float, float], _Prepared] = {}
+        self._cache: dict[tuple[float, float, float], _Prepared] = {}
 
     @property
     def packet_bits(self) -> float:
@@ -101,16 +103,23 @@ class WindowedTransport(Transport):
                 state = 16.0
         else:
             state = _WARM
-        known = self._cache.get((payload_bytes, state))
+        known = self._cache.get((payload_bytes, state, rtt_s))
         if known is None:
-            known = self._prepare(payload_bytes, state)
-        packets, window, rounds, bits, wire, at_once = known
+            known = self._prepare(payload_bytes, state, rtt_s)
+        packets, window, rounds, bits, wire, at_once, by_rate = known
         if at_once is not None:
             return at_once
-        ramp = 0.0 if packets <= window else self._ramp_s(packets, window, fair_rate_bps, rtt_s)
-        return Plan(rounds * rtt_s, ramp, bits, wire, 0.0)
+        # A constant capacity among n uploads gives few rates; a varying one gives a new rate nearly every time.
+        plan = by_rate.get(fair_rate_bps)
+        if plan is None:
+            ramp = 0.0 if packets <= window else self._ramp_s(packets, window, fair_rate_bps, rtt_s)
+            plan = Plan(rounds * rtt_s, ramp, bits, wire, 0.0)
+            if len(by_rate) >= RATES_LIMIT:
+                by_rate.clear()
+            by_rate[fair_rate_bps] = plan
+        return plan
 
-    def _prepare(self, payload_bytes: float, state: float) -> _Prepared:
+    def _prepare(self, payload_bytes: float, state: float, rtt_s: float) -> _Prepared:
         stream = self.stream_bytes(payload_bytes)
         packets = self.packets(payload_bytes)
         wire = stream + packets * self._header
@@ -128,8 +137,8 @@ class WindowedTransport(Transport):
             at_once = Plan(0.0, 0.0, wire * 8.0, total, 0.0)
         if len(self._cache) >= CACHE_LIMIT:
             self._cache.clear()
-        known = _Prepared(packets, window, setup.rounds, wire * 8.0, total, at_once)
-        self._cache[payload_bytes, state] = known
+        known = _Prepared(packets, window, setup.rounds, wire * 8.0, total, at_once, {})
+        self._cache[payload_bytes, state, rtt_s] = known
         return known
 
     def _window_after(self, packets: int, halvings: float) -> int:

@@ -1,0 +1,36 @@
+"""A cell while it runs: its parts as compiled by ``channel.links``, and the uplink that carries its uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sim.uplink import Uplink
+from sim.upload import INFINITE
+
+
+class CellRun:
+    """What the life of an upload asks of its cell, one attribute away."""
+
+    def __init__(self, cell: Any, uplink: Uplink, rng: np.random.Generator) -> None:
+        self.join = uplink.join
+        self.rng = rng
+        self.link = cell.link
+        self.plan = cell.transport.plan
+        self.packets = cell.transport.packets
+        # Datagrams need no window, so they need not know the rate either.
+        self.fair_rate_bps: Callable[[float], float] = (
+            cell.link.fair_rate_bps if cell.transport.name != "udp" else lambda now: 0.0
+        )
+        self.path_rtt_s: float = cell.path_rtt_s
+        self.onward_s: float = cell.propagation_s + cell.backhaul_s
+        """One way from device to server, and as much for the reply, seconds."""
+        self.access = cell.access
+        self.grant_s: float | None = cell.access.constant_s
+        self.loss = cell.loss
+        self.lossless: bool = cell.loss.lossless
+        self.retry = cell.retry
+        self.timeout_s: float = INFINITE if cell.retry is None else cell.retry.timeout_s
+        self.deadline_s: float = INFINITE if cell.retry is None else cell.retry.deadline_s
