@@ -58,6 +58,11 @@ class EncodeCalibration(BaseModel):
     method: str
     seven_zip_single_thread_mips: NonNegative
     """Score of ``7z b -mmt1`` on this host, for each CPU used; devices scale by its ratio to theirs."""
+    seven_zip_while_timing_mips: NonNegative | None = None
+    """The same score beside whatever else ran while the entries were timed; left out: the machine was quiet.
+
+    Other work slows coding and 7-zip alike, so ``cost`` multiplies the entries by this score over the
+    quiet one."""
     matrix_gflops: NonNegative | None = None
     """Double-precision matrix product of one thread, 10^9 operations a second, for profiles rated by HPL."""
     entries: tuple[EncodeEntry, ...]
@@ -71,7 +76,14 @@ class EncodeCalibration(BaseModel):
                 f"no coding cost of codec kind '{kind}' is calibrated; there are {known}; a codec of your "
                 "own states it in an attribute encode_cost_s = (seconds, seconds per second of audio)"
             )
-        return _interpolate(found, setting)
+        cost = _interpolate(found, setting)
+        return EncodeCost(cost.constant_s * self.quiet_share, cost.per_audio_second_s * self.quiet_share)
+
+    @property
+    def quiet_share(self) -> float:
+        """Share of the timed seconds that the host would have taken had it been quiet."""
+        timing, quiet = self.seven_zip_while_timing_mips, self.seven_zip_single_thread_mips
+        return 1.0 if timing is None else timing / quiet
 
 
 def _interpolate(entries: list[EncodeEntry], setting: float | None) -> EncodeCost:

@@ -242,6 +242,9 @@ def test_costs_between_settings_are_linear() -> None:
             "method": "", "seven_zip_single_thread_mips": 1000.0, "entries": [entry(8, 1.0), entry(16, 3.0)],
         }
     )  # fmt: skip
+    assert table.quiet_share == 1.0
+    beside = table.model_copy(update={"seven_zip_while_timing_mips": 800.0})
+    assert beside.cost("x", 8.0).per_audio_second_s == pytest.approx(0.8)
     slopes = [table.cost("x", setting).per_audio_second_s for setting in (4.0, 8.0, 10.0, 16.0, 99.0)]
     assert slopes == [1.0, 1.0, 1.5, 3.0, 3.0]
 
@@ -253,6 +256,14 @@ def test_cost_keys() -> None:
     assert cost_key(build_codec("opus-16")) == ("opus", 16_000.0)
     assert cost_key(build_codec("raw")) == ("pcm", None)
     assert cost_key(build_codec("amser-12.5")) == ("mel-svd", 10.0)
+
+
+def test_encode_calibration_is_of_the_host_that_device_profiles_scale_from() -> None:
+    """Profiles take their ratio from the calibration host's 7-zip rating, so both must mean one machine."""
+    from devices.library import load_data
+
+    rating = load_data("profiles")["calibration-host"]["seven_zip_single"]
+    assert load_encode_calibration().seven_zip_single_thread_mips == pytest.approx(rating, rel=0.05)
 
 
 def test_encode_calibration_names_its_host() -> None:
