@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--by", default="speaker", help="what is left out: speaker or session")
     evaluate.add_argument("--folds", type=int, help="deal the speakers into this many groups")
     evaluate.add_argument("--work", type=Path, required=True, help="folder for finished folds")
+    evaluate.add_argument("--pretrained", action="store_true", help="start each fold from the shipped weights")
     evaluate.set_defaults(run=_evaluate)
     test = commands.add_parser("test", parents=[shared], help="apply weights")
     test.add_argument("--weights", type=Path, help="folder of weights; by default the shipped ones")
@@ -103,6 +104,7 @@ def _train(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from recognizers.emotion.evaluation import cross_validate
     from recognizers.emotion.tables import evaluation_tables
+    from recognizers.emotion.weights import shipped_weights
 
     found = []
     with _progress() as progress:
@@ -123,6 +125,7 @@ def _evaluate(options: argparse.Namespace) -> None:
                     size=options.size,
                     modalities=options.modalities,
                     recipe=_recipe(options),
+                    start=shipped_weights(name) if options.pretrained else None,
                     on_fold=done,
                 )
             )

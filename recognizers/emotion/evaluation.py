@@ -24,6 +24,7 @@ from recognizers.emotion.protocol import Fold, leave_one_out
 from recognizers.emotion.recognizer import EmotionRecognizer, predict
 from recognizers.emotion.training import Recipe, describe_recipe, train_network
 from recognizers.emotion.types import RATES, EmotionError
+from recognizers.emotion.weights import start_from
 from recognizers.emotion.words import Tokenizer
 
 __all__ = ["Evaluation", "Predictions", "cross_validate", "difference", "evaluate_weights"]
@@ -143,19 +144,21 @@ def cross_validate(
     recipe: Recipe | None = None,
     tokenizer: Tokenizer | None = None,
     rates: Sequence[float] = RATES,
+    start: Path | None = None,
     on_fold: Callable[[str, int, int], None] | None = None,
 ) -> Evaluation:
     """Train and test every fold; finished folds in `folder` are read, not trained again.
 
-    `on_fold(name, done, total)` is called after each. Fold k is trained with the recipe's seed plus k.
+    `on_fold(name, done, total)` is called after each. Fold k is trained with the recipe's seed plus k, and every
+    fold from the weights `start`, if given.
     """
     recipe = recipe or Recipe()
     spec = NetworkSpec.of(architecture, examples.labels, size=size, tokenizer=tokenizer, modalities=modalities)
     parts = leave_one_out(examples, by, folds)
-    place = folder / f"{architecture}-{_key(spec, examples, recipe, parts, rates)}"
+    place = folder / f"{architecture}-{_key(spec, examples, recipe, parts, rates, start)}"
     rows = []
     for number, fold in enumerate(parts):
-        rows.append(_finished(place, fold) or _run_fold(spec, examples, fold, recipe, number, rates, place))
+        rows.append(_finished(place, fold) or _run_fold(spec, examples, fold, recipe, number, rates, place, start))
         if on_fold:
             on_fold(fold.name, number + 1, len(parts))
     return Evaluation(
@@ -163,14 +166,21 @@ def cross_validate(
         corpus=examples.corpus,
         labels=examples.labels,
         protocol=f"leave one {by} out, {len(parts)} folds",
-        trained="across rates" if recipe.across_rates else "clean",
+        trained=("across rates" if recipe.across_rates else "clean") + (" from shipped" if start else ""),
         parameters=parameter_count(build_network(spec)[0]),
         words=examples.text_source if modalities != "audio" else "none",
         predictions=_joined(rows, rates),
     )
 
 
-def _key(spec: NetworkSpec, examples: Examples, recipe: Recipe, parts: Sequence[Fold], rates: Sequence[float]) -> str:
+def _key(
+    spec: NetworkSpec,
+    examples: Examples,
+    recipe: Recipe,
+    parts: Sequence[Fold],
+    rates: Sequence[float],
+    start: Path | None,
+) -> str:
     """Twelve hex digits that change with whatever changes the results."""
     texts = [examples.texts, *(examples.words(rate) for rate in rates)]
     content = {
@@ -182,6 +192,7 @@ def _key(spec: NetworkSpec, examples: Examples, recipe: Recipe, parts: Sequence[
         "recipe": describe_recipe(recipe),
         "folds": [fold.name for fold in parts],
         "rates": list(rates),
+        "start": hashlib.sha256(start.read_bytes()).hexdigest() if start else None,
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -190,7 +201,10 @@ def _finished(place: Path, fold: Fold) -> dict[str, Any] | None:
     path = place / f"fold-{fold.name}.json"
     if not path.exists():
         return None
-    row: dict[str, Any] = json.loads(path.read_text())
+    try:
+        row: dict[str, Any] = json.loads(path.read_text())
+    except ValueError:  # a damaged file counts as missing
+        return None
     return row
 
 
@@ -202,9 +216,11 @@ def _run_fold(
     number: int,
     rates: Sequence[float],
     place: Path,
+    start: Path | None,
 ) -> dict[str, Any]:
     seeded = dataclasses.replace(recipe, seed=recipe.seed + number)
-    trained = train_network(spec, examples.take(fold.train), examples.take(fold.dev), seeded)
+    prepare = start_from(start) if start else None
+    trained = train_network(spec, examples.take(fold.train), examples.take(fold.dev), seeded, prepare=prepare)
     test = examples.take(fold.test)
     guesses = {
         str(rate): predict(

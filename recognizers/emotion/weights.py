@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_netwo
 from recognizers.emotion.types import EmotionError
 from recognizers.emotion.words import Tokenizer
 
-__all__ = ["SHIPPED", "load_network", "save_network", "shipped_weights"]
+__all__ = ["SHIPPED", "load_network", "save_network", "shipped_weights", "start_from"]
 
 SHIPPED = Path(__file__).resolve().parent.parent / "data"
 """Where `emotion-<architecture>.safetensors` lie."""
@@ -65,6 +66,26 @@ def load_network(path: Path) -> tuple[EmotionNetwork, Tokenizer, NetworkSpec, st
     _fill(path, network, tensors)
     network.eval()
     return network, tokenizer, spec, hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def start_from(path: Path) -> Callable[[EmotionNetwork], None]:
+    """What `train_network(prepare=...)` needs to start from other weights of the same architecture and size.
+
+    The output layer is taken over only where the number of classes agrees; the standardisation of the Mel never
+    is. Raises `EmotionError` for weights that do not fit.
+    """
+    donor, _, spec, _ = load_network(path)
+    given = donor.state_dict()
+
+    def prepare(network: EmotionNetwork) -> None:
+        own = network.state_dict()
+        fitting = {name: value for name, value in given.items() if name in own and own[name].shape == value.shape}
+        alike = {name: value for name, value in fitting.items() if not name.startswith("band_")}
+        if len(own) - len(fitting) > 2:  # more than an output layer's weight and bias
+            raise EmotionError(f"{path}: {spec.architecture} of these sizes does not fit the network to be trained")
+        network.load_state_dict({**own, **alike})
+
+    return prepare
 
 
 def _stored(name: str, tensor: Tensor) -> Tensor:

@@ -18,10 +18,12 @@ from recognizers.emotion.evaluation import Evaluation, Predictions, cross_valida
 from recognizers.emotion.examples import Examples
 from recognizers.emotion.hearing import with_heard_words
 from recognizers.emotion.metrics import bootstrap, paired_difference, score
+from recognizers.emotion.networks import NetworkSpec
 from recognizers.emotion.protocol import leave_one_out
 from recognizers.emotion.tables import evaluation_tables
 from recognizers.emotion.train import split_by_speaker, train_emotion
-from recognizers.emotion.training import Recipe
+from recognizers.emotion.training import Recipe, train_network
+from recognizers.emotion.weights import start_from
 
 LABELS = ("angry", "sad")
 
@@ -176,3 +178,17 @@ def test_trained_weights_say_what_they_come_from(tmp_path: Path) -> None:
     assert path.exists()
     assert trained.spec.trained_on["corpus"] == "toy"
     assert trained.spec.trained_on["utterances"] == len(train)
+
+
+def test_training_starts_from_other_weights(tmp_path: Path) -> None:
+    train, dev = split_by_speaker(examples(16, 4), 1)
+    path = tmp_path / "w.safetensors"
+    once = dataclasses.replace(RECIPE, epochs=1, learning_rate=1e-9)
+    donor = train_emotion("yoon", train, dev, path, recipe=once)
+    spec = NetworkSpec.of("yoon", LABELS)
+    fresh = train_network(spec, train, dev, once, prepare=start_from(path)).network
+    # With next to no learning the weights stay the donor's, to the 11 bits that the file keeps.
+    theirs = donor.network.project_audio.weight
+    torch.testing.assert_close(fresh.project_audio.weight, theirs, atol=1e-3, rtol=1e-3)
+    with pytest.raises(EmotionError, match="does not fit"):
+        train_network(NetworkSpec.of("xu", LABELS), train, dev, once, prepare=start_from(path))
