@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--seed", type=int, default=1)
     learning = argparse.ArgumentParser(add_help=False)
     learning.add_argument("--epochs", type=int, help="most epochs")
+    learning.add_argument("--batch", type=int, help="utterances in a batch")
     learning.add_argument("--clean", action="store_true", help="train on full Mels only, not across rates")
     learning.add_argument("--size", default="small", help="small or published")
     learning.add_argument("--modalities", default="both", help="both, audio or text")
@@ -171,7 +172,8 @@ def _recipe(options: argparse.Namespace) -> Recipe:
     from recognizers.emotion.training import Recipe
 
     epochs = Recipe.epochs if options.epochs is None else options.epochs
-    return Recipe(epochs=epochs, seed=options.seed, across_rates=not options.clean)
+    batch = Recipe.batch if options.batch is None else options.batch
+    return Recipe(epochs=epochs, batch=batch, seed=options.seed, across_rates=not options.clean)
 
 
 def _progress() -> Progress:
