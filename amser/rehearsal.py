@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from scenarios import Experiment, Scenario
 
 
 def rehearse(experiment: Experiment) -> None:
-    """Build links, devices, codecs and service times of every point; open corpus and calibration files.
+    """Build links, devices, codecs and service times of every point; each distinct part once.
 
-    Raises what building them raises: ``LinkError``, ``DeviceError``, ``CalibrationError``, ``CorpusError``.
+    Raises what building them raises: ``LinkError``, ``DeviceError``, ``CodecError``, ``CalibrationError``.
     """
+    seen: set[str] = set()
     for point in experiment.points:
-        _rehearse(point.scenario, experiment.base_dir)
+        for build in _parts(point.scenario, experiment.base_dir, seen):
+            build()
 
 
-def _rehearse(scenario: Scenario, base_dir: Path) -> None:
+def _parts(scenario: Scenario, base_dir: Path, seen: set[str]) -> Iterator[Callable[[], object]]:
+    """How to build each part that ``seen`` does not hold yet."""
     import numpy as np
 
     from channel.codecs import build_codec
@@ -26,12 +33,23 @@ def _rehearse(scenario: Scenario, base_dir: Path) -> None:
     from devices import build_policy, build_profile, build_radio
     from recognizers.service import load_service
 
-    for name, cell in scenario.cells.items():
-        build_cell(cell, base_dir, np.random.default_rng([scenario.seed, len(name)]))
+    def new(*specs: BaseModel) -> bool:
+        key = "|".join(f"{type(spec).__name__} {spec.model_dump_json()}" for spec in specs)
+        known = key in seen
+        seen.add(key)
+        return not known
+
+    for cell in scenario.cells.values():
+        if new(cell):
+            yield partial(build_cell, cell, base_dir, np.random.default_rng(scenario.seed))
     for group in scenario.devices.values():
-        build_profile(group.profile)
-        build_radio(group.radio)
-        build_policy(group)
+        if new(group):
+            yield partial(build_profile, group.profile)
+            yield partial(build_radio, group.radio)
+            yield partial(build_policy, group)
     for spec in scenario.codec_specs().values():
-        build_codec(spec)
-    load_service(scenario.server, scenario.recogniser, scenario.emotion)
+        if new(spec):
+            yield partial(build_codec, spec)
+    heard = (scenario.server, scenario.recogniser, scenario.emotion)
+    if new(*heard):
+        yield partial(load_service, *heard)
