@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 
 from channel.links.capacity import Capacity
 from channel.links.errors import LinkError
@@ -39,7 +39,7 @@ class MaxMinLink(SharedLink):
     """
 
     __slots__ = (
-        "_busy_from", "_caps", "_last", "_members", "_rate", "_rate_until", "_segments", "_sequence",
+        "_busy_from", "_last", "_members", "_rate", "_rate_until", "_segments", "_sequence",
         "_shared", "_shared_caps", "_shared_finish", "_taken", "_top_caps", "_top_finish", "_virtual",
         "busy_s", "capacity", "carried_bits",
     )  # fmt: skip
@@ -108,6 +108,13 @@ class MaxMinLink(SharedLink):
             heappop(heap)
         return heap[0][3] if heap else None
 
+    def _drop_stale(self) -> None:
+        """Rebuild a heap that is mostly stale, so that a long busy period does not fill the memory."""
+        for heap in (self._shared_finish, self._shared_caps, self._top_finish, self._top_caps):
+            if len(heap) > 64 + 4 * len(self._members):
+                heap[:] = [entry for entry in heap if entry[2] == entry[3].version]
+                heapify(heap)
+
     def _rebalance(self) -> None:
         """Move uploads until nobody above the level is held, and nobody below it shares."""
         if self._shared == len(self._members):
@@ -160,6 +167,7 @@ class MaxMinLink(SharedLink):
             self._virtual, self._busy_from = 0.0, now
             for heap in (self._shared_finish, self._shared_caps, self._top_finish, self._top_caps):
                 heap.clear()
+        self._drop_stale()
         self._sequence += 1
         member = self._members[key] = _Member(key, cap_bps, self._sequence)
         self._share(member, bits)

@@ -220,3 +220,15 @@ def test_rate_of_a_newcomer(link: SharedLink, expected: float) -> None:
     """
     link.join(0.0, 1, 1000.0)
     assert link.fair_rate_bps(0.0, 30.0) == pytest.approx(expected)
+
+
+def test_max_min_keeps_its_memory_small() -> None:
+    """A busy period of 5,000 uploads whose caps are passed again and again leaves no heap of stale entries."""
+    link = MaxMinLink(ConstantCapacity(100.0))
+    link.join(0.0, -1, 1e9)
+    for key in range(5000):
+        now = float(key)
+        link.pop_finished(now)
+        link.join(now, key, 50.0, cap_bps=10.0 + key % 97)
+    heaps = [getattr(link, name) for name in MaxMinLink.__slots__ if isinstance(getattr(link, name), list)]
+    assert max(len(heap) for heap in heaps) < 64 + 8 * link.active
