@@ -47,7 +47,7 @@ NOTHING_HEARD = ["recogniser={kind: none}", "emotion={kind: none}", "server.serv
 def wide(results: Any, value: str = "mean") -> pd.DataFrame:
     """The summary with one row for each point and one column for each metric."""
     return results.summary.pivot_table(
-        index=results.parameters, columns="metric", values=value, sort=False, dropna=False
+        index=results.parameters, columns="metric", values=value, sort=False
     ).reset_index()
 
 
@@ -65,7 +65,7 @@ def overhead(root: Path) -> plt.Figure:
             axis.loglog(rows["payload_mean_bytes"] / 1e3, rows[column], color=colour, marker=mark, ms=4, label=label)
     for axis, published in zip(axes, ((406.58, 180.75), (0.0056, 0.0025)), strict=True):
         axis.loglog((144.0, 21.2), published, "x", color="#CC0000", ms=9, mew=2, label="published")
-        axis.set_xlabel("bytes of a file [kB]: Opus, ranks 10 to 40, raw, rank 80")
+        axis.set_xlabel("bytes of a file [kB]")
     axes[0].set_ylabel("time of 20,000 files [s]")
     axes[1].set_ylabel("energy of 20,000 files [kWh]")
     axes[0].legend(fontsize=8)
@@ -111,14 +111,18 @@ def lte_tail(root: Path) -> plt.Figure:
 def closed_form(sharers: float, tail_s: float, rate_per_s: float = 0.0) -> float:
     """Per cent that 14.4 kB save against 144 kB at 5 Mbit/s, with the figures of Huang et al. (remembered).
 
-    Promotion and tail are shared by ``sharers``; with ``rate_per_s`` uploads come at random instead and the next
-    cuts the tail: p (1 - exp(-r T)) / r, and wakes the radio with probability exp(-r T).
+    Promotion and tail are shared by ``sharers``.  With ``rate_per_s`` uploads come at random instead: the radio falls
+    asleep between two with probability exp(-r T), a tail lasts (1 - exp(-r T)) / r on average, and none begins while
+    the radio still sends, which is a share r * S / C of the time.
     """
-    asleep = math.exp(-rate_per_s * tail_s) if rate_per_s else 1.0
-    tail_j = 1.060 * ((1.0 - asleep) / rate_per_s if rate_per_s else tail_s)
-    shared = (0.3149 * asleep + tail_j) / sharers
-    raw, less = (shared + (0.43839e-6 + 1.28804 / 5e6) * 8 * size for size in (144_000, 14_400))
-    return 100.0 * (1.0 - less / raw)
+    r, energy = rate_per_s, []
+    asleep = math.exp(-r * tail_s) if r else 1.0
+    tail_j = 1.060 * ((1.0 - asleep) / r if r else tail_s)
+    for size in (144_000, 14_400):
+        active_s = size * 8 / 5e6
+        shared = (0.3149 * asleep + tail_j) * (1.0 - r * active_s) / sharers
+        energy.append(shared + (0.43839e-6 * 5e6 + 1.28804) * active_s)
+    return 100.0 * (1.0 - energy[1] / energy[0])
 
 
 def _seconds(radio: str) -> float:
@@ -155,7 +159,7 @@ def adaptive(root: Path) -> plt.Figure:
         spread = [[max(y - low["latency_p95_s"][i], 0.0)], [high["latency_p95_s"][i] - y]]
         axis.errorbar(x, y, yerr=spread, fmt="s" if fixed else "o", ms=5, capsize=2,
                       color="#78716C" if fixed else "#0072B2")  # fmt: skip
-        axis.annotate(name, (x, y), xytext=(6, 4), textcoords="offset points", fontsize=8)
+        axis.annotate(name, (x, y), xytext=(6, -9 if name == "link" else 4), textcoords="offset points", fontsize=8)
     axis.set_yscale("log")
     axis.set_xlim(0, 430)
     axis.set_xlabel("mean payload rate [kbit/s of speech]: more is a higher rank")
@@ -173,11 +177,13 @@ def components(name: str, key: str, root: Path) -> plt.Figure:
         axes[0].bar(table[key], table[f"energy_{part}_j"], bottom=bottom, color=colour, label=part)
         bottom = bottom + table[f"energy_{part}_j"]
     axes[0].set_ylabel("energy of an upload [J]")
-    axes[0].legend(fontsize=8)
+    axes[0].set_ylim(0, 1.25 * float(bottom.max()))
+    axes[0].legend(fontsize=8, ncols=4)
     axes[1].bar(table[key], table["latency_p95_s"], color="#D6D3D1", label="95th percentile")
     axes[1].bar(table[key], table["latency_mean_s"], color="#78716C", width=0.5, label="mean")
     axes[1].set_ylabel("latency [s]")
-    axes[1].legend(fontsize=8)
+    axes[1].set_ylim(0, 1.25 * float(table["latency_p95_s"].max()))
+    axes[1].legend(fontsize=8, ncols=2)
     return figure
 
 
