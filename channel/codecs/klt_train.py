@@ -113,6 +113,9 @@ def tables_of(counts: Counts, moments: entropy.Floats) -> tuple[npt.NDArray[np.u
     usual = (of_class[..., 1] + 0.5) / (of_class.sum(axis=-1) + 1.0)
     yes = (counts[..., 1] + _IMAGINARY * usual) / (counts.sum(axis=-1) + _IMAGINARY)
     table = np.clip(np.rint(yes * 32768.0), _LEAST, _MOST).astype(np.uint16)
+    for kind in reversed(range(entropy.CLASSES - 1)):
+        if not counts[:, kind].any():  # coarser steps than STEPS lead there; the next class is nearest
+            table[:, kind] = table[:, kind + 1]
     known = moments[..., 1] > 50
     centroid = np.where(known, moments[..., 0] / np.maximum(moments[..., 1], 1.0), 0.0)
     return table, np.clip(centroid, -0.4, 0.4).astype(np.float32)

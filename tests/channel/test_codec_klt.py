@@ -118,7 +118,7 @@ def test_any_mel_round_trips(frames: int, step: float, kind: str, seed: int) -> 
 
 
 def test_distortion_falls_and_size_grows_with_a_finer_step(mel: Mel) -> None:
-    steps = [1.4, 1.0, 0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08, 0.05, 0.02, 0.01, 0.005]
+    steps = [4.0, 2.8, 2.0, 1.4, 1.0, 0.7, 0.5, 0.35, 0.25, 0.17, 0.12, 0.08, 0.05, 0.02, 0.01, 0.005]
     payloads = [MelKlt("x", step=step).encode_mel(mel).data for step in steps]
     sizes = [len(payload) for payload in payloads]
     ratios = [mel_snr_db(mel, MelKlt("x", step=step).decode(data)) for step, data in zip(steps, payloads, strict=True)]
@@ -138,7 +138,7 @@ def test_a_target_rate_is_used_but_not_exceeded(rate_bps: float, seed: int, voic
 def test_a_rate_below_the_header_sends_the_coarsest_payload(voice: Voice) -> None:
     payload = MelKlt("x", rate_bps=100.0).encode_mel(log_mel(voice(1_600)))
     assert payload.data[2 + 1] == 0  # index of the step: the coarsest
-    assert payload.size_bytes < 30
+    assert payload.size_bytes < 20
 
 
 @pytest.mark.parametrize("snr_db", [9.0, 12.0, 15.0, 25.0, 40.0])
