@@ -20,6 +20,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
 
 import amser
 
@@ -46,12 +47,13 @@ NOTHING_HEARD = ["recogniser={kind: none}", "emotion={kind: none}", "server.serv
 
 def wide(results: Any, value: str = "mean") -> pd.DataFrame:
     """The summary with one row for each point and one column for each metric."""
-    return results.summary.pivot_table(
+    table: pd.DataFrame = results.summary.pivot_table(
         index=results.parameters, columns="metric", values=value, sort=False
-    ).reset_index()
+    )
+    return table.reset_index()
 
 
-def overhead(root: Path) -> plt.Figure:
+def overhead(root: Path) -> Figure:
     """Time and energy of 20,000 files against the bytes of one, on the PC and on a phone."""
     table = wide(amser.run("icassp2025-overhead", results_root=root))
     table["time_s"] = 20_000 * (table["latency_mean_s"] + 1e-6)
@@ -72,7 +74,7 @@ def overhead(root: Path) -> plt.Figure:
     return figure
 
 
-def lte_tail(root: Path) -> plt.Figure:
+def lte_tail(root: Path) -> Figure:
     """What ten times fewer bytes save on LTE, by what happens to the tail."""
     table = wide(amser.run("lte-tail", results_root=root))
     joules = table.set_index([c for c in table.columns if c.startswith("devices.phone.") and "codec" not in c])
@@ -130,14 +132,14 @@ def _seconds(radio: str) -> float:
     return HELD_TAIL_S if not amount else float(amount) * (1e-3 if unit == "ms" else 1.0)
 
 
-def stadium(root: Path) -> plt.Figure:
+def stadium(root: Path) -> Figure:
     """95th percentile of latency against how often each phone speaks, by codec."""
     results = amser.run("5g-stadium", results_root=root)
     table = wide(results)
     figure, axis = plt.subplots(figsize=(5.4, 3.4), layout="constrained")
     for codec, rows in table.groupby("devices.phones.codec", sort=False):
         rate = [float(r.partition(" ")[0]) for r in rows["devices.phones.traffic.rate"]]
-        axis.loglog(rate, rows["latency_p95_s"], color=COLOURS[codec], marker=MARKS[codec], ms=4, label=codec)
+        axis.loglog(rate, rows["latency_p95_s"], color=COLOURS[str(codec)], marker=MARKS[str(codec)], ms=4, label=codec)
     axis.set_xticks([0.25, 0.5, 1, 2, 4], ["0.25", "0.5", "1", "2", "4"])
     axis.minorticks_off()
     axis.set_xlabel("utterances of each of 3,000 phones a minute")
@@ -146,12 +148,12 @@ def stadium(root: Path) -> plt.Figure:
     return figure
 
 
-def adaptive(root: Path) -> plt.Figure:
+def adaptive(root: Path) -> Figure:
     """Payload rate against the slow replies: fixed ranks and policies."""
     results = amser.run("adaptive-rank", results_root=root)
     mean, low, high = (wide(results, column) for column in ("mean", "low", "high"))
     figure, axis = plt.subplots(figsize=(5.4, 3.4), layout="constrained")
-    for i, row in mean.iterrows():
+    for i, (_, row) in enumerate(mean.iterrows()):
         policy, codec = row["devices.phones.policy"], row["devices.phones.codec"]
         fixed = policy == "fixed"
         name = codec if fixed else policy.partition('"kind": "')[2].partition('"')[0]
@@ -167,7 +169,7 @@ def adaptive(root: Path) -> plt.Figure:
     return figure
 
 
-def components(name: str, key: str, root: Path) -> plt.Figure:
+def components(name: str, key: str, root: Path) -> Figure:
     """Energy of an upload by component, and mean latency, for each codec of a scenario."""
     table = wide(amser.run(name, [*NOTHING_HEARD, "sweep.replications=2", "duration=10 min"], results_root=root))
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.8), layout="constrained")
@@ -187,7 +189,7 @@ def components(name: str, key: str, root: Path) -> plt.Figure:
     return figure
 
 
-PLOTS: dict[str, Callable[[Path], plt.Figure]] = {
+PLOTS: dict[str, Callable[[Path], Figure]] = {
     "icassp2025-overhead": overhead,
     "lte-tail": lte_tail,
     "5g-stadium": stadium,
