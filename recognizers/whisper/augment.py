@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from recognizers.whisper.padding import DYNAMIC_RANGE
 
-__all__ = ["augment", "truncate_rank"]
+__all__ = ["augment", "interpolate", "truncate_rank"]
 
 Mel = npt.NDArray[np.float32]
 DECIBEL = 1.0 / 40.0
@@ -32,14 +32,14 @@ def truncate_rank(mel: Mel, rank: int) -> Mel:
 def _speed(mel: Mel, rng: np.random.Generator) -> Mel:
     """Another speaking rate: linear interpolation along time."""
     frames = max(8, round(mel.shape[1] * rng.uniform(0.85, 1.18)))
-    return _interpolate(mel.T, np.linspace(0, mel.shape[1] - 1, frames)).T
+    return interpolate(mel.T, np.linspace(0, mel.shape[1] - 1, frames)).T
 
 
 def _warp(mel: Mel, rng: np.random.Generator) -> Mel:
     """Another vocal tract: a shift and stretch along the Mel axis, up to some eight bands at the top."""
     bands = mel.shape[0]
     positions = np.arange(bands) * rng.uniform(0.90, 1.11) + rng.uniform(-2.0, 2.0)
-    return _interpolate(mel, np.clip(positions, 0, bands - 1))
+    return interpolate(mel, np.clip(positions, 0, bands - 1))
 
 
 def _blur(mel: Mel, rng: np.random.Generator) -> Mel:
@@ -54,10 +54,11 @@ def _contrast(mel: Mel, rng: np.random.Generator) -> Mel:
     """Peaks and valleys that stand out more, or less: the deviation from each frame's mean scaled by up to a
     quarter."""
     mean = mel.mean(axis=0, keepdims=True)
-    return mean + (mel - mean) * np.float32(rng.uniform(0.75, 1.25))
+    return np.asarray(mean + (mel - mean) * rng.uniform(0.75, 1.25), dtype=np.float32)
 
 
-def _interpolate(rows: Mel, positions: npt.NDArray[np.float64]) -> Mel:
+def interpolate(rows: Mel, positions: npt.NDArray[np.float64]) -> Mel:
+    """Linear interpolation between rows, at fractional row numbers from 0 to len(rows) - 1."""
     low = np.minimum(positions.astype(int), len(rows) - 2)
     weight = (positions - low)[:, None].astype(np.float32)
     return np.asarray(rows[low] * (1 - weight) + rows[low + 1] * weight, dtype=np.float32)

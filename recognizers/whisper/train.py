@@ -28,6 +28,7 @@ from recognizers.whisper.training_data import (
     Features,
     Sampler,
     Speller,
+    other_sizes,
     read_digits,
     read_open_speech,
     read_synthetic,
@@ -244,7 +245,8 @@ def train(options: Options) -> Path:
     options.work.mkdir(parents=True, exist_ok=True)
     run = Run(options)
     run.resume()
-    commands = Features(read_synthetic(options.speech, "train"), options.work / "commands")
+    spoken_commands = read_synthetic(options.speech, "train")
+    commands = Features(spoken_commands + other_sizes(spoken_commands), options.work / "commands")
     corpora = options.corpora
     digits = Features(read_digits(corpora / "fsdd", False), options.work / "digits") if corpora else None
     spoken = read_open_speech(corpora / "speechocean762-adults", False) if corpora else []
@@ -253,7 +255,7 @@ def train(options: Options) -> Path:
     validator = Validator(options.speech, corpora, options.work, run.speller)
     export = options.work / "nano.safetensors"
     provenance = {
-        "training": f"{len(commands)} synthetic commands, {len(digits) if digits else 0} fsdd digits,"
+        "training": f"{len(spoken_commands)} synthetic commands, {len(digits) if digits else 0} fsdd digits,"
         f" {len(others) if others else 0} speechocean762 as no-speech; {options.minutes:g} min",
         "seed": str(options.seed),
     }

@@ -10,15 +10,18 @@ from __future__ import annotations
 import csv
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
+from scipy.signal import resample_poly
 
-from recognizers.whisper.augment import augment
+from channel.mel import log_mel
+from recognizers.whisper.augment import augment, interpolate
 from recognizers.whisper.nano import CONTEXT_FRAMES
 from recognizers.whisper.padding import floor_of, pad_with_floor
 from recognizers.whisper.vocabulary import Vocabulary, english_tokenizer
@@ -29,6 +32,7 @@ __all__ = [
     "Features",
     "collate",
     "noise_mel",
+    "other_sizes",
     "read_digits",
     "read_open_speech",
     "read_synthetic",
@@ -41,18 +45,34 @@ HELD_OUT_DIGIT_SPEAKERS = ("theo", "yweweler")
 @dataclass(frozen=True)
 class Example:
     """One recording: its file, its text ('' for something that is no command), the part it belongs to, its
-    source."""
+    source, and the factor by which its pitch and formants are raised (another speaker of the same words)."""
 
     path: Path
     text: str
     split: str
     source: str
+    size: float = 1.0
 
 
 def read_synthetic(folder: Path, split: str) -> list[Example]:
     """The clips of one part of a folder that recognizers.speech.synthesis wrote."""
     rows = _read_table(folder / "manifest.tsv")
     return [Example(folder / r["path"], r["text"], split, r["voice"]) for r in rows if r["split"] == split]
+
+
+def other_sizes(examples: Sequence[Example]) -> list[Example]:
+    """Two more speakers of every clip whose voice was built from a person's recordings: one larger, one smaller.
+
+    Those voices are few (five), so they are heard at other sizes of the vocal tract, pitch and formants together,
+    by 5 to 20 % either way; the duration stays. espeak-ng has variants enough of its own.
+    """
+    varied: list[Example] = []
+    for example in examples:
+        if example.source.startswith("espeak"):
+            continue
+        spread = 0.05 + 0.15 * (zlib.crc32(example.path.name.encode()) % 1000) / 1000
+        varied += [replace(example, size=1 / (1 + spread)), replace(example, size=1 + spread)]
+    return varied
 
 
 def read_digits(folder: Path, held_out: bool) -> list[Example]:
@@ -81,7 +101,7 @@ class Features:
 
     def __init__(self, examples: Sequence[Example], cache: Path) -> None:
         self.examples = list(examples)
-        names = [str(example.path) for example in self.examples]
+        names = [_key(example) for example in self.examples]
         index = cache.with_suffix(".tsv")
         known = [line.split("\t") for line in index.read_text().splitlines()] if index.exists() else []
         if [name for name, _ in known] != names:
@@ -96,13 +116,13 @@ class Features:
 
         parts: list[npt.NDArray[np.float16]] = []
         for example in track(self.examples, "log-Mels", console=Console(stderr=True)):
-            parts.append(_log_mel(example.path).T.astype(np.float16))
+            parts.append(_log_mel(example).T.astype(np.float16))
         cache.parent.mkdir(parents=True, exist_ok=True)
         # Beside and renamed: another process may have the old file mapped.
         temporary = cache.with_suffix(".part.npy")
         np.save(temporary, np.concatenate(parts))
         temporary.replace(cache.with_suffix(".npy"))
-        known = [[str(e.path), str(len(part))] for e, part in zip(self.examples, parts, strict=True)]
+        known = [[_key(e), str(len(part))] for e, part in zip(self.examples, parts, strict=True)]
         index.write_text("\n".join("\t".join(row) for row in known) + "\n")
         return known
 
@@ -118,11 +138,18 @@ class Features:
         return np.ascontiguousarray(self._mels[index].T, dtype=np.float32)
 
 
-def _log_mel(path: Path) -> npt.NDArray[np.float32]:
-    import whisper
+def _key(example: Example) -> str:
+    return f"{example.path}*{example.size:.4f}" if example.size != 1.0 else str(example.path)
 
-    audio, _ = soundfile.read(path, dtype="float32")
-    return np.asarray(whisper.log_mel_spectrogram(audio).numpy(), dtype=np.float32)
+
+def _log_mel(example: Example) -> npt.NDArray[np.float32]:
+    audio, _ = soundfile.read(example.path, dtype="float32")
+    if example.size == 1.0:
+        return log_mel(audio)
+    ratio = Fraction(1 / example.size).limit_denominator(100)
+    mel = log_mel(resample_poly(audio, ratio.numerator, ratio.denominator).astype(np.float32))
+    frames = len(audio) // 160  # as before: only the speaker changes, not the rate
+    return np.ascontiguousarray(interpolate(mel.T, np.linspace(0, mel.shape[1] - 1, frames)).T)
 
 
 def noise_mel(rng: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -210,7 +237,8 @@ class Sampler:
         self._order: list[npt.NDArray[np.int64]] = []
         # Voices built from recordings of people are few but nearer to speech than a formant synthesiser.
         formant = np.array([e.source.startswith("espeak") for e in commands.examples])
-        self._weights = np.where(formant, 0.6, 1.6)
+        recorded = 1.6 / (1 + 2 * any(e.size != 1.0 for e in commands.examples))  # shared by their other sizes
+        self._weights = np.where(formant, 0.6, recorded)
 
     def next(self, size: int, full_context: bool, rng: np.random.Generator, strength: float = 1.0) -> Batch:
         """One batch of about `size` examples; padded to the longest, or to the whole context."""
@@ -237,7 +265,7 @@ class Sampler:
     def _shuffle(self, size: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
         """An epoch's batches: order by length with some disorder, cut, shuffle the cuts."""
         chosen = np.repeat(np.arange(len(self._commands)), rng.poisson(self._weights))
-        lengths = np.array([self._commands.frames(i) for i in chosen])
+        lengths = np.array([self._commands.frames(int(i)) for i in chosen])
         order = chosen[np.argsort(lengths * rng.uniform(0.85, 1.15, lengths.size))]
         batches = [order[i : i + size] for i in range(0, order.size, size)]
         return [batches[i] for i in rng.permutation(len(batches))]

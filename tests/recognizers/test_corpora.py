@@ -16,9 +16,7 @@ TONE_HZ = 440
 LABELS = ("neu", "exc", "xxx", "fru", "hap", "ang")
 
 
-def write_tone(
-    path: Path, rate_hz: int = 16000, seconds: float = 0.5, channels: int = 1, hz: float = 440
-) -> None:
+def write_tone(path: Path, rate_hz: int = 16000, seconds: float = 0.5, channels: int = 1, hz: float = 440) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     t = np.arange(round(rate_hz * seconds)) / rate_hz
     tone = 0.5 * np.sin(2 * np.pi * hz * t)

@@ -182,9 +182,7 @@ def test_training_learns_what_needs_both_modalities(name: str) -> None:
 def test_the_same_seed_gives_the_same_weights() -> None:
     train, dev = examples_of_tones(32, 1), examples_of_tones(16, 2)
     runs = [
-        train_network(
-            NetworkSpec.of("yoon", LABELS), train, dev, Recipe(epochs=1, seed=seed)
-        ).network.state_dict()
+        train_network(NetworkSpec.of("yoon", LABELS), train, dev, Recipe(epochs=1, seed=seed)).network.state_dict()
         for seed in (5, 5, 6)
     ]
     assert all(torch.equal(runs[0][key], runs[1][key]) for key in runs[0])
@@ -245,9 +243,7 @@ def test_any_text_is_words(text: str) -> None:
 def test_misspelt_words_share_pieces_and_vocabularies_do_not() -> None:
     assert split_words("Don't STOP, it's 7:30!") == ["don't", "stop", "it's", "7", "30"]
     hashed = HashedWords()
-    right, wrong, other = (
-        set(hashed.encode(word, 1)[0]) - {0} for word in ("wonderful", "wonderfull", "radio")
-    )
+    right, wrong, other = (set(hashed.encode(word, 1)[0]) - {0} for word in ("wonderful", "wonderfull", "radio"))
     assert len(right & wrong) > 0.6 * len(right)
     assert len(right & other) <= 1
     vocabulary = Vocabulary.of(["go go stop", "go"], at_least=2)

@@ -80,9 +80,7 @@ def test_prosody_follows_the_emotions_and_overlaps():
     def mean(emotion: str, name: str) -> float:
         return float(np.mean([getattr(p, name) for p in drawn[emotion]]))
 
-    assert (
-        mean("happy", "pitch_semitones") > mean("neutral", "pitch_semitones") > mean("sad", "pitch_semitones")
-    )
+    assert mean("happy", "pitch_semitones") > mean("neutral", "pitch_semitones") > mean("sad", "pitch_semitones")
     assert mean("angry", "gain_db") > mean("neutral", "gain_db") > mean("sad", "gain_db")
     assert mean("angry", "rate") > mean("neutral", "rate") > mean("sad", "rate")
     quiet_anger = min(p.gain_db for p in drawn["angry"])

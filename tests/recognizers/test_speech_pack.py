@@ -38,9 +38,7 @@ def test_sentences_are_the_test_part_and_unseen_voices_are_held_out():
     for clip in shipped():
         assert split_of(clip.text) == "test"
         name = clip.voice.split("-", 1)[1]
-        held_out = (
-            name in _FLITE_UNSEEN or name in _FESTIVAL_UNSEEN or name.split("+")[-1] in _VARIANTS_UNSEEN
-        )
+        held_out = name in _FLITE_UNSEEN or name in _FESTIVAL_UNSEEN or name.split("+")[-1] in _VARIANTS_UNSEEN
         assert clip.seen_voice != held_out
     assert sum(not c.seen_voice for c in shipped()) >= 100
 

@@ -41,9 +41,7 @@ def _value(frame: pd.DataFrame, codec: str, metric: str) -> pd.Series:
 def test_errors_are_summed_before_they_are_divided() -> None:
     frame = summarise(_table({"raw": [0.0, 0.0], "x": [1.0, 0.0]}, [1.0, 9.0]), {"x": "x"})
     assert list(frame.columns) == list(COLUMNS)
-    assert _value(frame, "x", "wer")["value"] == pytest.approx(
-        10.0
-    )  # 1 of 10 words, not the mean of 100 % and 0
+    assert _value(frame, "x", "wer")["value"] == pytest.approx(10.0)  # 1 of 10 words, not the mean of 100 % and 0
     assert _value(frame, "x", "wer_loss")["value"] == pytest.approx(10.0)
     assert _value(frame, "raw", "wer_loss")[["value", "low", "high"]].tolist() == [0.0, 0.0, 0.0]
     assert _value(frame, "x", "emotion_accuracy")["value"] == pytest.approx(50.0)

@@ -20,9 +20,7 @@ def test_truncation_is_the_best_of_its_rank(rank):
     short = truncate_rank(mel, rank)
     assert np.linalg.matrix_rank(short.astype(float), tol=1e-3) <= rank
     values = np.linalg.svd(mel, compute_uv=False)
-    assert np.linalg.norm(mel - short) == pytest.approx(
-        np.sqrt(np.sum(values[rank:] ** 2)), rel=1e-3, abs=1e-3
-    )
+    assert np.linalg.norm(mel - short) == pytest.approx(np.sqrt(np.sum(values[rank:] ** 2)), rel=1e-3, abs=1e-3)
 
 
 def test_full_rank_changes_nothing():

@@ -44,9 +44,7 @@ def test_every_sentence_can_be_spelled():
     tokenizer = english_tokenizer()
     assert len(rows.rows) == len(set(rows.rows)) == len(rows.compact(rows.rows))
     for word in vocabulary():
-        assert (
-            tokenizer.decode([rows.rows[r] for r in rows.compact(tokenizer.encode(" " + word))]) == " " + word
-        )
+        assert tokenizer.decode([rows.rows[r] for r in rows.compact(tokenizer.encode(" " + word))]) == " " + word
 
 
 def test_the_expanded_model_computes_what_the_compact_one_does(saved):

@@ -52,9 +52,7 @@ def test_batches_say_what_single_decoding_says(short_model):
 def test_the_text_is_that_of_stock_decode_on_the_floor_padded_mel(short_model):
     mel = _mels(1)[0]
     padded = torch.from_numpy(pad_with_floor(mel, 400))
-    assert padded.shape == (80, 400) and float(padded[:, mel.shape[1] :].unique()) == pytest.approx(
-        floor_of(mel)
-    )
+    assert padded.shape == (80, 400) and float(padded[:, mel.shape[1] :].unique()) == pytest.approx(floor_of(mel))
     options = whisper.DecodingOptions(language="en", without_timestamps=True, fp16=False)
     stock = whisper.decode(short_model.model, padded, options)
     (ours,) = short_model.transcribe([mel])

@@ -1,16 +1,29 @@
 """The trainer: batches are right, a run learns, and one that was cut off goes on."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+import soundfile
 import torch
 from whisper.model import MultiHeadAttention, Whisper
 
+from channel.mel import log_mel
 from recognizers.speech.grammar import vocabulary
 from recognizers.speech.pack import shipped
 from recognizers.whisper.nano import compact_dimensions, load_nano
 from recognizers.whisper.padding import floor_of
 from recognizers.whisper.train import Options, Run, encode, train
-from recognizers.whisper.training_data import Features, Sampler, Speller, collate, noise_mel, read_synthetic
+from recognizers.whisper.training_data import (
+    Example,
+    Features,
+    Sampler,
+    Speller,
+    collate,
+    noise_mel,
+    other_sizes,
+    read_synthetic,
+)
 from recognizers.whisper.vocabulary import vocabulary_of
 
 
@@ -80,9 +93,7 @@ def test_features_are_computed_once(speech, tmp_path):
     assert (tmp_path / "cache.npy").stat().st_mtime_ns == stamp
     assert np.array_equal(first.mel(3), again.mel(3)) and len(again) == 24
     assert len(Features(examples[:5], tmp_path / "cache")) == 5, "another list is computed anew"
-    batch = Sampler(first, None, None, Speller(vocabulary_of(vocabulary()))).next(
-        6, False, np.random.default_rng(0)
-    )
+    batch = Sampler(first, None, None, Speller(vocabulary_of(vocabulary()))).next(6, False, np.random.default_rng(0))
     assert batch.mel.shape[0] == 6 and batch.mel.shape[2] % 2 == 0
 
 
@@ -115,3 +126,18 @@ def test_a_run_writes_weights_and_goes_on_after_a_cut(speech, tmp_path):
     longer = Run(_options(speech, tmp_path, minutes=0.02))
     longer.resume()
     assert longer.step > steps.step
+
+
+def test_other_sizes_raise_pitch_and_keep_the_duration(tmp_path):
+    # A 1 kHz tone heard at another size must peak at size * 1 kHz: compare the Mel band with that of such a tone.
+    seconds = np.arange(16_000) / 16_000
+    soundfile.write(tmp_path / "tone.wav", 0.1 * np.sin(2 * np.pi * 1000 * seconds), 16_000)
+    tone = Example(tmp_path / "tone.wav", "stop", "train", "flite-slt")
+    assert other_sizes([replace(tone, source="espeak-en-us+f3")]) == []
+    varied = other_sizes([tone])
+    assert [v.size for v in varied] == [pytest.approx(1 / varied[1].size), pytest.approx(varied[1].size)]
+    features = Features([tone, *varied], tmp_path / "cache")
+    for i, example in enumerate([tone, *varied]):
+        wanted = log_mel((0.1 * np.sin(2 * np.pi * 1000 * example.size * seconds)).astype(np.float32))
+        assert features.frames(i) == 100
+        assert abs(features.mel(i)[:, 50].argmax() - wanted[:, 50].argmax()) <= 1

@@ -16,9 +16,7 @@ WORDS = st.lists(st.sampled_from(["turn", "the", "light", "on", "off", "kitchen"
 def test_counts_of_a_known_case():
     # "now" inserted, "the" deleted, "kitchen" replaced: cost 3, and shifting instead would cost 4. Eight
     # words.
-    errors = word_errors(
-        "turn on the light in the kitchen please", "now turn on light in the bathroom please"
-    )
+    errors = word_errors("turn on the light in the kitchen please", "now turn on light in the bathroom please")
     assert errors == WordErrors(substitutions=1, deletions=1, insertions=1, reference_words=8)
     assert errors.rate == pytest.approx(3 / 8)
 
