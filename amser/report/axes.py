@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from amser.units import significant
 
 # Rough sizes in pixels of a trade-off panel and its labels at a laptop's width; only relative room matters.
 PANEL = (470.0, 300.0)
-GLYPH_WIDTH, LABEL_HEIGHT, MARK = 6.6, 14.0, 7.0
+GLYPH_WIDTH, LABEL_HEIGHT, MARK, BAR = 6.6, 14.0, 7.0, 5.0
 
 Box = tuple[float, float, float, float]
 
@@ -43,10 +43,23 @@ def cost_axis(values: Sequence[float]) -> dict[str, Any]:
     return log_axis(positive, 1.7, 1.9)
 
 
-def place_labels(marks: Sequence[tuple[float, float]], names: Sequence[str], log_x: bool) -> list[str]:
-    """A plotly text position for each mark such that labels cover neither marks nor one another, greedily."""
-    pixels = _to_pixels(marks, log_x)
+def place_labels(
+    marks: Sequence[tuple[float, float]],
+    names: Sequence[str],
+    x_axis: Mapping[str, Any],
+    y_axis: Mapping[str, Any],
+    bars: Sequence[tuple[float, float]] = (),
+) -> list[str]:
+    """A plotly text position for each mark such that labels cover neither marks, bars nor one another.
+
+    ``x_axis`` and ``y_axis`` have the ``range`` (and ``type``) that is drawn, ``bars`` the ends of each mark's
+    interval.  Greedy, in the order of the marks.
+    """
+    pixels = [(_pixel(x, x_axis, PANEL[0]), _pixel(y, y_axis, PANEL[1])) for x, y in marks]
     taken: list[Box] = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in pixels]
+    for (x, _), ends in zip(pixels, bars, strict=False):
+        low, high = (_pixel(end, y_axis, PANEL[1]) for end in ends)
+        taken.append((x - BAR, low, x + BAR, high))
     positions = []
     for (x, y), name in zip(pixels, names, strict=True):
         choices = _boxes(x, y, GLYPH_WIDTH * len(name))
@@ -56,16 +69,12 @@ def place_labels(marks: Sequence[tuple[float, float]], names: Sequence[str], log
     return positions
 
 
-def _to_pixels(marks: Sequence[tuple[float, float]], log_x: bool) -> list[tuple[float, float]]:
-    xs = [math.log(x) if log_x and x > 0 else x for x, _ in marks]
-    ys = [y for _, y in marks]
-
-    def spread(values: list[float], pixels: float) -> list[float]:
-        finite = [v for v in values if math.isfinite(v)]
-        low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
-        return [(v - low) / (high - low or 1.0) * pixels if math.isfinite(v) else 0.0 for v in values]
-
-    return list(zip(spread(xs, 0.75 * PANEL[0]), spread(ys, 0.6 * PANEL[1]), strict=True))
+def _pixel(value: float, axis: Mapping[str, Any], size: float) -> float:
+    """Where ``value`` lies on an axis of ``size`` pixels; 0 for a value that cannot be drawn."""
+    low, high = axis["range"]
+    if axis.get("type") == "log":
+        value = math.log10(value) if value > 0 else math.nan
+    return (value - low) / (high - low) * size if math.isfinite(value) else 0.0
 
 
 def _boxes(x: float, y: float, width: float) -> dict[str, Box]:

@@ -33,7 +33,8 @@ def trade_off(view: View) -> go.Figure | None:
     for index, part in enumerate(view.slices[:MOST_SLICES]):
         for column, metric in enumerate(panels, start=1):
             marks = [(_scaled_mean(view, s, costs[0]), _scaled_mean(view, s, metric)) for s in part.series]
-            places = place_labels(marks, [s.name for s in part.series], axis["type"] == "log")
+            names, bars = [s.name for s in part.series], [_interval(view, s, metric) for s in part.series]
+            places = place_labels(marks, names, axis, _quality_axis(view, metric), bars)
             for series, mark, place in zip(part.series, marks, places, strict=True):
                 trace = _mark(view, series, mark, costs[0], metric, place)
                 figure.add_trace(trace.update(showlegend=column == 1, visible=index == 0), row=1, col=column)
@@ -60,6 +61,12 @@ def _scaled(view: View, metric: str) -> list[float]:
 def _scaled_mean(view: View, series: Series, metric: str) -> float:
     estimate = view.summary.get(series.point, metric)
     return math.nan if estimate is None else estimate.mean * view.summary.scale(metric).factor
+
+
+def _interval(view: View, series: Series, metric: str) -> tuple[float, float]:
+    estimate = view.summary.get(series.point, metric)
+    factor = view.summary.scale(metric).factor
+    return (math.nan, math.nan) if estimate is None else (estimate.low * factor, estimate.high * factor)
 
 
 def _quality_axis(view: View, metric: str) -> dict[str, Any]:

@@ -146,7 +146,15 @@ def test_axes_span_what_they_show() -> None:
 
 
 def test_labels_of_marks_at_one_place_differ() -> None:
-    assert len(set(place_labels([(1.0, 1.0)] * 4, ["raw", "flac", "pcm", "mp3"], log_x=False))) == 4
+    axis = {"range": [0.0, 2.0]}
+    found = place_labels([(1.0, 1.0)] * 4, ["raw", "flac", "pcm", "mp3"], axis, axis, [(0.9, 1.1)] * 4)
+    assert len(set(found)) == 4
+
+
+def test_labels_keep_off_the_bars() -> None:
+    axis = {"range": [0.0, 1.0]}
+    # A bar of most of the panel's height leaves only the sides.
+    assert place_labels([(0.5, 0.5)], ["raw"], axis, axis, [(0.1, 0.9)])[0].startswith("middle")
 
 
 @pytest.mark.slow
