@@ -21,16 +21,17 @@ class CellRun:
         self.plan = cell.transport.plan
         self.packets = cell.transport.packets
         # Datagrams need no window, so they need not know the rate either.
-        self.fair_rate_bps: Callable[[float], float] = (
-            cell.link.fair_rate_bps if cell.transport.name != "udp" else lambda now: 0.0
+        self.fair_rate_bps: Callable[..., float] = (
+            cell.link.fair_rate_bps if cell.transport.name != "udp" else lambda now, cap_bps=0.0: 0.0
         )
+        """What one more upload can expect of the link: (now, the device's own rate) to bit/s."""
         self.path_rtt_s: float = cell.path_rtt_s
         self.onward_s: float = cell.propagation_s + cell.backhaul_s
         """One way from device to server, and as much for the reply, seconds."""
         self.access = cell.access
         self.grant_s: float | None = cell.access.constant_s
         self.loss = cell.loss
-        self.lossless: bool = cell.loss.lossless
+        self.lossy: bool = not cell.loss.lossless or cell.loss.delays
         self.retry = cell.retry
         self.timeout_s: float = INFINITE if cell.retry is None else cell.retry.timeout_s
         self.deadline_s: float = INFINITE if cell.retry is None else cell.retry.deadline_s

@@ -33,7 +33,7 @@ from sim.results import Results, finished_replication, write_atomically
 from sim.statistics import mean_interval, paired_difference
 from sim.tables import Tables
 
-ENGINE_VERSION = 1  # raise it when the same scenario would give other figures: finished points are then not reused
+ENGINE_VERSION = 2  # raise it when the same scenario would give other figures: finished points are then not reused
 Progress = Callable[[float, str], None]
 
 

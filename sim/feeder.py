@@ -30,26 +30,23 @@ class Feeder:
 
     def feed(self) -> float:
         """Let the next upload enter (now) and return when the one after it does."""
-        life = self.life
-        upload = self._upload()
-        group = upload.group
+        ready_s, number, index, device, utterance, codec, spoken_s, cpu_s, luck = self._row
+        group, life = self.groups[index], self.life
+        upload = Upload(number, group, device, utterance, codec, spoken_s, ready_s, cpu_s, luck)
         life.alive.add(upload)
         if group.simple:
-            upload.payload_bytes = life.payload_bytes[upload.codec][upload.utterance]
+            upload.payload_bytes = life.payload_bytes[codec][utterance]
             life.ready(upload)
         else:
             life.departure.spoken(upload)
         self._row = row = next(self._rows, _END)
         return row[0]  # type: ignore[no-any-return]
 
-    def _upload(self) -> Upload:
-        ready_s, number, group, device, utterance, codec, spoken_s, cpu_s, luck = self._row
-        return Upload(number, self.groups[group], device, utterance, codec, spoken_s, ready_s, cpu_s, luck)
-
     def rest(self) -> Iterator[Upload]:
         """The uploads that were still being coded when the simulation ended."""
         while self._row is not _END:
-            yield self._upload()
+            ready_s, number, index, device, utterance, codec, spoken_s, cpu_s, luck = self._row
+            yield Upload(number, self.groups[index], device, utterance, codec, spoken_s, ready_s, cpu_s, luck)
             self._row = next(self._rows, _END)
 
 

@@ -30,6 +30,7 @@ class Life:
 
     def __init__(self, env: Clock, fleet: Fleet, tables: Tables) -> None:
         self.env = env
+        self.at = env.at
         self.fleet = fleet
         self.payload_bytes: list[list[int]] = tables.payload_bytes.tolist()
         self.mark, self.awake, self.busy = fleet.mark, fleet.awake, fleet.busy
@@ -66,12 +67,15 @@ class Life:
         if grant is None:
             grant = cell.access.delay(cell.rng)
         upload.access_s = grant
+        if group.rate_of is None:
+            rate_bps = cell.fair_rate_bps(now)
+        else:
+            upload.cap_bps = cap_bps = group.rate_of[d - group.first]
+            rate_bps = cell.fair_rate_bps(now, cap_bps)
         setup_s, ramp_s, upload.fluid_bits, wire_bytes, upload.tail_s, upload.start = cell.plan(
-            now, upload.block_bytes or upload.payload_bytes, gap, cell.fair_rate_bps(now), cell.path_rtt_s
+            now, upload.block_bytes or upload.payload_bytes, gap, rate_bps, cell.path_rtt_s
         )
         upload.wire_bytes += wire_bytes
-        if group.rate_of is not None:
-            upload.cap_bps = group.rate_of[d - group.first]
         if cell.timeout_s < INFINITE:
             upload.give_up_s = now + cell.timeout_s
             join = self._join
@@ -79,7 +83,7 @@ class Life:
             join = cell.join
         delay = wake + grant + setup_s + ramp_s
         if delay > 0.0:
-            self.env.at(now + delay, join, upload)
+            self.at(now + delay, join, upload)
         else:
             cell.join(upload)
 
@@ -108,23 +112,26 @@ class Life:
             self.departure.next_block(upload)
             return
         cell = group.run
-        if not cell.lossless and self._lost(upload, cell, now):
+        if cell.lossy and self._lost(upload, cell, now):
             return
         upload.sent_s = sent_s = now + upload.tail_s
         if self.unlimited and not upload.text:
             self.server.expect(upload, sent_s + cell.onward_s)
         else:
-            self.env.at(sent_s + cell.onward_s, self._arrive, upload)
+            self.at(sent_s + cell.onward_s, self._arrive, upload)
 
     def _lost(self, upload: Upload, cell: CellRun, now: float) -> bool:
         """Draw the fate of an attempt: lost (then it has failed), or how long retransmissions take."""
         packets = cell.packets(upload.payload_bytes)
-        luck = float(cell.rng.random()) if upload.attempt else upload.luck
-        if luck < cell.loss.probability(packets):
-            self._fail(upload, max(now, upload.give_up_s) if upload.give_up_s < INFINITE else now + cell.path_rtt_s)
-            return True
-        if cell.loss.delays:
-            upload.tail_s += cell.loss.delay_s(cell.rng, packets, cell.path_rtt_s)
+        loss = cell.loss
+        if not loss.lossless:
+            luck = float(cell.rng.random()) if upload.attempt else upload.luck
+            if luck < loss.probability(packets):
+                self._fail(upload, max(now, upload.give_up_s) if upload.give_up_s < INFINITE else now + cell.path_rtt_s)
+                return True
+        if loss.delays:
+            rate_bps = cell.link.fair_rate_bps(now, upload.cap_bps)
+            upload.tail_s += loss.delay_s(cell.rng, packets, cell.path_rtt_s, rate_bps)
         return False
 
     def _rest(self, upload: Upload) -> bool:
@@ -162,7 +169,7 @@ class Life:
             self.end(upload)
             return
         self._settle_radio(upload)
-        self.env.at(noticed_s + cell.retry.wait_s(upload.attempt, cell.rng), self._ready, upload)
+        self.at(noticed_s + cell.retry.wait_s(upload.attempt, cell.rng), self._ready, upload)
 
     def _draw(self, upload: Upload, active_s: float) -> bool:
         """Take one activity from the battery; False when it is empty with that."""

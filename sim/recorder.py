@@ -26,6 +26,7 @@ RAW = (
 STAGES = ("encode", "hold", "wake", "access", "transfer", "backhaul", "queue", "service", "reply")
 COMPONENTS = ("encode", "wake", "transmit", "tail")
 CHUNK_ROWS = 65_536
+FIRST_ROWS = 4_096  # CHUNK_ROWS over a power of 4
 _ROW = Struct(f"={len(RAW)}d")
 _write, _STRIDE, _FULL = _ROW.pack_into, _ROW.size, _ROW.size * CHUNK_ROWS
 
@@ -42,7 +43,7 @@ class Recorder:
         self.groups = groups
         self.batch_j = batch_j
         self.sink = sink
-        self._buffer = bytearray(_FULL)
+        self._buffer = bytearray(_STRIDE * FIRST_ROWS)  # grows: many sites are small
         self._end = 0  # bytes written
         self._extra: list[tuple[int, float, float]] = []
         """Rows with waking and tails of earlier blocks or attempts: row, joules of both."""
@@ -59,8 +60,11 @@ class Recorder:
             u.wait_s, u.wire_bytes, u.encode_cpu_s, u.payload_bytes, replied_s,
         )  # fmt: skip
         self._end = end = end + _STRIDE
-        if end == _FULL:
-            self.flush()
+        if end == len(self._buffer):
+            if end == _FULL:
+                self.flush()
+            else:
+                self._buffer.extend(bytes(3 * end))
 
     def flush(self) -> None:
         """Hand the rows collected so far to the sink."""

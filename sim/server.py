@@ -40,6 +40,7 @@ class EdgeServer:
         rejected: Callable[[Upload], None],
     ) -> None:
         self.env = env
+        self.at = env.at
         self.batch_s = batch_s
         self.audio_s = audio_s
         self.free = accelerators
@@ -82,6 +83,8 @@ class EdgeServer:
             insort(queue, upload, key=_arrival)
         else:
             queue.append(upload)
+            if 1 < len(queue) < self.largest:
+                return  # the first in the queue decides, and has decided
         if self.free:
             self._dispatch()
 
@@ -97,39 +100,43 @@ class EdgeServer:
             if start_s > now:
                 if start_s < self._start_s:
                     self._start_s = start_s
-                    self.env.at(start_s, self._start, start_s)
+                    self.at(start_s, self._start, start_s)
                 return
             self._start_s = INFINITE
             self._start_batch(start_s)
 
     def _due(self, start_s: float) -> None:
         if start_s == self._start_s:  # else an earlier start has taken its place
-            self._dispatch()
+            self._start_s = INFINITE
+            self._start_batch(start_s)
+            if self.free and self._queue:
+                self._dispatch()
 
     def _start_batch(self, start_s: float) -> None:
         queue, now, audio_s = self._queue, self.env._now, self.audio_s
         upload = queue.popleft()
         upload.started_s = now
-        uploads = [upload]
+        uploads, count = [upload], 1
         seconds = audio_s[upload.utterance]
         # An idle accelerator that does not wait takes the first upload alone, even when others come at that instant.
-        room = 1 if start_s == now and not self.longest_wait_s else self.largest
-        while queue and len(uploads) < room:
-            upload = queue[0]
-            if upload.arrived_s > now:
-                break
-            queue.popleft()
-            upload.started_s = now
-            seconds += audio_s[upload.utterance]
-            uploads.append(upload)
-        count = len(uploads)
-        if count > 1:
-            for upload in uploads:
-                upload.batch = count
+        if queue and (start_s != now or self.longest_wait_s):
+            largest = self.largest
+            while queue and count < largest:
+                upload = queue[0]
+                if upload.arrived_s > now:
+                    break
+                queue.popleft()
+                upload.started_s = now
+                seconds += audio_s[upload.utterance]
+                uploads.append(upload)
+                count += 1
+            if count > 1:
+                for upload in uploads:
+                    upload.batch = count
         self._busy_s += (self.accelerators - self.free) * (now - self._accounted_s)
         self._accounted_s = now
         self.free -= 1
-        self.env.at(now + self.batch_s(count, seconds), self._finish, uploads)
+        self.at(now + self.batch_s(count, seconds), self._finish, uploads)
 
     def _finished(self, uploads: list[Upload]) -> None:
         now, done = self.env._now, self.done

@@ -82,10 +82,10 @@ class Uplink:
     def _rung(self, due_s: float) -> None:
         if due_s != self._timer_s:
             return
-        link, sent = self.link, self.sent
+        link = self.link
         for upload in link.pop_finished(due_s):
             upload.on_link = False
-            sent(upload)
+            self.sent(upload)
         self._timer_s = finish_s = link.next_finish()
         if finish_s < INFINITE:
             self.at(finish_s, self._ring, finish_s)

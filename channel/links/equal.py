@@ -141,16 +141,21 @@ class EqualLink(SharedLink):
         V is set to the finished upload's virtual finish itself, so no rounding can leave it unfinished.
         """
         done: list[int] = []
-        finish = self.next_finish()
+        finish = self._finish
+        if finish is None:
+            finish = self._finish = self._work_out_finish()
+        if finish > now:
+            return done
+        heap, members = self._heap, self._members
         while finish <= now:
-            virtual, _, key = heappop(self._heap)
-            n = len(self._members)
+            virtual, _, key = heappop(heap)
+            n = len(members)
             if self._rate is None:
                 self._integral += max(0.0, (virtual - self._virtual) * n)
             if virtual > self._virtual:
                 self._virtual = virtual
             self._last = finish
-            del self._members[key]
+            del members[key]
             done.append(key)
             if n == 1:
                 self._end_busy(finish)
