@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 
 from amser.report.view import TOLERATED_WER_RISE, Series, Slice, View
+from amser.summary import Estimate
+from amser.units import with_interval
 from amser.verdict import change
 
 # Metric, its name in the headline, and whether less is better.
@@ -18,13 +21,17 @@ HEADLINE = (
 )
 
 
-def headline_section(view: View, part: Slice) -> str:
-    """Raw audio beside the Mel codec of ``View.versus``; empty where the study has no such pair."""
+def headline_section(view: View, part: Slice, paired: Mapping[str, Estimate] | None = None) -> str:
+    """Raw audio beside the Mel codec of ``View.versus``; empty where the study has no such pair.
+
+    ``paired`` holds, by metric, the Mel codec minus raw audio on the same arrivals and the same channel.
+    """
     pair = view.versus(part)
     if pair is None:
         return ""
     raw, mel = pair
-    rows = "".join(_versus_row(view, raw, mel, *metric) for metric in HEADLINE)
+    paired = paired or {}
+    rows = "".join(_versus_row(view, raw, mel, paired.get(metric[0]), *metric) for metric in HEADLINE)
     where = f" Shown for {escape(part.title)}." if part.title and len(view.slices) > 1 else ""
     rule = "the smallest Mel payload"
     if view.summary.get(raw.point, "wer") is not None:
@@ -33,10 +40,11 @@ def headline_section(view: View, part: Slice) -> str:
             "(or the most accurate one, if none is)"
         )
     chosen = f"<b>{escape(mel.name)}</b> stands for AMSER here: {rule}."
+    head = "<th>paired difference</th>" if paired else ""
     names = "".join(f"<th class='n'>{_swatch(s)}{escape(s.name)}</th>" for s in pair)
     return (
         f"<section><h2>Raw audio against AMSER</h2><p class='note'>{chosen}{where}</p>"
-        f"<table class='versus'><tr><th></th>{names}<th>change</th></tr>{rows}</table></section>"
+        f"<table class='versus'><tr><th></th>{names}<th>change</th>{head}</tr>{rows}</table></section>"
     )
 
 
@@ -44,7 +52,9 @@ def _swatch(series: Series) -> str:
     return f'<span class="swatch" style="background:{series.style.colour}"></span>'
 
 
-def _versus_row(view: View, raw: Series, mel: Series, metric: str, name: str, less_is_better: bool) -> str:
+def _versus_row(
+    view: View, raw: Series, mel: Series, paired: Estimate | None, metric: str, name: str, less_is_better: bool
+) -> str:
     a, b = view.summary.get(raw.point, metric), view.summary.get(mel.point, metric)
     if a is None or b is None:
         return ""
@@ -52,4 +62,11 @@ def _versus_row(view: View, raw: Series, mel: Series, metric: str, name: str, le
     cells = "".join(f'<td class="n big">{scale.text(e.mean)} <small>{scale.unit}</small></td>' for e in (a, b))
     worse = (b.mean > a.mean) == less_is_better and b.mean != a.mean
     cell = f'<td class="{"worse" if worse else "change"}">{change(metric, a.mean, b.mean)}</td>'
-    return f"<tr><td>{name}</td>{cells}{cell}</tr>"
+    gap = "" if paired is None else f"<td>{_difference(view, metric, paired)}</td>"
+    return f"<tr><td>{name}</td>{cells}{cell}{gap}</tr>"
+
+
+def _difference(view: View, metric: str, paired: Estimate) -> str:
+    scale = view.summary.scale(metric)
+    unit = "points" if scale.unit == "%" else scale.unit
+    return f"{with_interval(scale, *paired[:3])} {unit}".replace("-", "−")

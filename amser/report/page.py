@@ -29,7 +29,7 @@ def render(study: Study) -> str:
     here = files("amser.report")
     sections = [
         warnings_section(study),
-        *(headline_section(view, part) for part in view.slices[:1]),
+        *(headline_section(view, part, study.paired(part)) for part in view.slices[:1]),
         *_figures(study),
         _table(view),
         provenance_section(study),

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from amser.report.view import View
-from amser.summary import PointKey, Summary
+from amser.report.view import Slice, View
+from amser.summary import Estimate, PointKey, Summary
 
 if TYPE_CHECKING:
     from sim.results import Results
@@ -77,6 +77,20 @@ class Study:
     def view(self) -> View:
         """The summary arranged for drawing."""
         return View(Summary(self.results.summary, self.results.parameters), self.codec_kinds)
+
+    def paired(self, part: Slice) -> dict[str, Estimate]:
+        """By metric, the headline's Mel codec minus raw audio, replication by replication.
+
+        Empty where the results have no differences: one replication, or raw audio is not the first point.
+        """
+        pair, frame = self.view.versus(part), self.results.differences
+        if pair is None or not len(frame) or pair[0].point != self.view.summary.points[0]:
+            return {}
+        for name, value in zip(self.results.parameters, pair[1].point, strict=True):
+            frame = frame[frame[name].astype(str) == str(value)]
+        columns = ("metric", "difference", "low", "high", "n")
+        rows = zip(*(frame[c].tolist() for c in columns), strict=True)
+        return {metric: Estimate(mean, low, high, int(n)) for metric, mean, low, high, n in rows if mean == mean}
 
     def latencies(self) -> dict[PointKey, npt.NDArray[np.float64]]:
         """Latencies in seconds of the answered uploads of each point; empty where no log was kept."""

@@ -67,6 +67,14 @@ def test_amser_is_the_smallest_payload_that_understands_as_well(codec_study: Pat
     assert text.endswith("emotion accuracy −2.0 points")
 
 
+def test_headline_shows_paired_differences_where_there_are(codec_study: Path) -> None:
+    rows = ["devices.phones.codec,metric,unit,difference,low,high,n,variance_reduction"]
+    rows += ["flac,latency_mean_s,s,-0.1,-0.2,0.0,3,2.0", "amser-12.5,latency_mean_s,s,-0.207,-0.215,-0.199,3,5.0"]
+    (codec_study / "differences.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    text = page(codec_study)
+    assert "paired difference" in text and "−207 ± 8 ms" in text
+
+
 def test_a_study_without_codecs_is_drawn_against_its_parameter(results_folder: Make) -> None:
     text = page(results_folder([{"devices.phones.count": n} for n in (10, 40, 80)]))
     assert "against-0" in drawn(text) and "trade-off" not in drawn(text)
