@@ -52,8 +52,8 @@ LABEL_SMOOTHING = 0.05
 WARMUP_STEPS = 100
 CTC_CLASSES = 28  # blank, 26 letters, the space between words; letters align sooner than tokens
 AVERAGE_DECAY = 0.997
-FULL_CONTEXT_SHARE = 0.06
-FULL_CONTEXT_FROM = 0.9
+FULL_CONTEXT_SHARE = 0.08
+FULL_CONTEXT_FROM = 0.96
 """From this part of the schedule on every batch has the whole context, as it has when decoding."""
 
 
@@ -248,14 +248,15 @@ def train(options: Options) -> Path:
     spoken_commands = read_synthetic(options.speech, "train")
     commands = Features(spoken_commands + other_sizes(spoken_commands), options.work / "commands")
     corpora = options.corpora
-    digits = Features(read_digits(corpora / "fsdd", False), options.work / "digits") if corpora else None
+    numbers = read_digits(corpora / "fsdd", False) if corpora else []
+    digits = Features(numbers + other_sizes(numbers), options.work / "digits") if numbers else None
     spoken = read_open_speech(corpora / "speechocean762-adults", False) if corpora else []
     others = Features(spoken, options.work / "others") if spoken else None
     sampler = Sampler(commands, digits, others, run.speller)
     validator = Validator(options.speech, corpora, options.work, run.speller)
     export = options.work / "nano.safetensors"
     provenance = {
-        "training": f"{len(spoken_commands)} synthetic commands, {len(digits) if digits else 0} fsdd digits,"
+        "training": f"{len(spoken_commands)} synthetic commands, {len(numbers)} fsdd digits,"
         f" {len(others) if others else 0} speechocean762 as no-speech; {options.minutes:g} min",
         "seed": str(options.seed),
     }
@@ -293,9 +294,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m recognizers.whisper.train", description=__doc__)
     parser.add_argument("--speech", type=Path, required=True, help="folder of recognizers.speech.synthesis")
     parser.add_argument("--work", type=Path, required=True, help="folder for features, checkpoint and weights")
-    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--minutes", type=float, default=100.0)
     parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--learning-rate", type=float, default=1.2e-3)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--width", type=int, default=160)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
