@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from sim.results import Results
 
+SCHEDULER_ANSWERS_WITHIN = "10s"
+
 
 def run(
     scenario: ScenarioName,
@@ -74,9 +76,9 @@ def _executor(address: str | None) -> Iterator[Executor | None]:
     except ModuleNotFoundError:
         raise MissingError("--cluster needs the extra `cluster`: pip install 'amser[cluster]'") from None
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout=SCHEDULER_ANSWERS_WITHIN)
     except (OSError, ValueError) as error:
-        raise MissingError(f"no Dask scheduler answers at {address}: {error}") from None
+        raise MissingError(f"--cluster: no Dask scheduler answers at {address}: {error}") from None
     with client:
         # Replications are not pure functions of their arguments to Dask: they write their folders.
         yield client.get_executor(pure=False)
