@@ -57,7 +57,7 @@ def render_clip(out: Path, seed: int, split: str, index: int) -> Row:
             continue
         # Unseen voices come in runs of four, so that they meet every emotion equally.
         unseen = split == "test" and (index // 4) % 5 < round(5 * UNSEEN_SHARE)
-        voice = draw_voice(not unseen, rng)
+        voice = draw_voice(not unseen, rng, training=split == "train")
         prosody = draw_prosody(emotion, rng)
         audio = finish(*speak(sentence.text, voice, prosody), prosody)
         if SHORTEST_S <= audio.size / SAMPLE_RATE_HZ <= LONGEST_S:
@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m recognizers.speech.synthesis", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--train", type=int, default=11_000, help="training clips")
+    parser.add_argument("--train", type=int, default=16_000, help="training clips")
     parser.add_argument("--dev", type=int, default=400, help="clips to choose weights by (training voices)")
     parser.add_argument(
         "--test", type=int, default=200, help="clips as the shipped ones (60 %% unseen voices)"

@@ -3,28 +3,31 @@ ones.
 
 Three kinds of example: synthetic commands (recognizers.speech), human spoken digits (a corpus folder, see
 `read_digits`), and, for the no-speech token, sounds that are no command at all: noise, silence, and open
-human speech."""
+human speech. The encoder's CTC head hears the words of the open speech too."""
 
 from __future__ import annotations
 
 import csv
+import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from scipy.signal import resample_poly
 
 from channel.mel import log_mel
-from recognizers.whisper.augment import augment, interpolate
+from recognizers.whisper.augment import augment
 from recognizers.whisper.nano import CONTEXT_FRAMES
 from recognizers.whisper.padding import floor_of, pad_with_floor
 from recognizers.whisper.vocabulary import Vocabulary, english_tokenizer
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "Batch",
@@ -32,7 +35,6 @@ __all__ = [
     "Features",
     "collate",
     "noise_mel",
-    "other_sizes",
     "read_digits",
     "read_open_speech",
     "read_synthetic",
@@ -42,37 +44,24 @@ HELD_OUT_DIGIT_SPEAKERS = ("theo", "yweweler")
 """fsdd speakers that no training hears (the last two by name, chosen before any result)."""
 
 
+OPEN_SHARE = 0.12
+"""Share of the batches that are open speech."""
+
+
 @dataclass(frozen=True)
 class Example:
-    """One recording: its file, its text ('' for something that is no command), the part it belongs to, its
-    source, and the factor by which its pitch and formants are raised (another speaker of the same words)."""
+    """One recording: its file, its words, the part it belongs to and its source."""
 
     path: Path
     text: str
     split: str
     source: str
-    size: float = 1.0
 
 
 def read_synthetic(folder: Path, split: str) -> list[Example]:
     """The clips of one part of a folder that recognizers.speech.synthesis wrote."""
     rows = _read_table(folder / "manifest.tsv")
     return [Example(folder / r["path"], r["text"], split, r["voice"]) for r in rows if r["split"] == split]
-
-
-def other_sizes(examples: Sequence[Example]) -> list[Example]:
-    """Two more speakers of every clip whose voice was built from a person's recordings: one larger, one smaller.
-
-    Those voices are few (five), so they are heard at other sizes of the vocal tract, pitch and formants together,
-    by 5 to 20 % either way; the duration stays. espeak-ng has variants enough of its own.
-    """
-    varied: list[Example] = []
-    for example in examples:
-        if example.source.startswith("espeak"):
-            continue
-        spread = 0.05 + 0.15 * (zlib.crc32(example.path.name.encode()) % 1000) / 1000
-        varied += [replace(example, size=1 / (1 + spread)), replace(example, size=1 + spread)]
-    return varied
 
 
 def read_digits(folder: Path, held_out: bool) -> list[Example]:
@@ -87,7 +76,12 @@ def read_open_speech(folder: Path, held_out: bool) -> list[Example]:
     out."""
     rows = _read_table(folder / "manifest.tsv")
     chosen = [r for r in rows if (zlib.crc32(r["spk"].encode()) % 2 == 0) == held_out]
-    return [Example(folder / r["path"], "", "dev" if held_out else "train", "open") for r in chosen]
+    split = "dev" if held_out else "train"
+    return [Example(folder / r["path"], _letters_of(r["text"]), split, "open") for r in chosen]
+
+
+def _letters_of(text: str) -> str:
+    return " ".join(re.sub("[^a-z ]", "", text.lower()).split())
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:
@@ -101,7 +95,7 @@ class Features:
 
     def __init__(self, examples: Sequence[Example], cache: Path) -> None:
         self.examples = list(examples)
-        names = [_key(example) for example in self.examples]
+        names = [str(example.path) for example in self.examples]
         index = cache.with_suffix(".tsv")
         known = [line.split("\t") for line in index.read_text().splitlines()] if index.exists() else []
         if [name for name, _ in known] != names:
@@ -116,13 +110,14 @@ class Features:
 
         parts: list[npt.NDArray[np.float16]] = []
         for example in track(self.examples, "log-Mels", console=Console(stderr=True)):
-            parts.append(_log_mel(example).T.astype(np.float16))
+            audio, _ = soundfile.read(example.path, dtype="float32")
+            parts.append(log_mel(audio).T.astype(np.float16))
         cache.parent.mkdir(parents=True, exist_ok=True)
         # Beside and renamed: another process may have the old file mapped.
         temporary = cache.with_suffix(".part.npy")
         np.save(temporary, np.concatenate(parts))
         temporary.replace(cache.with_suffix(".npy"))
-        known = [[_key(e), str(len(part))] for e, part in zip(self.examples, parts, strict=True)]
+        known = [[str(e.path), str(len(part))] for e, part in zip(self.examples, parts, strict=True)]
         index.write_text("\n".join("\t".join(row) for row in known) + "\n")
         return known
 
@@ -136,20 +131,6 @@ class Features:
     def mel(self, index: int) -> npt.NDArray[np.float32]:
         """The log-Mel of one example, (80, frames)."""
         return np.ascontiguousarray(self._mels[index].T, dtype=np.float32)
-
-
-def _key(example: Example) -> str:
-    return f"{example.path}*{example.size:.4f}" if example.size != 1.0 else str(example.path)
-
-
-def _log_mel(example: Example) -> npt.NDArray[np.float32]:
-    audio, _ = soundfile.read(example.path, dtype="float32")
-    if example.size == 1.0:
-        return log_mel(audio)
-    ratio = Fraction(1 / example.size).limit_denominator(100)
-    mel = log_mel(resample_poly(audio, ratio.numerator, ratio.denominator).astype(np.float32))
-    frames = len(audio) // 160  # as before: only the speaker changes, not the rate
-    return np.ascontiguousarray(interpolate(mel.T, np.linspace(0, mel.shape[1] - 1, frames)).T)
 
 
 def noise_mel(rng: np.random.Generator) -> npt.NDArray[np.float32]:
@@ -166,14 +147,14 @@ def noise_mel(rng: np.random.Generator) -> npt.NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Batch:
-    """mel (B, 80, F), inputs and targets (B, L) in row numbers (-100 = not trained), lengths (B,) of real
-    frames, texts: the words, for CTC (None for something that is no command)."""
+    """mel (B, 80, F) float32, inputs and targets (B, L) in row numbers (-100 = not trained), lengths (B,) of real
+    frames, spoken: the words, for CTC (None: nothing that CTC is to hear)."""
 
-    mel: npt.NDArray[np.float32]
-    inputs: npt.NDArray[np.int64]
-    targets: npt.NDArray[np.int64]
+    mel: torch.Tensor
+    inputs: torch.Tensor
+    targets: torch.Tensor
     lengths: npt.NDArray[np.int64]
-    texts: list[str | None]
+    spoken: list[str | None]
 
 
 class Speller:
@@ -200,17 +181,21 @@ class Speller:
 
 def collate(
     mels: Sequence[npt.NDArray[np.float32]],
-    texts: Sequence[str],
+    commands: Sequence[str],
     speller: Speller,
     frames: int,
     rng: np.random.Generator,
+    spoken: Sequence[str] | None = None,
 ) -> Batch:
-    """Pad varied Mels with their own floor to `frames`, and spell the texts.
+    """Pad varied Mels with their own floor to `frames`, and spell the commands ('': not a command, no speech for the
+    decoder); `spoken`: the words for CTC, the commands unless given.
 
     A tenth of the decoder's inputs become random rows, so that it listens instead of reciting sentences it
     has seen."""
+    import torch
+
     mel = np.stack([pad_with_floor(m, frames) for m in mels])
-    spelled = [speller.rows(text) if text else None for text in texts]
+    spelled = [speller.rows(text) if text else None for text in commands]
     width = max(len(rows or []) for rows in spelled) + 3
     inputs = np.full((len(mels), width - 1), speller.eot, dtype=np.int64)
     targets = np.full((len(mels), width - 1), -100, dtype=np.int64)
@@ -225,7 +210,8 @@ def collate(
         sequence[swapped] = rng.choice(rows, swapped.sum())
         inputs[i, : len(sequence) - 1] = sequence[:-1]
     lengths = np.array([min(m.shape[1], frames) for m in mels])
-    return Batch(mel, inputs, targets, lengths, [text or None for text in texts])
+    words = [text or None for text in (commands if spoken is None else spoken)]
+    return Batch(torch.from_numpy(mel), torch.from_numpy(inputs), torch.from_numpy(targets), lengths, words)
 
 
 class Sampler:
@@ -237,11 +223,12 @@ class Sampler:
         self._order: list[npt.NDArray[np.int64]] = []
         # Voices built from recordings of people are few but nearer to speech than a formant synthesiser.
         formant = np.array([e.source.startswith("espeak") for e in commands.examples])
-        recorded = 1.6 / (1 + 2 * any(e.size != 1.0 for e in commands.examples))  # shared by their other sizes
-        self._weights = np.where(formant, 0.6, recorded)
+        self._weights = np.where(formant, 0.8, 1.4)
 
     def next(self, size: int, full_context: bool, rng: np.random.Generator, strength: float = 1.0) -> Batch:
         """One batch of about `size` examples; padded to the longest, or to the whole context."""
+        if self._others is not None and rng.random() < OPEN_SHARE:
+            return self._open_speech(self._others, size, rng, strength)
         n_digits = rng.binomial(size, 0.08) if self._digits else 0
         n_others = rng.binomial(size, 0.07)
         if not self._order:
@@ -261,6 +248,15 @@ class Sampler:
         frames = CONTEXT_FRAMES if full_context else min(CONTEXT_FRAMES, longest + spare)
         texts = [text for _, text in picked] + [""] * n_others
         return collate(mels, texts, self._speller, frames + frames % 2, rng)
+
+    def _open_speech(self, others: Features, size: int, rng: np.random.Generator, strength: float) -> Batch:
+        """Whole utterances of open speech: their words for CTC, no speech for the decoder."""
+        fitting = [i for i in range(len(others)) if others.frames(i) < 0.85 * CONTEXT_FRAMES]
+        picked = rng.choice(fitting, size)
+        mels = [augment(others.mel(int(i)), rng, strength)[:, :CONTEXT_FRAMES] for i in picked]
+        frames = max(m.shape[1] for m in mels)
+        spoken = [others.examples[i].text for i in picked]
+        return collate(mels, [""] * size, self._speller, frames + frames % 2, rng, spoken)
 
     def _shuffle(self, size: int, rng: np.random.Generator) -> list[npt.NDArray[np.int64]]:
         """An epoch's batches: order by length with some disorder, cut, shuffle the cuts."""

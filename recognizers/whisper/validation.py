@@ -62,9 +62,10 @@ class Validator:
         import torch
 
         speller = self._speller
+        device = model.device
         with torch.no_grad():
-            features = model.encoder(torch.from_numpy(mel))
-            tokens = torch.tensor([[speller.sot, speller.no_timestamps]]).repeat(len(mel), 1)
+            features = model.encoder(torch.from_numpy(mel).to(device))
+            tokens = torch.tensor([[speller.sot, speller.no_timestamps]], device=device).repeat(len(mel), 1)
             for _ in range(24):
                 following = model.decoder(tokens, features)[:, -1].argmax(-1)
                 following[tokens[:, -1] == speller.eot] = speller.eot

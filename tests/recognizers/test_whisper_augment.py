@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from recognizers.whisper.augment import _CHAIN, augment, truncate_rank
+from channel.mel import log_mel
+from recognizers.whisper.augment import _CHAIN, _resized, augment, interpolate, truncate_rank
 
 
 def _mel(frames: int = 120, seed: int = 0) -> np.ndarray:
@@ -49,3 +50,12 @@ def test_silence_survives():
     flat = np.full((80, 60), -1.5, dtype=np.float32)
     for seed in range(50):
         assert np.isfinite(augment(flat, np.random.default_rng(seed))).all()
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.25])
+def test_another_size_moves_a_tone_as_the_frequency_would(factor):
+    # A tone of 1 kHz raised by the factor must peak in the band where Whisper's Mel has a tone of factor * 1 kHz.
+    seconds = np.arange(8_000) / 16_000
+    mels = [log_mel((0.1 * np.sin(2 * np.pi * f * seconds)).astype(np.float32)) for f in (1000, 1000 * factor)]
+    resized = interpolate(mels[0], _resized(80, factor))
+    assert abs(int(resized[:, 25].argmax()) - int(mels[1][:, 25].argmax())) <= 1
