@@ -79,11 +79,11 @@ def draw_voice(seen: bool, rng: np.random.Generator, training: bool = False) -> 
     """
     shares = (0.45, 0.38, 0.17) if training else (0.55, 0.38, 0.07) if seen else (0.50, 0.25, 0.25)
     engine = ENGINES[int(rng.choice(3, p=shares))]
+    names: tuple[str, ...]
     if engine == "flite":
         names = _FLITE_SEEN if seen else _FLITE_UNSEEN
     elif engine == "festival":
-        names = _FESTIVAL_SEEN if seen else _FESTIVAL_UNSEEN
-        names += _FESTIVAL_TRAINING_ONLY if training else ()
+        names = (_FESTIVAL_SEEN if seen else _FESTIVAL_UNSEEN) + (_FESTIVAL_TRAINING_ONLY if training else ())
     else:
         accents, variants = (_ACCENTS_SEEN, _VARIANTS_SEEN) if seen else (_ACCENTS_UNSEEN, _VARIANTS_UNSEEN)
         names = (f"{accents[rng.integers(len(accents))]}+{variants[rng.integers(len(variants))]}",)

@@ -289,7 +289,7 @@ def _batches(run: Run, sampler: Sampler) -> Iterator[Batch]:
     """Batches until the schedule ends, from processes of their own where there are some."""
     import torch
 
-    progress = torch.tensor([run.progress], dtype=torch.float64).share_memory_()
+    progress = torch.tensor([run.progress], dtype=torch.float64).share_memory_()  # type: ignore[no-untyped-call]
     options, first = run.options, run.step
 
     class Stream(torch.utils.data.IterableDataset[Batch]):
