@@ -15,6 +15,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from scenarios.faults import Fault, KeyPath, Place, ScenarioError, dotted
 
 COMMAND_LINE = "--set"
+# Far beyond any scenario that a person writes; aliases of aliases would fill the memory before an error came.
+MOST_VALUES = 100_000
 
 
 @dataclass
@@ -41,8 +43,13 @@ def read_document(path: Path) -> Document:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ScenarioError([Fault(Place(str(path)), "", "no such scenario file")]) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError([Fault(Place(str(path)), "", f"cannot be read: {error}")]) from None
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start]
+        place = Place(str(path), before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
+        text = f"byte 0x{error.object[error.start]:02x} is not UTF-8; save the file as UTF-8"
+        raise ScenarioError([Fault(place, "", text)]) from None
+    except OSError as error:
+        raise ScenarioError([Fault(Place(str(path)), "", f"cannot be read: {error.strerror}")]) from None
     return parse_document(text, str(path))
 
 
@@ -56,14 +63,20 @@ def parse_document(text: str, file: str) -> Document:
         key = str(error.problem).split('"')[1] if '"' in str(error.problem) else ""
         raise ScenarioError([Fault(_mark(file, error), key, "this key is written twice; keep one of them")]) from None
     except MarkedYAMLError as error:
-        raise ScenarioError([Fault(_mark(file, error), "", f"not valid YAML: {error.problem}")]) from None
+        remedy = "; indent with spaces" if "\\t" in str(error.problem) else ""
+        raise ScenarioError([Fault(_mark(file, error), "", f"not valid YAML: {error.problem}{remedy}")]) from None
+    except RecursionError:
+        raise ScenarioError([Fault(Place(file, 1, 1), "", "nested too deeply")]) from None
     except (YAMLError, ValueError, OverflowError) as error:
         raise ScenarioError([Fault(Place(file, 1, 1), "", f"not valid YAML: {str(error).splitlines()[0]}")]) from None
     if not isinstance(root, CommentedMap):
-        found = "an empty file" if root is None else type(root).__name__.replace("Commented", "").lower()
+        found = "an empty file" if root is None else "a list" if isinstance(root, CommentedSeq) else "one value"
         raise ScenarioError([Fault(Place(file, 1, 1), "", f"a scenario is a mapping of keys to values, found {found}")])
     document = Document({}, {(): Place(file, 1, 1)})
-    document.data = _plain(root, (), file, document.places)
+    try:
+        document.data = _plain(root, (), file, document.places)
+    except RecursionError:
+        raise ScenarioError([Fault(Place(file, 1, 1), "", "an alias stands for something that contains it")]) from None
     return document
 
 
@@ -73,6 +86,9 @@ def _mark(file: str, error: MarkedYAMLError) -> Place:
 
 
 def _plain(node: Any, path: KeyPath, file: str, places: dict[KeyPath, Place]) -> Any:
+    if len(places) > MOST_VALUES:
+        text = f"more than {MOST_VALUES} values, counting what aliases repeat"
+        raise ScenarioError([Fault(Place(file, 1, 1), "", text)])
     if isinstance(node, CommentedMap):
         result: dict[str, Any] = {}
         for key, value in node.items():
@@ -145,6 +161,9 @@ def assign(document: Document, key: str, value: Any, place: Place) -> Document:
     path = resolve(document.data, key)
     data = _assigned(document.data, path, value, key, place)
     places = {p: q for p, q in document.places.items() if p[: len(path)] != path}
+    # A parent that the key brings into being, such as a misspelt section, was written where the key was.
+    for length in range(1, len(path)):
+        places.setdefault(path[:length], place)
     places[path] = place
     return Document(data, places)
 

@@ -21,7 +21,7 @@ from scenarios.document import (
     resolve,
 )
 from scenarios.faults import Fault, Place, ScenarioError
-from scenarios.schema.scenario import Scenario
+from scenarios.schema.scenario import Scenario, SweepSpec
 from scenarios.validation import suggest, validate
 
 LIBRARY = Path(__file__).parent / "library"
@@ -77,6 +77,8 @@ def find(name: str | Path, beside: Path | None = None) -> Path:
     candidate = path if beside is None or path.is_absolute() else beside / path
     if candidate.is_file():
         return candidate
+    if candidate.is_dir():
+        raise ScenarioError([Fault(Place(str(candidate)), "", "this is a folder; name a scenario file")])
     ready = library()
     if str(name) in ready:
         return ready[str(name)]
@@ -153,8 +155,21 @@ def _points(document: Document, whole: Scenario) -> Iterator[Point]:
         except ScenarioError as error:
             faults.update(error.faults)
     if faults:
-        raise ScenarioError(faults)
+        raise ScenarioError(_once(faults, sweep, document))
     yield from points
+
+
+def _once(faults: set[Fault], sweep: SweepSpec, document: Document) -> set[Fault]:
+    """``faults`` of swept values; what is said of every value of a key alike is said once, of the key."""
+    for section, swept in (("grid", sweep.grid), ("zip", sweep.zip)):
+        for key, values in swept.items():
+            path = ("sweep", section, key)
+            here = {document.place((*path, i)) for i in range(len(values))}
+            for key_and_text in {(f.key, f.message) for f in faults}:
+                alike = {f for f in faults if (f.key, f.message) == key_and_text and f.place in here}
+                if len(alike) == len(here) > 1:
+                    faults = (faults - alike) | {Fault(document.place(path), *key_and_text)}
+    return faults
 
 
 def _combinations(

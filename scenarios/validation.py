@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -12,23 +13,50 @@ from pydantic import BaseModel, ValidationError
 
 from scenarios.document import Document
 from scenarios.faults import Fault, KeyPath, ScenarioError, dotted
+from scenarios.schema.device import DeviceGroupSpec
 from scenarios.schema.scenario import Scenario, broken_references, inconsistencies
 
 
 def validate(document: Document) -> Scenario:
     """The scenario that ``document`` describes.  Raises ``ScenarioError`` with every fault."""
+    version = document.data.get("amser")
+    if isinstance(version, int) and version != 1:
+        text = f"this testbed reads version 1 of the language, found {version}; a newer testbed may read it"
+        raise ScenarioError([Fault(document.place(("amser",)), "amser", text)])
     try:
         scenario = Scenario.model_validate(document.data)
     except ValidationError as error:
-        raise ScenarioError(_fault(document, dict(e)) for e in error.errors(include_url=False)) from None
-    faults = [
-        Fault(document.place(path), dotted(path), f"there is no {what} named '{found}'{suggest(found, known)}")
-        for path, found, what, known in broken_references(scenario)
-    ]
+        faults = [_fault(document, dict(e)) for e in error.errors(include_url=False)]
+        raise ScenarioError([*faults, *_dangling(document, _sound_parts(document.data))]) from None
+    faults = _dangling(document, scenario)
     faults += [Fault(document.place(path), dotted(path), text) for path, text in inconsistencies(scenario)]
     if faults:
         raise ScenarioError(faults)
     return scenario
+
+
+def _dangling(document: Document, scenario: Scenario) -> list[Fault]:
+    """The names in ``scenario`` that point at nothing."""
+    return [
+        Fault(document.place(path), dotted(path), f"there is no {what} named '{found}'{suggest(found, known)}")
+        for path, found, what, known in broken_references(scenario)
+    ]
+
+
+def _sound_parts(data: Mapping[str, Any]) -> Scenario:
+    """What is needed to follow names in a scenario that has faults elsewhere."""
+    devices, cells, codecs = (
+        part if isinstance(part := data.get(key), Mapping) else {} for key in ("devices", "cells", "codecs")
+    )
+    groups = {}
+    for name, written in devices.items():
+        try:
+            groups[name] = DeviceGroupSpec.model_validate(written)
+        except ValidationError:
+            named = {k: written.get(k) for k in ("cell", "codec")} if isinstance(written, Mapping) else {}
+            if named and all(isinstance(value, str) for value in named.values()):
+                groups[name] = DeviceGroupSpec.model_construct(**named)
+    return Scenario.model_construct(devices=groups, cells=cells, codecs=codecs)
 
 
 def suggest(found: str, known: list[str]) -> str:
@@ -42,7 +70,8 @@ def suggest(found: str, known: list[str]) -> str:
 
 def _fault(document: Document, error: dict[str, Any]) -> Fault:
     path, model = _locate(document.data, error["loc"])
-    key, kind = dotted(path), error["type"]
+    written = _written(document.data, path)
+    key, kind = dotted(written), error["type"]
     if kind == "extra_forbidden":
         known = list(model.model_fields) if model else []
         return Fault(document.place(path), key, f"unknown key{suggest(str(path[-1]), known)}")
@@ -51,28 +80,72 @@ def _fault(document: Document, error: dict[str, Any]) -> Fault:
     if kind == "union_tag_invalid":
         context = error["ctx"]
         known = [t.strip().strip("'") for t in context["expected_tags"].split(",")]
-        return Fault(
-            document.place((*path, "kind")),
-            f"{key}.kind",
-            f"'{context['tag']}' is no known kind{suggest(context['tag'], known)}",
-        )
+        # `radio: lte` is short for `radio: {kind: lte}`.
+        tag = _written(document.data, (*path, "kind"))
+        text = f"'{context['tag']}' is no known kind{suggest(context['tag'], known)}"
+        return Fault(document.place(tag), dotted(tag), text)
     if kind == "union_tag_not_found":
         found = error["input"]
         if not isinstance(found, Mapping):
             return Fault(document.place(path), key, f"expected a mapping with a `kind`, found {_shown(found)}")
         return Fault(document.place(path), key, f"say which kind it is: `kind:`{_kinds(model, path)}")
-    return Fault(document.place(path), key, _message(error))
+    return Fault(document.place(written), key, _message(error))
+
+
+def _written(data: Any, path: KeyPath) -> KeyPath:
+    """``path`` as far as the file has it: below a value such as ``1 Mbit/s``, short for a mapping, is nothing."""
+    for length, part in enumerate(path):
+        if not isinstance(data, (Mapping, list)):
+            return path[:length]
+        try:
+            data = data[part]  # type: ignore[index]
+        except (LookupError, TypeError):
+            return path
+    return path
+
+
+# What pydantic found, in this language's words; `{...}` are its own figures.
+_WORDS = {
+    "dict_type": "expected a mapping of keys to values",
+    "mapping_type": "expected a mapping of keys to values",
+    "model_type": "expected a mapping of keys to values",
+    "model_attributes_type": "expected a mapping of keys to values",
+    "list_type": "expected a list",
+    "tuple_type": "expected a list",
+    "int_type": "expected a whole number",
+    "int_parsing": "expected a whole number",
+    "int_from_float": "expected a whole number",
+    "float_type": "expected a number",
+    "float_parsing": "expected a number",
+    "finite_number": "expected a finite number",
+    "bool_type": "expected true or false",
+    "bool_parsing": "expected true or false",
+    "string_type": "expected text (a number or true needs quotes to be text)",
+    "string_too_long": "at most {max_length} characters are accepted",
+    "string_pattern_mismatch": "must match {pattern}",
+    "literal_error": "accepted: {expected}",
+    "greater_than_equal": "must be at least {ge}",
+    "greater_than": "must be above {gt}",
+    "less_than_equal": "must be at most {le}",
+    "less_than": "must be below {lt}",
+    "too_short": "must have at least {min_length}",
+    "too_long": "must have at most {max_length}",
+}
 
 
 def _message(error: dict[str, Any]) -> str:
     text = str(error["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if error["type"] in ("value_error", "assertion_error"):
         return text
-    return f"{text[:1].lower()}{text[1:]}, found {_shown(error['input'])}"
+    known = _WORDS.get(error["type"])
+    text = known.format(**error.get("ctx", {})) if known else text[:1].lower() + text[1:]
+    return f"{text}, found {_shown(error['input'])}"
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    if value is None:
+        return "nothing"
+    text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list)) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 _SQLITE_VARIABLES = 500  # well below every SQLite's limit of bound variables (999 in old builds)
+PATIENCE_S = 60.0  # for another process that is writing
 
 
 class CacheError(Exception):
@@ -39,10 +41,26 @@ class Store:
         self.path = folder / "measurements.sqlite"
         with self._told():
             folder.mkdir(parents=True, exist_ok=True)
-            self._database = sqlite3.connect(self.path, timeout=60.0)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+            self._database = sqlite3.connect(self.path, timeout=PATIENCE_S)
+            self._set_up()
+
+    def _set_up(self) -> None:
+        """Make the file one of ours.
+
+        SQLite does not wait for another process while it changes the mode of a new file, so two that make the
+        same file at once are told that it is locked: here the later one tries again.
+        """
+        patient_until = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                self._database.execute("PRAGMA journal_mode=WAL")
+                self._database.execute("PRAGMA synchronous=NORMAL")
+                self._database.execute("CREATE TABLE IF NOT EXISTS entries (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
+                return
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > patient_until:
+                    raise
+            time.sleep(0.01)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -50,7 +68,9 @@ class Store:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            remedy = "delete it to start afresh, or set AMSER_CACHE to another folder"
+            busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
+            start = "wait for the process that writes to it" if busy else "delete it to start afresh"
+            remedy = f"{start}, or set AMSER_CACHE to another folder"
             raise CacheError(f"cannot use the measurement cache {self.path}: {error}; {remedy}") from error
         except OSError as error:
             reason = error.strerror or error
