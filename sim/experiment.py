@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 import sys
@@ -202,7 +203,10 @@ def _take_finished(state: _Run, root: Path) -> None:
         earlier = finished_replication(root, state.experiment.name, task.folder.name)
         if earlier is None or earlier == task.folder:
             continue
-        shutil.copytree(earlier, task.folder)
+        # Whole or not at all: a kill in the middle of a copy must not leave what looks finished.
+        part = task.folder.with_name(f".{task.folder.name}.{os.getpid()}.part")
+        shutil.copytree(earlier, part)
+        os.replace(part, task.folder)
         state.metrics[at] = _metrics_of(task.folder)
         state.reused += 1
 

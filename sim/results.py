@@ -165,8 +165,20 @@ def _finished(folder: Path) -> bool:
 
 def finished_replication(root: Path, name: str, key: str) -> Path | None:
     """The folder of a replication that an earlier run of the scenario ``name`` has finished, if any."""
-    found = [p for p in sorted((root / name).glob(f"*/points/{key}")) if _finished(p)]
+    found = [p for p in sorted((root / name).glob(f"*/points/{key}")) if _finished(p) and _readable(p)]
     return found[-1] if found else None
+
+
+def _readable(folder: Path) -> bool:
+    """Whether a finished replication is still whole; one that was damaged since is run again."""
+    log = folder / "uploads.parquet"
+    try:
+        json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        if log.exists():
+            pq.read_metadata(log)
+    except (OSError, ValueError, pa.ArrowException):
+        return False
+    return True
 
 
 LOG_NAMES: dict[str, list[str]] = {"outcome": list(OUTCOMES)}

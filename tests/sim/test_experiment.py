@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -95,6 +96,17 @@ def test_finished_runs_are_reused_and_more_replications_add_to_them(tmp_path: Pa
     assert changed.manifest["reused"] == 0
 
 
+def test_what_was_damaged_since_is_run_again(undisturbed: Results, tmp_path: Path) -> None:
+    first = run(loads(TEXT), results_root=tmp_path, cache_dir=tmp_path / "cache")
+    logs = sorted(first.folder.glob("points/*/uploads.parquet"))
+    logs[0].write_bytes(logs[0].read_bytes()[:-100])
+    logs[1].with_name("metrics.json").write_text("{")
+    logs[2].with_name("status.json").unlink()
+    again = run(loads(TEXT), results_root=tmp_path, cache_dir=tmp_path / "cache")
+    assert again.manifest["reused"] == 3
+    assert contents(again) == contents(undisturbed)
+
+
 def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     broken = TEXT.replace("[big, small]", "[big, 'no']").replace("  small:", "  'no':")
     experiment = loads(broken)
@@ -126,10 +138,13 @@ def test_kill_at_any_moment_and_resume_is_byte_identical(undisturbed: Results, t
         f"run(scenarios.load({str(tmp_path / 's.yaml')!r}), results_root={str(tmp_path)!r}, "
         f"cache_dir=Path({str(tmp_path)!r}) / 'cache')"
     )
-    for delay in (1.5, 2.0, 2.5, 3.0):
+    # As soon as this many files of replications exist, over all attempts: moments of the work, not of a clock.
+    for files in (1, 4, 9):
         process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2], start_new_session=True)
-        time.sleep(delay)
-        os.killpg(process.pid, signal.SIGKILL)
+        while process.poll() is None and len(list(tmp_path.glob("small/*/points/*/*"))) < files:
+            time.sleep(0.002)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     for status in tmp_path.glob("small/*/points/*/status.json"):
         assert json.loads(status.read_text())["state"] == "finished"
