@@ -5,13 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from amser.exits import Exit
+from amser.tables import Table
+
+if TYPE_CHECKING:
+    from recognizers.service.calibration import Calibration
 
 app = typer.Typer(help="Measure the hardware at hand.", no_args_is_help=True, rich_markup_mode=None)
+
+_COLUMNS = ("model", "ms/batch", "ms/utterance", "ms/step", "ms/token", "largest batch", "fit off by", "W")
+"""The four terms of the fit; a step is one round of the decoder for a whole batch, a token one utterance's."""
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The JSON file to write.")]
 
@@ -32,23 +39,59 @@ def server(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="Threads; with 1 on a CPU, CPU time is measured.")] = 1,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each batch; the fastest counts.")] = 3,
+    batch: Annotated[list[int] | None, typer.Option(min=1, help="A batch size; repeatable.")] = None,
+    duration: Annotated[
+        list[float] | None, typer.Option(min=0.1, max=30.0, metavar="SECONDS", help="A length of speech; repeatable.")
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(min=1.0, metavar="SECONDS", help="Time for all; then runs are not repeated, batches left out."),
+    ] = None,
+    rebuild: Annotated[bool, typer.Option(help="Also time payloads into Mels, on the CPU.")] = True,
 ) -> int:
-    """Time the recognition of batches, fit it, and write what `server.service` of a scenario reads."""
-    from recognizers.service.server_calibration import calibrate_server
+    """Time the recognition of batches, fit it, and write what `server.service` of a scenario reads.
 
-    found = calibrate_server(
-        model or ["nano"],
-        emotion or ["amser"],
-        name=output.stem,
+    The file is written after each model, so an interruption keeps the finished ones.
+    """
+    import math
+
+    from recognizers.service.batches import BATCHES, DURATIONS_S, Timing
+    from recognizers.service.server_calibration import HOST_POWER, Job, calibrate_server
+
+    job = Job(
+        models=tuple(model or ["nano"]),
+        emotion=tuple(emotion or ["amser"]),
+        rebuild=rebuild,
         device=device,
         threads=threads,
-        repeats=repeats,
-        report=_say(),
+        budget_s=math.inf if budget is None else budget,
+        timing=Timing(tuple(batch or BATCHES), tuple(sorted(duration or DURATIONS_S)), repeats),
     )
-    _write(output, found.model_dump_json(indent=1))
-    sys.stderr.write("power is the poster's, not measured: edit it if you know yours\n")
+
+    def keep(made: Calibration) -> None:
+        output.write_text(made.model_dump_json(indent=1, exclude_defaults=True) + "\n", encoding="utf-8")
+
+    found = calibrate_server(job, name=output.stem.removeprefix("server-"), report=_say(), keep=keep)
+    _summary(found)
+    sys.stdout.write(f"{output}\n")
+    if found.power == HOST_POWER:
+        sys.stderr.write("power is the poster's, not measured: edit it if you know yours\n")
     sys.stderr.write(f"in a scenario:  server: {{service: {output}}}\n")
     return Exit.DONE
+
+
+def _summary(found: Calibration) -> None:
+    """What was measured, in milliseconds."""
+    table = Table(_COLUMNS, right=frozenset(range(1, len(_COLUMNS))))
+    for name, cost in {**found.models, **found.emotion}.items():
+        tokens = cost.decoded_tokens_per_s
+        step = "-" if not tokens else f"{1e3 * cost.per_step_second_s / tokens:.2f}"
+        token = "-" if not tokens else f"{1e3 * cost.per_audio_second_s / tokens:.3f}"
+        power = "-" if cost.active_w is None else f"{cost.active_w:.0f}"
+        off = "-" if cost.worst_relative_error is None else f"{100 * cost.worst_relative_error:.0f} %"
+        times = [f"{1e3 * seconds:.2f}" for seconds in (cost.per_batch_s, cost.per_utterance_s)]
+        table.rows.append([name, *times, step, token, str(cost.largest_batch), off, power])
+    table.print()
 
 
 @app.command("device")

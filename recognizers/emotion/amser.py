@@ -87,7 +87,7 @@ class MelEncoder(nn.Module):
         for layer in self.layers:
             x = layer(x)
             lengths = -(-lengths // 2)
-            mask = torch.arange(x.shape[2])[None, :] < lengths[:, None]
+            mask = torch.arange(x.shape[2], device=x.device)[None, :] < lengths[:, None]
             # Zeros beyond the end: a result must not depend on the neighbours in the batch.
             x = x * mask[:, None, :]
         steps = self.dropout(x.transpose(1, 2))

@@ -38,12 +38,16 @@ class Batch:
     @property
     def frame_mask(self) -> Tensor:
         """(B, T) bool: True on real frames."""
-        return torch.arange(self.mel.shape[2])[None, :] < self.frames[:, None]
+        return torch.arange(self.mel.shape[2], device=self.mel.device)[None, :] < self.frames[:, None]
 
     @property
     def word_mask(self) -> Tensor:
         """(B, W) bool: True on real words."""
-        return torch.arange(self.pieces.shape[1])[None, :] < self.words[:, None]
+        return torch.arange(self.pieces.shape[1], device=self.words.device)[None, :] < self.words[:, None]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same utterances on another device."""
+        return Batch(self.mel.to(device), self.frames.to(device), self.pieces.to(device), self.words.to(device))
 
 
 def checked_mel(mel: Mel) -> Mel:

@@ -80,7 +80,7 @@ class Recurrence(nn.Module):
 
     def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
         """(B, L, inputs) and (B,) lengths to (B, L, outputs), zero beyond each end."""
-        packed = pack_padded_sequence(steps, lengths, batch_first=True, enforce_sorted=False)
+        packed = pack_padded_sequence(steps, lengths.cpu(), batch_first=True, enforce_sorted=False)
         found, _ = self.cell(packed)
         unpacked, _ = pad_packed_sequence(found, batch_first=True, total_length=steps.shape[1])
         return unpacked
@@ -152,5 +152,5 @@ def pool_frames(tracks: Tensor, lengths: Tensor, stride: int) -> tuple[Tensor, T
     if groups * stride != longest:
         tracks = nn.functional.pad(tracks, (0, groups * stride - longest))
     sums = tracks.reshape(b, channels, groups, stride).sum(dim=3)
-    real = (lengths[:, None] - stride * torch.arange(groups)[None, :]).clamp(1, stride)
+    real = (lengths[:, None] - stride * torch.arange(groups, device=lengths.device)[None, :]).clamp(1, stride)
     return sums / real[:, None, :], -(-lengths // stride)

@@ -22,7 +22,7 @@ BATCH = 32
 
 
 class EmotionRecognizer:
-    """A trained emotion network on the CPU."""
+    """A trained emotion network, on the device of its weights."""
 
     def __init__(self, network: EmotionNetwork, tokenizer: Tokenizer, spec: NetworkSpec, digest: str) -> None:
         self.network, self.tokenizer, self.spec, self.digest = network, tokenizer, spec, digest
@@ -73,11 +73,12 @@ def predict(
     order = sorted(range(len(mels)), key=lambda place: mels[place].shape[1])
     rows: dict[int, npt.NDArray[np.float32]] = {}
     network.eval()
+    device = next(network.parameters()).device
     with torch.inference_mode():
         for start in range(0, len(order), BATCH):
             chosen = order[start : start + BATCH]
-            batch = collate([mels[i] for i in chosen], [texts[i] for i in chosen], tokenizer)
-            rows.update(zip(chosen, network(batch).softmax(dim=1).numpy(), strict=True))
+            batch = collate([mels[i] for i in chosen], [texts[i] for i in chosen], tokenizer).to(device)
+            rows.update(zip(chosen, network(batch).softmax(dim=1).cpu().numpy(), strict=True))
     return np.stack([rows[place] for place in range(len(order))])
 
 

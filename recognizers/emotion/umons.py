@@ -133,7 +133,7 @@ class UmonsNetwork(EmotionNetwork):
         counts = batch.words.clamp(max=self.dims.words)
         pieces = _fixed(batch.pieces, self.dims.words)
         text = self.word_recurrence(self.word_vectors(pieces), counts)
-        return text, torch.arange(self.dims.words)[None, :] < counts[:, None]
+        return text, torch.arange(self.dims.words, device=counts.device)[None, :] < counts[:, None]
 
     def _audio(self, batch: Batch) -> tuple[Tensor, Tensor]:
         mel = self.standardised(batch)
@@ -143,7 +143,7 @@ class UmonsNetwork(EmotionNetwork):
         else:
             pooled, lengths = mel[:, :, ::stride], -(-batch.frames // stride)
         lengths = lengths.clamp(max=self.dims.steps)
-        mask = torch.arange(self.dims.steps)[None, :] < lengths[:, None]
+        mask = torch.arange(self.dims.steps, device=lengths.device)[None, :] < lengths[:, None]
         return self.project_audio(_fixed(pooled.transpose(1, 2), self.dims.steps)) * mask[:, :, None], mask
 
 

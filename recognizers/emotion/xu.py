@@ -84,7 +84,7 @@ class XuNetwork(EmotionNetwork):
         speech = self.dropout(self.speech_recurrence(self.dense(steps), lengths))
         vectors = self.dropout(self.word_vectors(batch.pieces))
         words = self.dropout(self.word_recurrence(vectors, batch.words))
-        mask = torch.arange(speech.shape[1])[None, :] < lengths[:, None]
+        mask = torch.arange(speech.shape[1], device=speech.device)[None, :] < lengths[:, None]
         aligned = self.dropout(self.align(words, speech, mask))
         joint = self.joint_recurrence(torch.cat([aligned, words], dim=2), batch.words)
         logits: Tensor = self.classify(self.dropout(self.pool(joint, batch.word_mask)))

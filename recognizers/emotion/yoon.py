@@ -79,7 +79,7 @@ class Cepstra(nn.Module):
 def _hold_last(tracks: Tensor, mask: Tensor) -> Tensor:
     """Repeat each track's last real value beyond its end: (B, C, T)."""
     last = (mask.sum(dim=1) - 1).clamp(min=0)
-    place = torch.minimum(torch.arange(tracks.shape[2])[None, :], last[:, None])
+    place = torch.minimum(torch.arange(tracks.shape[2], device=tracks.device)[None, :], last[:, None])
     return tracks.gather(2, place[:, None, :].expand_as(tracks))
 
 
@@ -91,7 +91,7 @@ def functionals(mel: Tensor, mask: Tensor) -> Tensor:
     """
     level = mel.mean(dim=1)
     low, middle, high = (part.mean(dim=1) - level for part in torch.split(mel, [26, 28, 26], dim=1))
-    ramp = torch.linspace(-1, 1, BANDS)
+    ramp = torch.linspace(-1, 1, BANDS, device=mel.device)
     slope = (mel * ramp[None, :, None]).mean(dim=1)
     movement = nn.functional.pad((mel[:, :, 1:] - mel[:, :, :-1]).abs().mean(dim=1), (1, 0))
     change = nn.functional.pad(level[:, 1:] - level[:, :-1], (1, 0))
@@ -151,4 +151,4 @@ class YoonNetwork(EmotionNetwork):
 
 def _last(states: Tensor, lengths: Tensor) -> Tensor:
     """The state at each sequence's last real step: (B, L, width) to (B, width)."""
-    return states[torch.arange(len(states)), lengths - 1]
+    return states[torch.arange(len(states), device=states.device), lengths - 1]

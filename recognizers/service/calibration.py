@@ -54,6 +54,8 @@ class Cost(_Strict):
     """The largest batch measured; beyond it the cost is extrapolated."""
     decoded_tokens_per_s: NonNegative | None = None
     """Tokens decoded for each second of audio while measuring."""
+    active_w: NonNegative | None = None
+    """Mean power of the hardware while it was timed; where absent, the calibration's own counts."""
     worst_relative_error: NonNegative | None = None
     """Largest relative difference between a measured point and the fit."""
     points: tuple[Point, ...] = ()

@@ -121,7 +121,8 @@ def _calibrated(
 ) -> ServiceTime:
     calibration = load_calibration(spec.hardware)
     model = spec.model or model_of(recogniser)
-    parts: list[Cost] = [calibration.model(model)]
+    cost = calibration.model(model)
+    parts: list[Cost] = [cost]
     if emotion is not None and emotion.kind in calibration.emotion:
         parts.append(calibration.emotion[emotion.kind])
     if calibration.rebuild is not None:
@@ -133,7 +134,8 @@ def _calibrated(
         sum(part.per_step_second_s for part in parts),
     )
     source = f"calibration {calibration.name}/{model} ({calibration.basis})"
-    return ServiceTime(batch_s, calibration.power.idle_w, calibration.power.active_w, source)
+    active_w = calibration.power.active_w if cost.active_w is None else cost.active_w
+    return ServiceTime(batch_s, calibration.power.idle_w, active_w, source)
 
 
 def model_of(recogniser: RecogniserSpec | None) -> str:

@@ -1,7 +1,9 @@
-"""Reads the power of the hardware at hand: NVIDIA GPUs by nvidia-smi, processors by RAPL's energy counter."""
+"""Reads the power of the hardware at hand: NVIDIA GPUs by NVML or nvidia-smi, processors by RAPL's energy
+counter."""
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import threading
 import time
@@ -15,26 +17,22 @@ SAMPLE_S = 0.2
 class PowerMeter:
     """Mean power of a device between entering and leaving; ``None`` where it cannot be read.
 
-    On a GPU the driver's figure is sampled five times a second; on a CPU the package's energy counter (of
-    the whole package, so of all that runs on it) is read at both ends.
+    An energy counter is read at both ends: NVML's on a GPU (needs nvidia-ml-py), RAPL's on a CPU (of the
+    whole package, so of all that runs on it).  A GPU without one is asked for its power five times a second.
     """
 
     def __init__(self, device: str = "cpu") -> None:
         self.device = device
         self.mean_w: float | None = None
+        self.source = "RAPL, processor package" if device == "cpu" else "nvidia-smi power.draw"
         self._samples: list[float] = []
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._start: tuple[float, float] | None = None
 
-    @property
-    def source(self) -> str:
-        """How the power is read."""
-        return "RAPL, processor package" if self.device == "cpu" else "nvidia-smi power.draw"
-
     def idle_w(self, seconds: float = 2.0) -> float | None:
         """Mean power over ``seconds`` of doing nothing; returns at once where it cannot be read."""
-        if (self._energy_j() if self.device == "cpu" else gpu_power_w(self.device)) is None:
+        if self._energy_j() is None and (self.device == "cpu" or gpu_power_w(self.device) is None):
             return None
         meter = PowerMeter(self.device)
         with meter:
@@ -42,16 +40,20 @@ class PowerMeter:
         return meter.mean_w
 
     def _energy_j(self) -> float | None:
+        if self.device != "cpu":
+            return gpu_energy_j(self.device)
         try:
             return int(RAPL.read_text()) / 1e6
         except (OSError, ValueError):
             return None
 
     def __enter__(self) -> PowerMeter:
-        if self.device == "cpu":
-            energy_j = self._energy_j()
-            self._start = None if energy_j is None else (time.monotonic(), energy_j)
-        elif gpu_power_w(self.device) is not None:
+        energy_j = self._energy_j()
+        if energy_j is not None:
+            self._start = (time.monotonic(), energy_j)
+            if self.device != "cpu":
+                self.source = "NVML's energy counter"
+        elif self.device != "cpu" and gpu_power_w(self.device) is not None:
             self._thread = threading.Thread(target=self._sample, daemon=True)
             self._thread.start()
         return self
@@ -72,16 +74,33 @@ class PowerMeter:
         energy_j = self._energy_j() if self._start is not None else None
         if self._start is not None and energy_j is not None:
             elapsed_s, used_j = time.monotonic() - self._start[0], energy_j - self._start[1]
-            # The counter wraps after some minutes of full load; a negative difference tells nothing.
+            # RAPL's counter wraps after some minutes of full load; a negative difference tells nothing.
             self.mean_w = used_j / elapsed_s if used_j >= 0.0 and elapsed_s > 0.0 else None
+
+
+def gpu_energy_j(device: str) -> float | None:
+    """Energy that an NVIDIA GPU has used since its driver was loaded, in joules; ``None`` without NVML."""
+    try:
+        nvml = importlib.import_module("pynvml")
+    except ImportError:
+        return None
+    try:
+        nvml.nvmlInit()
+        handle = nvml.nvmlDeviceGetHandleByIndex(_index(device))
+        return float(nvml.nvmlDeviceGetTotalEnergyConsumption(handle)) / 1e3
+    except nvml.NVMLError:
+        return None
 
 
 def gpu_power_w(device: str) -> float | None:
     """Power draw of an NVIDIA GPU (``cuda`` or ``cuda:N``) in watts; ``None`` where it cannot be read."""
-    index = device.partition(":")[2] or "0"
-    command = ["nvidia-smi", f"--id={index}", "--query-gpu=power.draw", "--format=csv,noheader,nounits"]
+    command = ["nvidia-smi", f"--id={_index(device)}", "--query-gpu=power.draw", "--format=csv,noheader,nounits"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=5.0, check=True)
         return float(done.stdout.strip())
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
+
+
+def _index(device: str) -> int:
+    return int(device.partition(":")[2] or 0)

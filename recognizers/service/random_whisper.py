@@ -11,7 +11,6 @@ import numpy.typing as npt
 from recognizers.service.calibration import CalibrationError
 
 if TYPE_CHECKING:
-    import torch
     from whisper.model import ModelDimensions
 
 Mel = npt.NDArray[np.float32]
@@ -51,16 +50,19 @@ class RandomWhisper:
     floor and decodes greedily with openai-whisper's own ``decode``, end-of-text suppressed.
     """
 
-    def __init__(self, dims: ModelDimensions, device: str = "cpu", seed: int = 0) -> None:
+    def __init__(self, dims: ModelDimensions, device: str = "cpu", seed: int = 0, *, half: bool | None = None) -> None:
         import torch
         from whisper.model import Whisper
 
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.model = Whisper(dims).to(device).eval()
-        self.half = device != "cpu"
+        from recognizers.whisper.placing import halve
+
+        self.half = device != "cpu" if half is None else half
+        with torch.random.fork_rng(devices=[] if device == "cpu" else [device]), torch.device(device):
+            torch.manual_seed(seed)  # the weights are drawn where they are needed: 1.5 billion take seconds
+            self.model = Whisper(dims).eval()
+            torch.nn.init.normal_(self.model.decoder.positional_embedding, std=0.01)  # left uninitialised there
         if self.half:
-            self.model = self.model.half()
+            halve(self.model)
         self.frames = 2 * dims.n_audio_ctx
 
     def transcribe(self, mels: Sequence[Mel]) -> object:
@@ -68,29 +70,20 @@ class RandomWhisper:
         import torch
         import whisper
 
+        from recognizers.whisper.placing import padded_batch
+
         longest_s = max(mel.shape[1] for mel in mels) / FRAMES_PER_SECOND
-        tokens = max(1, round(longest_s * TOKENS_PER_SECOND))
-        filled = np.stack([_filled(mel, self.frames) for mel in mels])
-        batch = torch.from_numpy(filled).to(self.model.device)
+        device = self.model.device
         options = whisper.DecodingOptions(
             language="en",
             without_timestamps=True,
             fp16=self.half,
-            sample_len=tokens,
-            suppress_tokens=[-1, 50_256 if not self.model.is_multilingual else 50_257],
+            sample_len=max(1, round(longest_s * TOKENS_PER_SECOND)),
+            suppress_tokens=[-1, 50_257 if self.model.is_multilingual else 50_256],
         )
-        said = whisper.decode(self.model, batch.half() if self.half else batch, options)
-        _wait(self.model.device)
+        with torch.inference_mode():
+            batch = padded_batch(mels, [float(mel.min()) for mel in mels], self.frames, device, half=self.half)
+            said = whisper.decode(self.model, batch, options)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         return said
-
-
-def _filled(mel: Mel, frames: int) -> Mel:
-    missing = max(frames - mel.shape[1], 0)
-    return np.pad(mel[:, :frames], ((0, 0), (0, missing)), constant_values=float(mel.min()))
-
-
-def _wait(device: torch.device) -> None:
-    import torch
-
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -6,133 +6,20 @@ decoder is made to emit a fixed number of tokens for each second of speech, as a
 
 from __future__ import annotations
 
-import itertools
+import math
 import platform
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from recognizers.service.calibration import AcceleratorPower, Calibration, Cost, Point
+from recognizers.service.batches import Mel, Recognise, Timing, cost_of, measure_batches, noise_mels, speech_mels
+from recognizers.service.calibration import AcceleratorPower, Calibration, Cost
 from recognizers.service.machine import describe_machine
 from recognizers.service.power import PowerMeter
-from recognizers.service.random_whisper import (
-    FRAMES_PER_SECOND,
-    TOKENS_PER_SECOND,
-    RandomWhisper,
-    official_dimensions,
-)
-
-Mel = npt.NDArray[np.float32]
-Recognise = Callable[[Sequence[Mel]], object]
-
-BATCHES = (1, 2, 4, 8, 16)
-DURATIONS_S = (1.5, 3.0, 4.8)
-
-
-def measure_batches(
-    recognise: Recognise,
-    mel_of: Callable[[float], Mel],
-    *,
-    clock: Callable[[], float] = time.perf_counter,
-    batches: Iterable[int] = BATCHES,
-    durations_s: Iterable[float] = DURATIONS_S,
-    repeats: int = 3,
-) -> list[Point]:
-    """Time ``recognise`` on batches of Mels that ``mel_of`` gives for a duration in seconds.
-
-    Each point is the fastest of ``repeats`` runs.
-
-    The fastest, because whatever else the machine does can only add to a run.  On one thread of a shared
-    processor, ``clock=time.process_time`` leaves out the time that others had it.
-    """
-    lengths, points = list(durations_s), []
-    recognise([mel_of(lengths[0])])  # first call: memory, code paths
-    for batch in batches:
-        for duration_s in lengths:
-            mels = [mel_of(duration_s) for _ in range(batch)]
-            seconds = min(_timed(recognise, mels, clock) for _ in range(repeats))
-            points.append(Point(utterances=batch, audio_s=batch * duration_s, seconds=seconds))
-    return points
-
-
-def noise_mels(bands: int, seed: int = 0) -> Callable[[float], Mel]:
-    """Gives random Mels of any duration; enough where the weights are random too."""
-    rng = np.random.default_rng(seed)
-
-    def mel(duration_s: float) -> Mel:
-        return rng.uniform(-0.5, 1.5, (bands, round(duration_s * FRAMES_PER_SECOND))).astype(np.float32)
-
-    return mel
-
-
-def speech_mels(bands: int) -> Callable[[float], Mel]:
-    """Gives Mels of the shipped speech, one clip after another, repeated or cut to the duration."""
-    from channel.mel import log_mel
-    from recognizers.corpora.opening import open_shipped
-
-    corpus = open_shipped()
-    clips = itertools.cycle([log_mel(corpus.load_audio(u), bands=bands) for u in corpus.utterances[:40]])
-
-    def mel(duration_s: float) -> Mel:
-        frames, clip = round(duration_s * FRAMES_PER_SECOND), next(clips)
-        return np.tile(clip, (1, -(-frames // clip.shape[1])))[:, :frames]
-
-    return mel
-
-
-def _timed(recognise: Recognise, mels: Sequence[Mel], clock: Callable[[], float]) -> float:
-    start = clock()
-    recognise(mels)
-    return clock() - start
-
-
-@dataclass(frozen=True)
-class Fit:
-    """Affine service time fitted to points, and how far it is off at worst."""
-
-    per_batch_s: float
-    per_utterance_s: float
-    per_audio_second_s: float
-    per_step_second_s: float
-    worst_relative_error: float
-
-
-def fit(points: Sequence[Point]) -> Fit:
-    """Non-negative least squares of the relative error of ``Cost``'s four terms."""
-    from scipy.optimize import nnls
-
-    seconds = np.array([point.seconds for point in points])
-    design = np.array([[1.0, point.utterances, point.audio_s, point.audio_s / point.utterances] for point in points])
-    weights = 1.0 / seconds
-    solution, _ = nnls(design * weights[:, None], np.ones_like(seconds))
-    worst = float(np.abs(design @ solution * weights - 1.0).max())
-    batch, utterance, audio, step = (float(value) for value in solution)
-    return Fit(batch, utterance, audio, step, worst)
-
-
-def cost_of(points: Sequence[Point], source: str, tokens_per_s: float | None = None, assumed: str = "") -> Cost:
-    """A calibration entry from measured points."""
-    found = fit(points)
-    return Cost(
-        per_batch_s=round(found.per_batch_s, 6),
-        per_utterance_s=round(found.per_utterance_s, 6),
-        per_audio_second_s=round(found.per_audio_second_s, 6),
-        per_step_second_s=round(found.per_step_second_s, 6),
-        source=source,
-        assumed=assumed,
-        largest_batch=max(point.utterances for point in points),
-        decoded_tokens_per_s=tokens_per_s,
-        worst_relative_error=round(found.worst_relative_error, 4),
-        points=tuple(
-            Point(utterances=p.utterances, audio_s=round(p.audio_s, 3), seconds=round(p.seconds, 6)) for p in points
-        ),
-    )
-
+from recognizers.service.random_whisper import TOKENS_PER_SECOND, RandomWhisper, official_dimensions
 
 HOST_POWER = AcceleratorPower(
     idle_w=20.0,
@@ -143,91 +30,167 @@ HOST_POWER = AcceleratorPower(
 UNKNOWN_POWER = AcceleratorPower(idle_w=0.0, active_w=0.0, source="could not be read; give it in the scenario")
 
 
+@dataclass(frozen=True)
+class Job:
+    """What is to be calibrated.
+
+    models: ``nano`` and ``sphinx`` are the recognisers themselves; other names are official architectures
+    with random weights.  emotion: emotion networks.  rebuild: also time payloads into Mels.  device: ``cpu``
+    or ``cuda``; on a CPU with one thread the clock is the process's CPU time, so that other work on the
+    machine does not count; otherwise it is wall time, and the machine should be idle.  power: taken as it is
+    instead of being read.  budget_s: time for all models and networks; what would pass it is timed once, or
+    without its largest batches.
+    """
+
+    models: tuple[str, ...]
+    emotion: tuple[str, ...] = ()
+    rebuild: bool = True
+    device: str = "cpu"
+    threads: int = 1
+    power: AcceleratorPower | None = None
+    budget_s: float = math.inf
+    timing: Timing = field(default_factory=Timing)
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """Something to be timed: the call, what to give it, and what to say of both."""
+
+    recognise: Recognise
+    mel_of: Callable[[float], Mel]
+    assumed: str
+    tokens_per_s: float | None = None
+
+
 def calibrate_server(
-    models: Iterable[str],
-    emotion: Iterable[str] = (),
+    job: Job,
     *,
     name: str,
-    device: str = "cpu",
-    threads: int = 1,
-    power: AcceleratorPower | None = None,
-    batches: Iterable[int] = BATCHES,
-    durations_s: Iterable[float] = DURATIONS_S,
-    repeats: int = 3,
     report: Callable[[str], None] = lambda line: None,
+    keep: Callable[[Calibration], None] = lambda calibration: None,
 ) -> Calibration:
-    """Time ``models`` and ``emotion`` networks on the hardware at hand, and read its power where it can be.
+    """Time all of ``job`` on the hardware at hand, and read its power where it can be.
 
-    ``nano`` and ``sphinx`` are the recognisers themselves; other names are official architectures with
-    random weights.  On a CPU with one thread the clock is the process's CPU time, so that other work on
-    the machine does not count; otherwise it is wall time, and the machine should be idle.  ``power`` given
-    is taken as it is.
+    ``keep`` is given the calibration as far as it has come after each model, so that an interruption loses
+    no more than the model under way.  Raises ``CalibrationError`` for an unknown model.
     """
     import torch
 
-    torch.set_num_threads(threads)
-    one_thread = device == "cpu" and threads == 1
-    timing: dict[str, Any] = {
-        "clock": time.process_time if one_thread else time.perf_counter,
-        "batches": tuple(batches),
-        "durations_s": tuple(durations_s),
-        "repeats": repeats,
-    }
-    meter = PowerMeter(device)
+    torch.set_num_threads(job.threads)
+    if job.device == "cpu" and job.threads == 1:
+        job = replace(job, timing=replace(job.timing, clock=time.process_time))
     report("reading idle power")
-    idle_w = meter.idle_w()
-    costs: dict[str, Cost] = {}
-    felt: dict[str, Cost] = {}
-    with meter:
-        for model in models:
-            report(f"timing {model}")
-            costs[model] = _model_cost(model, device, **timing)
-        for network in emotion:
-            report(f"timing emotion network {network}")
-            felt[network] = _emotion_cost(network, **timing)
-    report("timing the rebuilding of Mels")
+    idle_w = PowerMeter(job.device).idle_w()
+    made = _nothing_yet(job, name)
+    work = [("models", one) for one in job.models] + [("emotion", one) for one in job.emotion]
+    end = time.monotonic() + job.budget_s
+    for done, (kind, one) in enumerate(work):
+        report(f"timing {one}")
+        share_s = (end - time.monotonic()) / (len(work) - done)
+        cost, meter = _cost(job, kind, one, time.monotonic() + share_s)
+        costs = {**(made.models if kind == "models" else made.emotion), one: cost}
+        made = made.model_copy(update={kind: costs, "power": _power(job, meter, idle_w, made)})
+        keep(made)
+    if job.rebuild:
+        report("timing the rebuilding of Mels")
+        made = made.model_copy(update={"rebuild": _rebuild_cost(job.timing)})
+        keep(made)
+    return made
+
+
+def _nothing_yet(job: Job, name: str) -> Calibration:
     return Calibration(
         format="amser-server-calibration",
         version=1,
         name=name,
         basis="measured",
-        machine=describe_machine(_accelerator(device), threads),
+        machine=describe_machine(_accelerator(job.device), job.threads),
         versions=_versions(),
         date=datetime.now(UTC).date().isoformat(),
-        method=_method("CPU time of one thread" if one_thread else f"wall time, {threads} threads", timing),
-        power=power or _measured_power(meter, idle_w) or (HOST_POWER if device == "cpu" else UNKNOWN_POWER),
-        models=costs,
-        emotion=felt,
-        rebuild=_rebuild_cost(**timing),
+        method=_method(job),
+        power=job.power or (HOST_POWER if job.device == "cpu" else UNKNOWN_POWER),
+        models={},
     )
 
 
-def _method(clock: str, timing: dict[str, Any]) -> str:
+def _method(job: Job) -> str:
+    timing = job.timing
+    one_thread = job.device == "cpu" and job.threads == 1
+    clock = "CPU time of one thread" if one_thread else f"wall time, {job.threads} threads"
+    arithmetic = "fp32" if job.device == "cpu" else "fp16 weights and arithmetic (emotion networks: fp32)"
+    left_out = "" if job.rebuild else "; rebuilding Mels from payloads is not included"
+    budget = "" if math.isinf(job.budget_s) else f"; within {job.budget_s:g} s, after which runs are not repeated"
     return (
-        f"{clock}; fastest of {timing['repeats']} runs on batches of {', '.join(map(str, timing['batches']))} "
-        f"Mels of equal length ({', '.join(f'{seconds:g}' for seconds in timing['durations_s'])} s); "
+        f"{clock}, {arithmetic}; fastest of {timing.repeats} runs on batches of "
+        f"{', '.join(map(str, timing.batches))} Mels of equal length "
+        f"({', '.join(f'{seconds:g}' for seconds in timing.durations_s)} s){budget}{left_out}; "
         "non-negative least squares of the relative error"
     )
 
 
-def _measured_power(meter: PowerMeter, idle_w: float | None) -> AcceleratorPower | None:
-    if idle_w is None or meter.mean_w is None:
-        return None
+def _power(job: Job, meter: PowerMeter, idle_w: float | None, made: Calibration) -> AcceleratorPower:
+    """The highest mean power of any model so far, which is what a server sized for it must bear."""
+    if job.power is not None or idle_w is None or meter.mean_w is None:
+        return made.power
+    known = [cost.active_w for cost in made.models.values() if cost.active_w is not None]
     return AcceleratorPower(
         idle_w=round(min(idle_w, meter.mean_w), 1),
-        active_w=round(meter.mean_w, 1),
-        source=f"{meter.source}: mean while timing, and before it",
+        active_w=round(max([*known, meter.mean_w]), 1),
+        source=f"{meter.source}: idle before timing; active is the highest mean of any model, each model has its own",
     )
 
 
-def _rebuild_cost(**measuring: Any) -> Cost:
+def _cost(job: Job, kind: str, one: str, deadline: float) -> tuple[Cost, PowerMeter]:
+    """Time one model or network; the meter runs while it is timed, not while it is built."""
+    subject = _model(one, job.device) if kind == "models" else _emotion(one, job.device)
+    with PowerMeter(job.device) as meter:
+        points = measure_batches(subject.recognise, subject.mel_of, job.timing, deadline)
+    read_w = None if job.power is not None else meter.mean_w
+    cost = cost_of(points, "measured here", assumed=subject.assumed, tokens_per_s=subject.tokens_per_s, active_w=read_w)
+    return cost, meter
+
+
+def _model(model: str, device: str) -> _Subject:
+    if model == "sphinx":
+        from recognizers.sphinx import SphinxRecogniser
+
+        sphinx = SphinxRecogniser()
+        return _Subject(sphinx.transcribe, speech_mels(sphinx.bands), _SPEECH)
+    if model == "nano":
+        from recognizers.whisper import load_whisper
+
+        nano = load_whisper("nano", device=device, batch_size=4096)
+        return _Subject(nano.transcribe, speech_mels(nano.bands), _SPEECH)
+    dims = official_dimensions(model)
+    random = RandomWhisper(dims, device)
+    said = f"random weights; {TOKENS_PER_SECOND:g} tokens decoded for each second of speech"
+    return _Subject(random.transcribe, noise_mels(dims.n_mels), said, TOKENS_PER_SECOND)
+
+
+_SPEECH = "shipped speech, repeated or cut to the length"
+
+
+def _emotion(network: str, device: str) -> _Subject:
+    from recognizers.emotion.recognizer import load_emotion
+
+    loaded = load_emotion(network)
+    loaded.network.to(device)
+    words = "please turn on the light"
+
+    def classify(mels: Sequence[Mel]) -> object:
+        return loaded.classify(mels, [words] * len(mels))
+
+    return _Subject(classify, noise_mels(loaded.bands), "random Mels, five words: the network's time follows lengths")
+
+
+def _rebuild_cost(timing: Timing) -> Cost:
     """What the server does before the recogniser: here the costliest common case, Opus to audio to Mel."""
     from channel.codecs import build_codec
     from recognizers.corpora.opening import open_shipped
 
     codec, corpus = build_codec("opus-16"), open_shipped()
     speech = np.concatenate([corpus.load_audio(utterance) for utterance in corpus.utterances[:40]])
-    longest = max(measuring["durations_s"])
+    longest = max(timing.durations_s)
     payloads: dict[int, bytes] = {}
 
     def payload(duration_s: float) -> Mel:
@@ -240,33 +203,8 @@ def _rebuild_cost(**measuring: Any) -> Cost:
         for stand in stands:
             codec.decode(payloads[stand.shape[1] * 160])
 
-    points = measure_batches(rebuild, payload, **measuring)
+    points = measure_batches(rebuild, payload, timing)
     return cost_of(points, "measured here", assumed=f"Opus at 16 kbit/s, up to {longest:g} s of shipped speech")
-
-
-def _model_cost(model: str, device: str, **measuring: Any) -> Cost:
-    from recognizers.measurement.build import recogniser_of
-    from scenarios.schema.server import SphinxSpec, WhisperSpec
-
-    if model not in ("nano", "sphinx"):
-        return official_cost(model, device=device, **measuring)
-    recogniser = recogniser_of(WhisperSpec() if model == "nano" else SphinxSpec(kind="sphinx"))
-    assert recogniser is not None  # only the kind "none" gives none
-    points = measure_batches(recogniser.transcribe, speech_mels(recogniser.bands), **measuring)
-    return cost_of(points, "measured here", assumed="shipped speech, repeated or cut to the length")
-
-
-def _emotion_cost(network: str, **measuring: Any) -> Cost:
-    from recognizers.emotion.recognizer import load_emotion
-
-    loaded = load_emotion(network)
-    words = "please turn on the light"
-
-    def classify(mels: Sequence[Mel]) -> object:
-        return loaded.classify(mels, [words] * len(mels))
-
-    points = measure_batches(classify, speech_mels(loaded.bands), **measuring)
-    return cost_of(points, "measured here", assumed="shipped speech, repeated or cut to the length")
 
 
 def _versions() -> dict[str, str]:
@@ -284,19 +222,3 @@ def _accelerator(device: str) -> str:
     import torch
 
     return "" if device == "cpu" else str(torch.cuda.get_device_name(device))
-
-
-def official_cost(model: str, *, device: str = "cpu", **measuring: Any) -> Cost:
-    """Service time of an official architecture with random weights on ``device``."""
-    import torch
-
-    dims = official_dimensions(model)
-    random = RandomWhisper(dims, device)
-    with torch.inference_mode():
-        points = measure_batches(random.transcribe, noise_mels(dims.n_mels), **measuring)
-    return cost_of(
-        points,
-        "measured here",
-        TOKENS_PER_SECOND,
-        f"random weights; {TOKENS_PER_SECOND:g} tokens decoded for each second of speech",
-    )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizers.whisper.nano import NanoFormatError, load_nano
+from recognizers.whisper.placing import on_device
 from recognizers.whisper.recogniser import WhisperRecognizer
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _from_nano(path: Path, name: str, device: str, batch_size: int) -> WhisperRe
     training = metadata.get("training", "unknown")
     count = int(metadata["parameters"])  # those in the file; the rows of unused tokens are no parameters
     description = f"{name}: closed-vocabulary command recogniser, {_size(model, count)}; trained on {training}"
-    return WhisperRecognizer(model.to(device), name, _file_hash(path), description, batch_size)
+    return WhisperRecognizer(on_device(model, device), name, _file_hash(path), description, batch_size)
 
 
 def _from_checkpoint(path: Path, device: str, batch_size: int) -> WhisperRecognizer:
@@ -91,7 +92,7 @@ def _from_checkpoint(path: Path, device: str, batch_size: int) -> WhisperRecogni
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelUnavailable(f"{path} is not a Whisper checkpoint (dims and model_state_dict): {reason}") from error
     description = f"{path.name}: Whisper checkpoint, {_size(model)}"
-    return WhisperRecognizer(model.to(device), path.stem, _file_hash(path), description, batch_size)
+    return WhisperRecognizer(on_device(model, device), path.stem, _file_hash(path), description, batch_size)
 
 
 def _from_official(name: str, device: str, batch_size: int) -> WhisperRecognizer:
@@ -99,7 +100,7 @@ def _from_official(name: str, device: str, batch_size: int) -> WhisperRecognizer
 
     try:
         with _download_timeout():
-            model = whisper.load_model(name, device=device)
+            model = whisper.load_model(name, device="cpu")
     except (OSError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelUnavailable(
@@ -108,7 +109,9 @@ def _from_official(name: str, device: str, batch_size: int) -> WhisperRecognizer
         ) from error
     # The file name's folder in the address is the SHA-256 that whisper.load_model has just verified.
     weights_hash = str(whisper._MODELS[name]).split("/")[-2]
-    return WhisperRecognizer(model, name, weights_hash, f"{name}: official Whisper, {_size(model)}", batch_size)
+    return WhisperRecognizer(
+        on_device(model, device), name, weights_hash, f"{name}: official Whisper, {_size(model)}", batch_size
+    )
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from recognizers.whisper.padding import floor_of, pad_with_floor
+from recognizers.whisper.padding import floor_of
+from recognizers.whisper.placing import padded_batch
 
 if TYPE_CHECKING:
     from whisper.model import Whisper
@@ -114,13 +115,14 @@ class WhisperRecognizer:
 
         import whisper
 
-        mels = np.stack([pad_with_floor(w.mel, self.context_frames, w.floor) for w in windows])
         device = self.model.device
         # fp16=False in whisper.decode expects float32 features; half precision is for accelerators only.
         half = device.type != "cpu"
         options = whisper.DecodingOptions(language="en", without_timestamps=True, fp16=half)
         with torch.inference_mode():
-            results = whisper.decode(self.model, torch.from_numpy(mels).to(device), options)
+            floors = [w.floor for w in windows]
+            batch = padded_batch([w.mel for w in windows], floors, self.context_frames, device, half=half)
+            results = whisper.decode(self.model, batch, options)
         return list(results)
 
 

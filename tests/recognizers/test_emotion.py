@@ -264,3 +264,21 @@ def test_glove_vectors_come_from_a_file(tmp_path: Path) -> None:
     path.write_text("go a b\n")
     with pytest.raises(EmotionError, match=r"glove\.txt:1"):
         read_glove(path, Vocabulary(("go",)))
+
+
+@pytest.mark.parametrize("size", ["small", "published"])
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_a_network_makes_no_tensor_on_another_device(name: str, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyTorch's meta device computes shapes only and refuses tensors of the CPU, as a GPU would.
+
+    Packing reads the lengths on the CPU, so the recurrences are left out.
+    """
+    monkeypatch.setattr(
+        "recognizers.emotion.layers.Recurrence.forward",
+        lambda self, steps, lengths: steps.new_zeros(*steps.shape[:2], self.outputs),
+    )
+    network, _ = build_network(NetworkSpec.of(name, ("a", "b", "c"), size=size))
+    batch = collate([np.zeros((80, 300), np.float32)] * 2, ["turn it on", ""], HashedWords())
+    with torch.inference_mode():
+        logits = network.to("meta").eval()(batch.to(torch.device("meta")))
+    assert logits.shape == (2, 3) and logits.device.type == "meta"

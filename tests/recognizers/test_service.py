@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recognizers.service import CalibrationError, calibrations, encode_cost, load_calibration, load_service
+from recognizers.service.batches import Timing, fit, measure_batches, noise_mels
 from recognizers.service.calibration import FOLDER, Point, summaries
 from recognizers.service.device_calibration import encoding_s, fit_line, parse_seven_zip
 from recognizers.service.encode import EncodeCalibration, cost_key, load_encode_calibration
 from recognizers.service.published import PUBLISHED, calibration, encoder_operations, write_json
 from recognizers.service.random_whisper import official_dimensions
-from recognizers.service.server_calibration import fit, measure_batches
 from scenarios.schema.server import NoRecogniserSpec, ServerSpec, WhisperSpec
 
 
@@ -172,18 +172,26 @@ def test_batches_are_measured_as_asked() -> None:
     points = measure_batches(
         recognise,
         lambda seconds: np.zeros((80, round(100 * seconds)), np.float32),
-        clock=lambda: float(next(ticks)),
-        batches=(1, 3),
-        durations_s=(1.0, 2.0),
-        repeats=2,
+        Timing(batches=(1, 3), durations_s=(1.0, 2.0), repeats=2, clock=lambda: float(next(ticks))),
     )
-    assert asked == [(1, 100), (1, 100), (1, 100), (1, 200), (1, 200), (3, 100), (3, 100), (3, 200), (3, 200)]
+    assert asked == [(1, 100)] * 3 + [(1, 200)] * 2 + [(3, 100)] * 3 + [(3, 200)] * 2  # one first run of each size
     assert [(p.utterances, p.audio_s, p.seconds) for p in points] == [
         (1, 1.0, 1.0),
         (1, 2.0, 1.0),
         (3, 3.0, 1.0),
         (3, 6.0, 1.0),
     ]
+
+
+def test_after_its_deadline_a_measurement_repeats_nothing_and_grows_no_further() -> None:
+    asked: list[int] = []
+    points = measure_batches(
+        lambda mels: asked.append(len(mels)),
+        lambda seconds: np.zeros((80, round(100 * seconds)), np.float32),
+        Timing(batches=(1, 2, 4), durations_s=(1.0, 2.0), repeats=5),
+        deadline=0.0,
+    )
+    assert asked == [1, 1, 1] and [point.utterances for point in points] == [1, 1]
 
 
 def test_official_dimensions_match_the_library() -> None:
@@ -200,12 +208,32 @@ def test_a_random_whisper_can_be_timed() -> None:
     from whisper.model import ModelDimensions
 
     from recognizers.service.random_whisper import RandomWhisper
-    from recognizers.service.server_calibration import noise_mels
 
     tiny = RandomWhisper(ModelDimensions(80, 50, 32, 2, 1, 51_864, 64, 32, 2, 1))
     said = tiny.transcribe([noise_mels(80)(0.5), noise_mels(80)(0.9)])
     assert [len(one.tokens) for one in said] == [3, 3]  # type: ignore[attr-defined]  # 0.9 s x 3.5 tokens
-    assert torch.isfinite(tiny.model.decoder.token_embedding.weight).all()
+    assert torch.isfinite(tiny.model.decoder.positional_embedding).all()  # openai-whisper leaves it as memory was
+
+
+def test_half_precision_hears_what_full_precision_hears() -> None:
+    """fp16 keeps 11 bits: encoder features of order 1 differ by some thousandths at most after two layers."""
+    import torch
+    from whisper.model import ModelDimensions
+
+    from recognizers.service.random_whisper import RandomWhisper
+    from recognizers.whisper.placing import padded_batch
+
+    dims = ModelDimensions(80, 50, 32, 2, 2, 51_864, 64, 32, 2, 2)
+    full, half = RandomWhisper(dims, half=False), RandomWhisper(dims, half=True)
+    assert half.model.encoder.conv1.weight.dtype == half.model.decoder.token_embedding.weight.dtype == torch.float16
+    mel = noise_mels(80)(0.5)
+    cpu = torch.device("cpu")
+    with torch.inference_mode():
+        exact = full.model.encoder(padded_batch([mel], [-0.5], 100, cpu, half=False))
+        rounded = half.model.encoder(padded_batch([mel], [-0.5], 100, cpu, half=True))
+    assert rounded.dtype == torch.float16 and exact.std() > 0.5
+    assert (exact - rounded.float()).abs().max() < 0.02
+    assert [len(one.tokens) for one in half.transcribe([mel])] == [2]  # type: ignore[attr-defined]
 
 
 def test_coding_costs_of_standard_codecs() -> None:

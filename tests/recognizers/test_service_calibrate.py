@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from recognizers.service.calibration import AcceleratorPower, load_calibration
+from recognizers.service.batches import Timing
+from recognizers.service.calibration import AcceleratorPower, Calibration, load_calibration
+from recognizers.service.models import load_service
 from recognizers.service.power import PowerMeter, gpu_power_w
 from recognizers.service.published import write_json
 from recognizers.service.random_whisper import OFFICIAL
-from recognizers.service.server_calibration import HOST_POWER, calibrate_server
+from recognizers.service.server_calibration import HOST_POWER, Job, calibrate_server
+from scenarios.schema.server import ServerSpec
 
 
 @pytest.mark.slow
 def test_a_calibration_can_be_read_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OFFICIAL, "toy", (16, 1, 1, 1, 80))
     told: list[str] = []
-    made = calibrate_server(["toy"], name="mine", batches=(1, 2), durations_s=(0.3, 0.6), repeats=1, report=told.append)
+    kept: list[Calibration] = []
+    job = Job(("toy",), ("yoon",), timing=Timing((1, 2), (0.3, 0.6), 1))
+    made = calibrate_server(job, name="mine", report=told.append, keep=kept.append)
+    assert [(len(one.models), len(one.emotion), one.rebuild is not None) for one in kept] == [
+        (1, 0, False), (1, 1, False), (1, 1, True),
+    ]  # fmt: skip
     write_json(made, tmp_path / "mine.json")
     assert load_calibration(str(tmp_path / "mine.json")) == made
     assert "timing toy" in told and made.basis == "measured"
@@ -33,8 +43,50 @@ def test_a_calibration_can_be_read_back(tmp_path: Path, monkeypatch: pytest.Monk
 def test_power_given_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OFFICIAL, "toy", (16, 1, 1, 1, 80))
     power = AcceleratorPower(idle_w=1.0, active_w=2.0, source="my meter")
-    made = calibrate_server(["toy"], name="mine", batches=(1,), durations_s=(0.3,), repeats=1, power=power)
-    assert made.power == power
+    job = Job(("toy",), rebuild=False, power=power, timing=Timing((1,), (0.3,), 1))
+    made = calibrate_server(job, name="mine")
+    assert made.power == power and made.models["toy"].active_w is None and made.rebuild is None
+
+
+def test_each_model_has_its_own_power(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Idle at 50 W; then 300 W for the first model and 200 W for the second, as an energy counter tells them."""
+    monkeypatch.setitem(OFFICIAL, "toy", (16, 1, 1, 1, 80))
+    monkeypatch.setitem(OFFICIAL, "toy2", (16, 1, 1, 1, 80))
+    watts = iter([50.0, 300.0, 200.0])
+
+    class Meter(PowerMeter):
+        def idle_w(self, seconds: float = 2.0) -> float | None:
+            return next(watts)
+
+        def __exit__(self, *_: object) -> None:
+            self.mean_w = next(watts)
+
+    monkeypatch.setattr("recognizers.service.server_calibration.PowerMeter", Meter)
+    made = calibrate_server(Job(("toy", "toy2"), rebuild=False, timing=Timing((1,), (0.3,), 1)), name="mine")
+    assert (made.models["toy"].active_w, made.models["toy2"].active_w) == (300.0, 200.0)
+    assert (made.power.idle_w, made.power.active_w) == (50.0, 300.0)
+    path = tmp_path / "mine.json"
+    write_json(made, path)
+    spec = ServerSpec.model_validate({"service": {"kind": "calibration", "hardware": str(path), "model": "toy2"}})
+    service = load_service(spec)
+    assert (service.idle_w, service.active_w) == (50.0, 200.0)
+
+
+def test_nvml_counts_energy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NVML counts millijoules: 60 J more after 2 s are 30 W."""
+    counts = iter([1_000.0, 61_000.0])
+    nvml = types.SimpleNamespace(
+        NVMLError=RuntimeError,
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByIndex=lambda index: index,
+        nvmlDeviceGetTotalEnergyConsumption=lambda handle: next(counts),
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    clock = iter([10.0, 12.0])
+    monkeypatch.setattr("recognizers.service.power.time.monotonic", lambda: next(clock))
+    with PowerMeter("cuda") as meter:
+        pass
+    assert meter.mean_w == pytest.approx(30.0) and meter.source == "NVML's energy counter"
 
 
 def test_nvidia_smi_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
