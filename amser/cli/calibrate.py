@@ -45,7 +45,7 @@ def server(
     ] = None,
     budget: Annotated[
         float | None,
-        typer.Option(min=1.0, metavar="SECONDS", help="Time for all; then runs are not repeated, batches left out."),
+        typer.Option(min=1.0, metavar="SECONDS", help="Time for all models; then no repeats, no larger batches."),
     ] = None,
     rebuild: Annotated[bool, typer.Option(help="Also time payloads into Mels, on the CPU.")] = True,
 ) -> int:

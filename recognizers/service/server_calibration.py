@@ -38,8 +38,8 @@ class Job:
     with random weights.  emotion: emotion networks.  rebuild: also time payloads into Mels.  device: ``cpu``
     or ``cuda``; on a CPU with one thread the clock is the process's CPU time, so that other work on the
     machine does not count; otherwise it is wall time, and the machine should be idle.  power: taken as it is
-    instead of being read.  budget_s: time for all models and networks; what would pass it is timed once, or
-    without its largest batches.
+    instead of being read.  budget_s: time for all models, what one leaves goes to the next; past its share a
+    model's batches are timed once, and larger ones left out.
     """
 
     models: tuple[str, ...]
@@ -86,8 +86,9 @@ def calibrate_server(
     end = time.monotonic() + job.budget_s
     for done, (kind, one) in enumerate(work):
         report(f"timing {one}")
-        share_s = (end - time.monotonic()) / (len(work) - done)
-        cost, meter = _cost(job, kind, one, time.monotonic() + share_s)
+        share_s = (end - time.monotonic()) / max(1, len(job.models) - done)
+        deadline = time.monotonic() + share_s if kind == "models" else math.inf
+        cost, meter = _cost(job, kind, one, deadline)
         costs = {**(made.models if kind == "models" else made.emotion), one: cost}
         made = made.model_copy(update={kind: costs, "power": _power(job, meter, idle_w, made)})
         keep(made)
