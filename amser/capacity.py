@@ -39,7 +39,7 @@ class Level:
     @classmethod
     def parse(cls, text: str) -> Level:
         """Read a level; the limit has the metric's unit.  Raises ``UserError``."""
-        from scenarios.quantities import DURATION, ENERGY, POWER, RATE, SHARE, SIZE
+        from scenarios.quantities import DURATION, ENERGY, POWER, RATE, SIZE
         from sim.metrics import unit_of
 
         match = LEVEL.match(text)
@@ -48,7 +48,7 @@ class Level:
         metric, sign, limit = match.groups()
         dimensions = {"s": DURATION, "J": ENERGY, "W": POWER, "byte": SIZE, "bit/s": RATE}
         try:
-            value = dimensions.get(unit_of(metric), SHARE).parse(limit)
+            value = dimensions[unit_of(metric)].parse(limit) if unit_of(metric) in dimensions else _plain(metric, limit)
         except ValueError as error:
             raise UserError(f"--slo {text!r}: {error}") from None
         return cls(metric, sign.startswith("<"), value, text)
@@ -64,6 +64,16 @@ class Level:
         low = estimate.low if math.isfinite(estimate.low) else estimate.mean
         high = estimate.high if math.isfinite(estimate.high) else estimate.mean
         return (high, estimate.mean, low) if self.below else (low, estimate.mean, high)
+
+
+def _plain(metric: str, limit: str) -> float:
+    """A limit without a dimension: a share in %, or a plain number.  Raises ``ValueError``."""
+    from scenarios.quantities import PERCENT
+
+    try:
+        return PERCENT.parse(limit) if limit.endswith("%") else float(limit)
+    except ValueError:
+        raise ValueError(f"{metric} has no unit: write '5 %' or '0.05', not {limit!r}") from None
 
 
 @dataclass(frozen=True)

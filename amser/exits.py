@@ -51,6 +51,7 @@ _CODES: dict[str, Exit] = {
     "amser.exits.UserError": Exit.USAGE,
     "amser.exits.Stopped": Exit.INTERRUPTED,
     "amser.exits.MissingError": Exit.MISSING,
+    "amser.rehearsal.PartsMissing": Exit.MISSING,
     "scenarios.faults.ScenarioError": Exit.USAGE,
     "channel.codecs.base.CodecError": Exit.USAGE,
     "channel.mel.AudioError": Exit.USAGE,
@@ -83,6 +84,8 @@ def exit_code_of(error: BaseException) -> Exit:
     """The exit code for ``error``: that of the nearest class in its ancestry that is listed above."""
     if isinstance(error, ImportError) and (error.name or "").split(".")[0] in OWN:
         return Exit.DEFECT
+    if type(error) is OSError and error.errno is not None:
+        return Exit.MISSING  # the disk is full, read-only or failing: nothing of ours
     for cls in type(error).__mro__:
         code = _CODES.get(f"{cls.__module__}.{cls.__qualname__}")
         if code is not None:

@@ -7,30 +7,65 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from amser.exits import Exit, MissingError, describe, exit_code_of
+from scenarios.document import resolve
+from scenarios.faults import Fault, KeyPath, Place, ScenarioError, dotted
+from scenarios.paths import anchored, make_importable
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from scenarios import Experiment, Scenario
 
+Part = tuple[KeyPath, Callable[[], object]]
+
+
+class PartsMissing(ScenarioError):
+    """Files, models or packages that a scenario names are not there; nothing else is wrong with it."""
+
 
 def rehearse(experiment: Experiment) -> None:
-    """Build links, devices, codecs and service times of every point; each distinct part once.
+    """Build links, devices, codecs and service times of every point, and look for corpus and models.
 
-    Raises what building them raises: ``LinkError``, ``DeviceError``, ``CodecError``, ``CalibrationError``.
+    Each distinct part is built once.  Raises ``PartsMissing``, or ``ScenarioError`` where a part is wrong, with
+    all faults and the place where each part is written.
     """
     seen: set[str] = set()
+    faults: list[Fault] = []
+    codes: set[Exit] = set()
     for point in experiment.points:
-        for build in _parts(point.scenario, experiment.base_dir, seen):
-            build()
+        make_importable(point.scenario, experiment.base_dir)
+        for path, build in _parts(point.scenario, experiment.base_dir, seen):
+            try:
+                build()
+            except Exception as error:
+                code = exit_code_of(error)
+                if code is Exit.DEFECT:
+                    raise
+                codes.add(code)
+                faults.append(Fault(_place(experiment, path), dotted(path), describe(error)))
+    if faults:
+        raise (PartsMissing if codes == {Exit.MISSING} else ScenarioError)(faults)
 
 
-def _parts(scenario: Scenario, base_dir: Path, seen: set[str]) -> Iterator[Callable[[], object]]:
+def _place(experiment: Experiment, path: KeyPath) -> Place:
+    """Where a part is written: in the sweep, if that changes it."""
+    sweep = experiment.resolved.get("sweep") or {}
+    for section in ("grid", "zip"):
+        for key in sweep.get(section) or {}:
+            if resolve(experiment.resolved, key)[: len(path)] == path:
+                return experiment.place(("sweep", section, key))
+    return experiment.place(path)
+
+
+def _parts(scenario: Scenario, base_dir: Path, seen: set[str]) -> Iterator[Part]:
     """How to build each part that ``seen`` does not hold yet."""
     import numpy as np
 
     from channel.codecs import build_codec
     from channel.links import build_cell
     from devices import build_policy, build_profile, build_radio
+    from devices.fleet import build_traffic
     from recognizers.service import load_service
 
     def new(*specs: BaseModel) -> bool:
@@ -39,17 +74,50 @@ def _parts(scenario: Scenario, base_dir: Path, seen: set[str]) -> Iterator[Calla
         seen.add(key)
         return not known
 
-    for cell in scenario.cells.values():
+    def rng() -> np.random.Generator:
+        return np.random.default_rng(scenario.seed)
+
+    found = anchored(scenario, base_dir)
+    if new(scenario.corpus):
+        yield ("corpus",), partial(_open_corpus, found)
+    if new(scenario.recogniser):
+        yield ("recogniser",), partial(_find_recogniser, found)
+    if new(scenario.emotion):
+        yield ("emotion",), partial(_find_weights, found.emotion.weights)
+    for name, cell in scenario.cells.items():
         if new(cell):
-            yield partial(build_cell, cell, base_dir, np.random.default_rng(scenario.seed))
-    for group in scenario.devices.values():
+            yield ("cells", name), partial(build_cell, cell, base_dir, rng())
+    for name, group in scenario.devices.items():
         if new(group):
-            yield partial(build_profile, group.profile)
-            yield partial(build_radio, group.radio)
-            yield partial(build_policy, group)
-    for spec in scenario.codec_specs().values():
+            yield ("devices", name, "profile"), partial(build_profile, group.profile)
+            yield ("devices", name, "radio"), partial(build_radio, group.radio)
+            yield ("devices", name, "policy"), partial(build_policy, group)
+            yield ("devices", name, "traffic"), partial(build_traffic, group.traffic, group.count, rng(), base_dir)
+    for name, spec in scenario.codec_specs().items():
         if new(spec):
-            yield partial(build_codec, spec)
-    heard = (scenario.server, scenario.recogniser, scenario.emotion)
-    if new(*heard):
-        yield partial(load_service, *heard)
+            yield ("codecs", name), partial(build_codec, spec)
+    if new(scenario.server, scenario.recogniser, scenario.emotion):
+        yield ("server", "service"), partial(load_service, found.server, found.recogniser, found.emotion)
+
+
+def _open_corpus(scenario: Scenario) -> object:
+    from recognizers.measurement.build import corpus_of
+
+    return corpus_of(scenario.corpus)
+
+
+def _find_recogniser(scenario: Scenario) -> object:
+    """Look for a Whisper without loading it, which takes seconds; other recognisers are made."""
+    from recognizers.measurement.build import recogniser_of
+    from scenarios.schema.server import WhisperSpec
+
+    if not isinstance(scenario.recogniser, WhisperSpec):
+        return recogniser_of(scenario.recogniser)
+    from recognizers.whisper.loading import find_whisper
+
+    return find_whisper(scenario.recogniser.model)
+
+
+def _find_weights(weights: str) -> None:
+    if weights != "shipped" and not Path(weights).is_file():
+        raise MissingError(f"{weights}: no such file of weights; `shipped` names those that ship")

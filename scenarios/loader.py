@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from scenarios.document import (
     read_document,
     resolve,
 )
-from scenarios.faults import Fault, Place, ScenarioError
+from scenarios.faults import Fault, KeyPath, Place, ScenarioError
 from scenarios.schema.scenario import Scenario, SweepSpec
 from scenarios.validation import suggest, validate
 
@@ -59,11 +59,17 @@ class Experiment:
     sets: tuple[str, ...]
     points: tuple[Point, ...]
     replications: int
+    document: Document = field(default_factory=lambda: Document({}), repr=False)
+    """Where each key of ``resolved`` is written."""
 
     @property
     def base_dir(self) -> Path:
         """The folder that relative paths of the scenario start at."""
         return self.source.parent
+
+    def place(self, path: KeyPath) -> Place:
+        """Where ``path``, or the nearest of its parents that is there, is written."""
+        return self.document.place(path)
 
 
 def library() -> dict[str, Path]:
@@ -139,7 +145,9 @@ def _experiment(document: Document, path: Path, text: str, sets: Sequence[str]) 
         document = assign(document, key, value, place)
     whole = validate(document)
     points = tuple(_points(document, whole))
-    return Experiment(whole.name, whole.title, path, text, document.data, tuple(sets), points, whole.sweep.replications)
+    return Experiment(
+        whole.name, whole.title, path, text, document.data, tuple(sets), points, whole.sweep.replications, document
+    )
 
 
 def _points(document: Document, whole: Scenario) -> Iterator[Point]:

@@ -16,6 +16,7 @@ from devices.radios import build_radio
 from recognizers.service import load_service
 from recognizers.service.encode import load_encode_calibration
 from scenarios import Scenario
+from scenarios.paths import anchored
 from scenarios.schema.device import DeviceGroupSpec
 from sim.fleet import Group
 from sim.recorder import Columns
@@ -52,7 +53,7 @@ def build_world(situation: Situation, streams: Streams, sink: Callable[[Columns]
     return World(
         groups,
         cells,
-        server_plan(scenario, streams),
+        server_plan(anchored(scenario, situation.base_dir), streams),
         situation.tables,
         streams,
         duration_s=scenario.duration,
@@ -115,6 +116,7 @@ def server_plan(scenario: Scenario, streams: Streams) -> ServerPlan:
 def describe(scenario: Scenario, base_dir: Path) -> dict[str, Any]:
     """Where the figures of a scenario come from, by part: for manifests and reports."""
     streams = Streams(scenario.seed, 0)
+    scenario = anchored(scenario, base_dir)
     service = load_service(scenario.server, scenario.recogniser, scenario.emotion)
     cells = {n: build_cell(s, base_dir, streams("channel", n)).sources for n, s in scenario.cells.items()}
     groups = {}

@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -25,9 +25,11 @@ from channel.codecs import build_codec
 from recognizers.measure import measure
 from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
 from scenarios import Experiment, Point, Scenario
+from scenarios.paths import anchored, make_importable
 from scenarios.schema.codec import CodecSpec
 from sim.compile import Situation, describe
 from sim.doubts import doubts_of
+from sim.inputs import input_digests
 from sim.metrics import unit_of
 from sim.replication import Task, replicate
 from sim.results import Results, finished_replication, write_atomically
@@ -78,6 +80,8 @@ def run(
     ``results_root`` has finished are taken from there.  Raises ``Interrupted`` on Ctrl-C.
     """
     tell = progress or (lambda share, text: None)
+    for point in experiment.points:
+        make_importable(point.scenario, experiment.base_dir)
     tell(0.0, "measuring")
     state = _prepare(experiment, Path(results_root), cache_dir, bool(progress))
     try:
@@ -150,6 +154,7 @@ def _measure(
 def _measured(
     scenario: Scenario, specs: Mapping[str, CodecSpec], base_dir: Path, cache_dir: Path | None, progress: bool
 ) -> pd.DataFrame:
+    scenario = anchored(scenario, base_dir)
     recogniser = recogniser_of(scenario.recogniser)
     bands = 80 if recogniser is None else recogniser.bands
     codecs = {name: build_codec(spec, bands=bands) for name, spec in specs.items()}
@@ -163,25 +168,8 @@ def _key(point: Point, frame: pd.DataFrame, base_dir: Path) -> str:
     codecs = list(point.scenario.codec_specs())
     mine = frame[frame["codec"].isin(codecs)]
     digest.update(pd.util.hash_pandas_object(mine.astype(str), index=False).to_numpy().tobytes())
-    for name, content in sorted(_files(point.scenario.model_dump(mode="json"), base_dir)):
-        digest.update(name.encode() + hashlib.sha256(content).digest())
+    digest.update(json.dumps(input_digests(point.scenario, base_dir)).encode())
     return digest.hexdigest()[:12]
-
-
-def _files(node: Any, base_dir: Path) -> Iterator[tuple[str, bytes]]:
-    """Content of the trace files that a scenario names under ``file``."""
-    from channel.links import TraceError, find_trace
-
-    if isinstance(node, Mapping):
-        name = node.get("file")
-        if isinstance(name, str):
-            with suppress(TraceError, OSError):  # building the part reports it, with its place
-                yield name, Path(find_trace(name, base_dir)).read_bytes()
-        for value in node.values():
-            yield from _files(value, base_dir)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _files(value, base_dir)
 
 
 def _new_folder(parent: Path, started: datetime, total: str) -> Path:
@@ -370,11 +358,16 @@ def _write_manifest(state: _Run, *, complete: bool) -> None:
 
 def _inputs(experiment: Experiment, cache_dir: Path | None) -> dict[str, Any]:
     """Corpus, recogniser and emotion network of the first point, with their digests."""
-    scenario: Scenario = experiment.points[0].scenario
+    scenario = anchored(experiment.points[0].scenario, experiment.base_dir)
     corpus = corpus_of(scenario.corpus)
     recogniser = recogniser_of(scenario.recogniser)
     emotion = emotion_of(scenario.emotion)
     return {
+        "inputs": {
+            name: value
+            for point in experiment.points
+            for name, value in input_digests(point.scenario, experiment.base_dir).items()
+        },
         "corpus": {"name": corpus.name, "digest": getattr(corpus, "digest", ""), "utterances": len(corpus.utterances)},
         "recogniser": None
         if recogniser is None

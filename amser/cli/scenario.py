@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amser.cli.options import Json, ScenarioName, Sets
-from amser.exits import Exit, UserError
+from amser.exits import Exit, UserError, exit_code_of
 
 if TYPE_CHECKING:
     from scenarios import Experiment, ScenarioError
@@ -20,17 +20,16 @@ if TYPE_CHECKING:
 def check(scenario: ScenarioName, sets: Sets = None, json: Json = False) -> int:
     """Validate a scenario and all that it names, without running it."""
     import scenarios
+    from amser.rehearsal import rehearse
 
     try:
         experiment = scenarios.load(scenario, sets or ())
+        rehearse(experiment)
     except scenarios.ScenarioError as error:
         if not json:
             raise
         _print_faults(error)
-        return Exit.USAGE
-    from amser.rehearsal import rehearse
-
-    rehearse(experiment)
+        return exit_code_of(error)
     if json:
         from amser.tables import print_json
 

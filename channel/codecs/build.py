@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from channel.codecs.base import Codec
+from channel.codecs.base import Codec, CodecError
 from channel.codecs.fixed import Fixed
 from channel.codecs.lossy import G722, Mp3, Opus
 from channel.codecs.svd import MelSvd
@@ -98,9 +98,12 @@ def _plugin(spec: CodecPluginSpec, name: str, bands: int) -> Codec:
     try:
         found: Any = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise ValueError(f"codec plugin '{spec.class_}' cannot be imported: {error}") from None
-    codec: object = found(name=name, bands=bands, **spec.options)
+        raise CodecError(f"codec plugin '{spec.class_}' cannot be imported: {error}") from None
+    try:
+        codec: object = found(name=name, bands=bands, **spec.options)
+    except (TypeError, ValueError) as error:
+        raise CodecError(f"codec plugin '{spec.class_}' refused its options: {error}") from error
     if not isinstance(codec, Codec):
         kind = type(codec).__name__
-        raise ValueError(f"codec plugin '{spec.class_}' is a {kind}, not a channel.codecs.Codec")
+        raise CodecError(f"codec plugin '{spec.class_}' is a {kind}, not a channel.codecs.Codec")
     return codec

@@ -37,6 +37,8 @@ def read_audio(path: Path) -> npt.NDArray[np.float32]:
 
     Raises `CorpusError` for a file that is missing, damaged, or holds no or non-finite samples.
     """
+    if not path.is_file():
+        raise CorpusError(f"{path}: {'a folder, not a recording' if path.is_dir() else 'no such file'}")
     try:
         audio, rate_hz = soundfile.read(str(path), dtype="float32", always_2d=True)
     except (RuntimeError, OSError) as error:

@@ -45,18 +45,28 @@ def load_whisper(model: str, *, device: str = "cpu", batch_size: int = 16) -> Wh
 
     A path is either Whisper's own format (`.pt` with dims and model_state_dict) or ours (`.safetensors`).
     Official models are downloaded once by openai-whisper into its cache. Raises `ModelUnavailable`."""
-    import whisper
-
+    path = find_whisper(model)
     if model == "nano":
         return _from_nano(NANO_WEIGHTS, "nano", device, batch_size)
+    if path is None:
+        return _from_official(model, device, batch_size)
+    if path.suffix == ".safetensors":
+        return _from_nano(path, path.stem, device, batch_size)
+    return _from_checkpoint(path, device, batch_size)
+
+
+def find_whisper(model: str) -> Path | None:
+    """The file that `model` names; None for an official model, which openai-whisper keeps or downloads.
+
+    Loads nothing. Raises `ModelUnavailable` for a name that is neither known nor a file."""
+    if model == "nano":
+        return NANO_WEIGHTS
     path = Path(model).expanduser()
     if path.is_file():
-        if path.suffix == ".safetensors":
-            return _from_nano(path, path.stem, device, batch_size)
-        return _from_checkpoint(path, device, batch_size)
-    if model in whisper.available_models():
-        return _from_official(model, device, batch_size)
+        return path
     known = available_whispers()
+    if model in known:
+        return None
     if path.suffix in (".pt", ".pth", ".safetensors") or os.sep in model:
         raise ModelUnavailable(f"no Whisper checkpoint at {path}; give an existing .pt or .safetensors file")
     near = difflib.get_close_matches(model, known, 1)

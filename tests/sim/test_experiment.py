@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from scenarios import loads
+from scenarios import load, loads
 from sim.experiment import Interrupted, run
 from sim.results import Results, ResultsError
 
@@ -94,6 +94,20 @@ def test_finished_runs_are_reused_and_more_replications_add_to_them(tmp_path: Pa
     assert (second.summary.query("metric == 'uploads'")["n"] == 4).all()
     changed = run(loads(TEXT, ["cells.cell.rtt=50 ms"]), results_root=tmp_path, cache_dir=tmp_path / "cache")
     assert changed.manifest["reused"] == 0
+
+
+def test_a_file_that_changed_is_a_changed_scenario(tmp_path: Path) -> None:
+    """The same text, but its trace says something else: nothing of the earlier run may be reused."""
+    text = TEXT.replace("capacity: 10 Mbit/s", "capacity: {kind: csv, file: t.csv}").replace("replications: 3", "")
+    (tmp_path / "s.yaml").write_text(text)
+    digests, reused = [], []
+    for rate in ("1e7", "1e7", "2e7"):
+        (tmp_path / "t.csv").write_text(f"time_s,rate_bps\n0,{rate}\n10,{rate}\n")
+        made = run(load(tmp_path / "s.yaml"), results_root=tmp_path, cache_dir=tmp_path / "cache")
+        digests.append(made.manifest["inputs"]["t.csv"])
+        reused.append(made.manifest["reused"])
+    assert reused == [0, 2, 0]
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_what_was_damaged_since_is_run_again(undisturbed: Results, tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""The files and modules that a scenario names: relative ones start at the scenario file's folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from scenarios.schema.scenario import Scenario
+from scenarios.schema.server import (
+    CalibratedServiceSpec,
+    ShippedCorpusSpec,
+    SyntheticCorpusSpec,
+    WhisperSpec,
+)
+
+CHECKPOINTS = (".pt", ".pth", ".safetensors")
+
+
+def anchored(scenario: Scenario, base_dir: Path) -> Scenario:
+    """``scenario`` with the corpus, checkpoint, weights and calibration that it names by path found from ``base_dir``.
+
+    ``~`` and ``$NAME`` are expanded.  A relative path that is not beside the scenario stays as it is, so that it
+    starts at the working folder.  Names of what ships (``nano``, ``shipped``, ``host-cpu``) are left alone.
+    Traces are looked for by the links, which have places of their own for them.
+    """
+    changes: dict[str, Any] = {}
+    corpus, recogniser, emotion, service = (
+        scenario.corpus,
+        scenario.recogniser,
+        scenario.emotion,
+        scenario.server.service,
+    )
+    if not isinstance(corpus, (ShippedCorpusSpec, SyntheticCorpusSpec)):
+        changes["corpus"] = corpus.model_copy(update={"path": beside(corpus.path, base_dir)})
+    if isinstance(recogniser, WhisperSpec) and recogniser.model.endswith(CHECKPOINTS):
+        changes["recogniser"] = recogniser.model_copy(update={"model": beside(recogniser.model, base_dir)})
+    if emotion.weights != "shipped":
+        changes["emotion"] = emotion.model_copy(update={"weights": beside(emotion.weights, base_dir)})
+    if isinstance(service, CalibratedServiceSpec) and service.hardware.endswith(".json"):
+        found = service.model_copy(update={"hardware": beside(service.hardware, base_dir)})
+        changes["server"] = scenario.server.model_copy(update={"service": found})
+    return scenario.model_copy(update=changes)
+
+
+def beside(name: str, base_dir: Path) -> str:
+    """The path of ``name``: in ``base_dir`` if it is there, else as it stands."""
+    path = Path(os.path.expandvars(name)).expanduser()
+    return str(base_dir / path) if (base_dir / path).exists() else str(path)
+
+
+def plugin_classes(node: Any) -> Iterator[str]:
+    """Every ``package.module:Name`` in a scenario that was dumped to plain data, by field name."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if key == "class_" and isinstance(value, str):
+                yield value
+            else:
+                yield from plugin_classes(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from plugin_classes(value)
+
+
+def make_importable(scenario: Scenario, base_dir: Path) -> None:
+    """Let the modules of a scenario's plugins lie beside its file; what is installed goes first.
+
+    Processes that are started later inherit it.
+    """
+    folder = str(base_dir.resolve())
+    if folder not in sys.path and any(plugin_classes(scenario.model_dump())):
+        sys.path.append(folder)

@@ -1,0 +1,68 @@
+"""The files that the figures of a scenario depend on, beside its own text and the measurements: their digests.
+
+They decide whether finished work may be reused, and stand in the manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from channel.links import TraceError, find_trace
+from recognizers.service import calibrations
+from scenarios import Scenario
+from scenarios.paths import anchored, plugin_classes
+from scenarios.schema.server import CalibratedServiceSpec
+
+DEVICE_DATA = ("profiles.yaml", "radios.yaml", "nr.yaml", "local.yaml")
+
+
+def input_digests(scenario: Scenario, base_dir: Path) -> dict[str, str]:
+    """SHA-256 of every file that ``scenario`` reads while it is simulated, by its name in the scenario.
+
+    Traces and recorded traffic, the calibrations of server and encoders, the modules of plugins, and the data of
+    devices and radios that ship.  What cannot be found is left out: building the part reports it, with its place.
+    """
+    found: dict[str, str] = {}
+    for name, path in _paths(scenario, base_dir):
+        with suppress(OSError):
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return dict(sorted(found.items()))
+
+
+def _paths(scenario: Scenario, base_dir: Path) -> Iterator[tuple[str, Path]]:
+    dumped = scenario.model_dump()
+    for name in _named_files(dumped):
+        with suppress(TraceError):
+            yield name, find_trace(name, base_dir)
+    for path in plugin_classes(dumped):
+        module = path.partition(":")[0]
+        with suppress(ImportError, ValueError):
+            spec = importlib.util.find_spec(module)
+            if spec is not None and spec.origin is not None:
+                yield module, Path(spec.origin)
+    service = anchored(scenario, base_dir).server.service
+    if isinstance(service, CalibratedServiceSpec):
+        name = service.hardware
+        place = Path(name) if name.endswith(".json") else calibrations().get(name)
+        if place is not None:
+            yield place.name, place
+    yield "encode-host.json", Path(str(files("recognizers") / "data" / "calibration" / "encode-host.json"))
+    for name in DEVICE_DATA:
+        yield name, Path(str(files("devices") / "data" / name))
+
+
+def _named_files(node: Any) -> Iterator[str]:
+    if isinstance(node, Mapping):
+        if isinstance(node.get("file"), str):
+            yield node["file"]
+        for value in node.values():
+            yield from _named_files(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _named_files(value)

@@ -1,0 +1,70 @@
+"""What a scenario names outside itself is looked for before a run, and its absence has a place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from amser.cli.main import run
+from amser.exits import exit_code_of
+from amser.rehearsal import PartsMissing, rehearse
+from scenarios import ScenarioError, load
+
+TEXT = """\
+amser: 1
+duration: 1 min
+corpus: {kind: manifest, path: speech.tsv}
+recogniser: {kind: whisper, model: tinny.en}
+emotion: {kind: amser, weights: mine.safetensors}
+cells:
+  uplink: {capacity: {kind: csv, file: drive.csv}, rtt: 40 ms}
+devices:
+  phones:
+    {count: 5, profile: pixel-8, radio: lte, traffic: {kind: poisson, rate: 2 /min}, codec: raw, cell: uplink}
+server: {service: mine.json}
+"""
+
+
+def faults(path: Path, text: str) -> list[str]:
+    path.write_text(text)
+    with pytest.raises(ScenarioError) as caught:
+        rehearse(load(path))
+    return [str(f).removeprefix(f"{path}:") for f in caught.value.faults]
+
+
+def test_everything_that_is_missing_is_named_at_once_with_its_place(tmp_path: Path) -> None:
+    said = faults(tmp_path / "s.yaml", TEXT)
+    places = ["3:1: corpus: ", "4:1: recogniser: ", "5:1: emotion: ", "7:3: cells.uplink: ", "11:10: server.service: "]
+    assert [line.startswith(place) for line, place in zip(said, places, strict=True)] == [True] * 5
+    assert "did you mean 'tiny.en'?" in said[1]
+
+
+def test_a_file_that_is_missing_is_not_a_wrong_scenario(tmp_path: Path) -> None:
+    """Exit code 3 where everything else is sound, 2 where something that is there is wrong."""
+    path = tmp_path / "s.yaml"
+    sound = TEXT.replace("{kind: csv, file: drive.csv}", "1 Mbit/s").replace("tinny.en", "nano")
+    path.write_text(sound)
+    with pytest.raises(PartsMissing) as caught:
+        rehearse(load(path))
+    assert exit_code_of(caught.value) == 3
+    (tmp_path / "drive.csv").write_text("time_s,rate\n0,1\n")
+    path.write_text(TEXT)
+    with pytest.raises(ScenarioError) as wrong:
+        rehearse(load(path))
+    assert exit_code_of(wrong.value) == 2
+
+
+def test_a_swept_part_is_placed_in_the_sweep(tmp_path: Path) -> None:
+    swept = TEXT + "sweep:\n  grid:\n    cells.uplink.capacity: [1 Mbit/s, {kind: csv, file: other.csv}]\n"
+    said = faults(tmp_path / "s.yaml", swept)
+    assert any(line.startswith("14:5: cells.uplink: other.csv: no such trace file") for line in said)
+
+
+def test_check_says_it_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(TEXT)
+    assert run(["check", str(path), "--json"]) == 2
+    found = json.loads(capsys.readouterr().out)
+    assert not found["valid"] and [f["line"] for f in found["faults"]] == [3, 4, 5, 7, 11]
