@@ -58,7 +58,7 @@ def run(
 
     # Measuring takes minutes; what is missing should be found before it.
     rehearse(experiment)
-    with progress_bar(not quiet) as progress, _executor(cluster) as executor:
+    with progress_bar(not quiet) as progress, cluster_executor(cluster) as executor:
         found = run_experiment(
             experiment, jobs=jobs or cores(), results_root=results, progress=progress, executor=executor
         )
@@ -66,7 +66,7 @@ def run(
 
 
 @contextmanager
-def _executor(address: str | None) -> Iterator[Executor | None]:
+def cluster_executor(address: str | None) -> Iterator[Executor | None]:
     """The workers of a Dask cluster behind the standard interface; None without an address."""
     if address is None:
         yield None
@@ -77,8 +77,13 @@ def _executor(address: str | None) -> Iterator[Executor | None]:
         raise MissingError("--cluster needs the extra `cluster`: pip install 'amser[cluster]'") from None
     try:
         client = Client(address, timeout=SCHEDULER_ANSWERS_WITHIN)
-    except (OSError, ValueError) as error:
-        raise MissingError(f"--cluster: no Dask scheduler answers at {address}: {error}") from None
+    except ValueError as error:
+        raise MissingError(f"--cluster: {address} is no address of a Dask scheduler: {error}") from None
+    except Exception:
+        # Refused, too late, or another service that answers in its own protocol: what to do about it is the same.
+        raise MissingError(
+            f"--cluster: no Dask scheduler answers at {address}; start one with `dask scheduler`, it prints its address"
+        ) from None
     with client:
         # Replications are not pure functions of their arguments to Dask: they write their folders.
         yield client.get_executor(pure=False)

@@ -10,6 +10,8 @@ import pytest
 import soundfile
 
 from amser.cli.main import run
+from amser.cli.study import cluster_executor
+from amser.exits import MissingError
 
 
 @pytest.fixture
@@ -49,6 +51,7 @@ def test_trained_weights_can_be_evaluated(tones: Path, capsys: pytest.CaptureFix
         (["train", "emotion"], 2, "--corpus"),
         (["evaluate", "--corpus", "nowhere", "-n", "amsre"], 2, "did you mean 'amser'?"),
         (["calibrate", "server", "-m", "huge"], 3, "huge"),
+        # Without the extra `cluster` the message asks for it; with it, the scheduler that nobody started is missed.
         (["run", "quickstart", "--cluster", "tcp://127.0.0.1:1"], 3, "--cluster"),
     ],
 )
@@ -68,3 +71,19 @@ def test_mistakes_give_one_message(
     assert run(command) == code
     out, err = capsys.readouterr()
     assert out == "" and says in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize("failure", [ConnectionRefusedError("refused"), TimeoutError("too late"), MemoryError("3 EiB")])
+def test_a_scheduler_that_does_not_answer_gives_the_same_message_however_it_fails(
+    failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused or timed out is chance of the host; a stranger on that port makes Dask raise anything."""
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+
+    def fail(*args: object, **options: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(distributed, "Client", fail)
+    says = r"^--cluster: no Dask scheduler answers at tcp://10\.0\.0\.1:8786; start one"
+    with pytest.raises(MissingError, match=says), cluster_executor("tcp://10.0.0.1:8786"):
+        pass
