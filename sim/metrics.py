@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sim.recorder import COMPONENTS, STAGES, Columns
+from sim.statistics import mser
 from sim.tables import Tables
+from sim.tally import Tally
 from sim.upload import DELIVERED, LATE, OUTCOMES
 
+Floats = npt.NDArray[np.float64]
 QUANTILES = (0.50, 0.95, 0.99)
+WINDOWS = 200  # the warm-up that is found ends after one of so many parts of the duration
 
 UNITS: dict[str, str] = {
     "uploads": "1",
@@ -29,6 +33,7 @@ UNITS: dict[str, str] = {
     "payload_bitrate_bps": "bit/s",
     "idle_power_w": "W",
     "events_per_upload": "1",
+    "warmup_found": "1",
 }
 
 
@@ -42,82 +47,123 @@ def unit_of(metric: str) -> str:
     return "1"
 
 
-@dataclass
 class Accumulator:
-    """Sums over the uploads spoken in [``warmup_s``, ``duration_s``); latencies are kept for quantiles."""
+    """Tallies the uploads spoken in [warm-up, ``duration_s``).
 
-    tables: Tables
-    warmup_s: float
-    outcomes: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(OUTCOMES), np.int64))
-    sums: dict[str, float] = field(default_factory=dict)
-    latencies: list[npt.NDArray[np.float64]] = field(default_factory=list)
-    understood: npt.NDArray[np.int64] | None = None
-    """How often the server recognised each (codec, utterance)."""
-    seen: int = 0
-    """Uploads in all, those of the warm-up included."""
+    ``warmup_s`` None: MSER-5 finds where the warm-up ends, to one of ``WINDOWS`` parts of the duration.
+    """
+
+    def __init__(self, tables: Tables, warmup_s: float | None, duration_s: float = float("inf")) -> None:
+        self.tables = tables
+        self.warmup_s = warmup_s
+        self.duration_s = duration_s
+        self.seen = 0
+        """Uploads in all, those of the warm-up included."""
+        self._tallies = [Tally() for _ in range(1 if warmup_s is not None else WINDOWS)]
+        self._series: list[tuple[Floats, Floats]] = []
 
     def add(self, columns: Columns) -> None:
         """Count one chunk of the log."""
         self.seen += len(columns["upload"])
-        keep = np.asarray(columns["speech_end_s"], dtype=float) >= self.warmup_s
-        if not keep.all():
-            columns = {name: values[keep] for name, values in columns.items()}
-        outcome = np.asarray(columns["outcome"])
-        self.outcomes += np.bincount(outcome, minlength=len(OUTCOMES))
-        replied = (outcome == DELIVERED) | (outcome == LATE)
-        if not replied.all():
-            self._add_all(columns)
-            columns = {name: values[replied] for name, values in columns.items()}
-        else:
-            self._add_all(columns)
-        self._add_replied(columns)
+        spoken_s = np.asarray(columns["speech_end_s"], dtype=float)
+        if self.warmup_s is not None:
+            keep = spoken_s >= self.warmup_s
+            _add(self._tallies[0], self.tables, columns if keep.all() else _rows(columns, keep))
+            return
+        self._series.append((spoken_s, np.asarray(columns["latency_s"], dtype=float)))
+        window = np.minimum(spoken_s * (WINDOWS / self.duration_s), WINDOWS - 1).astype(np.int64)
+        order = np.argsort(window, kind="stable")
+        edges = np.flatnonzero(np.diff(window[order])) + 1
+        for rows in np.split(order, edges):
+            _add(self._tallies[int(window[rows[0]])], self.tables, _rows(columns, rows))
 
-    def _add_all(self, columns: Columns) -> None:
-        for name in (*(f"{c}_j" for c in COMPONENTS), "energy_j", "server_j", "payload_bytes", "wire_bytes"):
-            self._sum(name, np.asarray(columns[name], dtype=float))
-        self._sum("audio_s", self.tables.audio_s[np.asarray(columns["utterance"])])
+    def merge(self, other: Accumulator) -> None:
+        """Take in another site's uploads."""
+        self.seen += other.seen
+        self._series += other._series
+        for mine, theirs in zip(self._tallies, other._tallies, strict=True):
+            mine.merge(theirs)
 
-    def _add_replied(self, columns: Columns) -> None:
-        latency = np.asarray(columns["latency_s"], dtype=float)
-        self.latencies.append(latency)
-        for name in STAGES:
-            self._sum(f"{name}_s", np.asarray(columns[f"{name}_s"], dtype=float))
-        self._sum("batch", np.asarray(columns["batch"], dtype=float))
-        shape = self.tables.payload_bytes.shape
-        flat = np.asarray(columns["codec"]).astype(np.int64) * shape[1] + np.asarray(columns["utterance"])
-        counts = np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape)
-        self.understood = counts if self.understood is None else self.understood + counts
+    def without_tables(self) -> Accumulator:
+        """Itself, light enough to travel between processes; good for nothing but ``merge`` into another."""
+        light = copy(self)
+        light.tables = None  # type: ignore[assignment]
+        return light
 
-    def _sum(self, name: str, values: npt.NDArray[np.float64]) -> None:
-        self.sums[name] = self.sums.get(name, 0.0) + float(values.sum())
+    def _settled(self) -> tuple[Tally, dict[str, float]]:
+        """The tally after the warm-up, and how long that was."""
+        if self.warmup_s is not None:
+            return self._tallies[0], {"warmup_s": self.warmup_s}
+        first, settled = _first_window(self._series, self.duration_s)
+        whole = Tally()
+        for tally in self._tallies[first:]:
+            whole.merge(tally)
+        return whole, {"warmup_s": first * self.duration_s / WINDOWS, "warmup_found": float(settled)}
 
     def metrics(self, extra: Mapping[str, float]) -> dict[str, float]:
         """All figures; those without data are NaN."""
-        n, replied = int(self.outcomes.sum()), int(self.outcomes[DELIVERED] + self.outcomes[LATE])
+        tally, found = self._settled()
+        sums = tally.sums
+        n, replied = int(tally.outcomes.sum()), int(tally.outcomes[DELIVERED] + tally.outcomes[LATE])
         result: dict[str, float] = {
             "uploads": float(n),
-            "delivered_fraction": _ratio(float(self.outcomes[DELIVERED]), n),
+            "delivered_fraction": _ratio(float(tally.outcomes[DELIVERED]), n),
         }
         result.update(
-            {f"{name}_fraction": _ratio(float(k), n) for name, k in zip(OUTCOMES, self.outcomes, strict=True)}
+            {f"{name}_fraction": _ratio(float(k), n) for name, k in zip(OUTCOMES, tally.outcomes, strict=True)}
         )
-        latency = np.concatenate(self.latencies) if self.latencies else np.zeros(0)
-        result["latency_mean_s"] = float(latency.mean()) if replied else float("nan")
-        quantiles = np.quantile(latency, QUANTILES) if replied else np.full(len(QUANTILES), np.nan)
-        result.update({f"latency_p{round(q * 100)}_s": float(v) for q, v in zip(QUANTILES, quantiles, strict=True)})
-        result.update({f"stage_{name}_mean_s": _ratio(self.sums.get(f"{name}_s", 0.0), replied) for name in STAGES})
-        result["energy_per_upload_j"] = _ratio(self.sums.get("energy_j", 0.0), n)
-        result.update(
-            {f"energy_{name}_j": _ratio(self.sums.get(f"{name}_j", 0.0), n) for name in (*COMPONENTS, "server")}
-        )
-        payload = self.sums.get("payload_bytes", 0.0)
+        result["latency_mean_s"] = tally.latencies.mean()
+        quantiles = tally.latencies.quantiles(QUANTILES)
+        result.update({f"latency_p{round(q * 100)}_s": v for q, v in zip(QUANTILES, quantiles, strict=True)})
+        result.update({f"stage_{name}_mean_s": _ratio(sums.get(f"{name}_s", 0.0), replied) for name in STAGES})
+        result["energy_per_upload_j"] = _ratio(sums.get("energy_j", 0.0), n)
+        result.update({f"energy_{name}_j": _ratio(sums.get(f"{name}_j", 0.0), n) for name in (*COMPONENTS, "server")})
+        payload = sums.get("payload_bytes", 0.0)
         result["payload_mean_bytes"] = _ratio(payload, n)
-        result["wire_mean_bytes"] = _ratio(self.sums.get("wire_bytes", 0.0), n)
-        result["payload_bitrate_bps"] = _ratio(payload * 8.0, self.sums.get("audio_s", 0.0))
-        result["batch_mean"] = _ratio(self.sums.get("batch", 0.0), replied)
-        result.update(understanding(self.tables, self.understood))
+        result["wire_mean_bytes"] = _ratio(sums.get("wire_bytes", 0.0), n)
+        result["payload_bitrate_bps"] = _ratio(payload * 8.0, sums.get("audio_s", 0.0))
+        result["batch_mean"] = _ratio(sums.get("batch", 0.0), replied)
+        result.update(understanding(self.tables, tally.understood))
+        result.update(found)
         result.update(extra)
         return result
+
+
+def _rows(columns: Columns, rows: npt.NDArray[np.generic]) -> Columns:
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _add(tally: Tally, tables: Tables, columns: Columns) -> None:
+    outcome = np.asarray(columns["outcome"])
+    tally.outcomes += np.bincount(outcome, minlength=len(OUTCOMES))
+    for name in (*(f"{c}_j" for c in COMPONENTS), "energy_j", "server_j", "payload_bytes", "wire_bytes"):
+        tally.add_sum(name, np.asarray(columns[name], dtype=float))
+    tally.add_sum("audio_s", tables.audio_s[np.asarray(columns["utterance"])])
+    replied = (outcome == DELIVERED) | (outcome == LATE)
+    if not replied.all():
+        columns = _rows(columns, replied)
+    tally.latencies.add(np.asarray(columns["latency_s"], dtype=float))
+    for name in STAGES:
+        tally.add_sum(f"{name}_s", np.asarray(columns[f"{name}_s"], dtype=float))
+    tally.add_sum("batch", np.asarray(columns["batch"], dtype=float))
+    shape = tables.payload_bytes.shape
+    flat = np.asarray(columns["codec"]).astype(np.int64) * shape[1] + np.asarray(columns["utterance"])
+    tally.add_understood(np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape))
+
+
+def _first_window(series: Sequence[tuple[Floats, Floats]], duration_s: float) -> tuple[int, bool]:
+    """The first window after the warm-up, and whether MSER-5 is sure: the latencies in order of speech."""
+    if not series:
+        return 0, False
+    spoken_s = np.concatenate([s for s, _ in series])
+    latency_s = np.concatenate([x for _, x in series])
+    replied = ~np.isnan(latency_s)
+    order = np.argsort(spoken_s[replied], kind="stable")
+    cut = mser(latency_s[replied][order])
+    if not cut.drop:
+        return 0, cut.converged
+    begun_s = float(spoken_s[replied][order][cut.drop])
+    return min(int(np.ceil(begun_s * WINDOWS / duration_s)), WINDOWS - 1), cut.converged
 
 
 def understanding(tables: Tables, counts: npt.NDArray[np.int64] | None) -> dict[str, float]:

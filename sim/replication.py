@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,58 @@ class Task:
     replication: int
     folder: Path
 
+    def streams(self, first: int = 0, last: int | None = None) -> Iterator[Streams]:
+        """The random streams of the sites in ``range(first, last)``, by default all, in order."""
+        for site in range(first, self.situation.scenario.sites if last is None else last):
+            yield Streams(self.seed, self.replication, site)
+
+
+@dataclass(frozen=True)
+class Site:
+    """What is left of a site that has run."""
+
+    accumulator: Accumulator
+    figures: dict[str, float]
+    """What belongs to the site and not to an upload (``World.run``)."""
+    events: int
+
+
+def run_site(situation: Situation, streams: Streams, keep: Callable[[Columns], None], tick: Tick | None = None) -> Site:
+    """Run one site of one replication; ``keep`` takes the upload log in chunks."""
+    scenario = situation.scenario
+    warmup_s = None if isinstance(scenario.warmup, str) else scenario.warmup
+    accumulator = Accumulator(situation.tables, warmup_s, scenario.duration)
+
+    def sink(columns: Columns) -> None:
+        accumulator.add(columns)
+        if scenario.sites > 1:
+            columns["site"] = np.full(len(columns["upload"]), streams.site, dtype=np.int32)
+        keep(columns)
+
+    world = build_world(situation, streams, sink)
+    figures = world.run(tick)
+    return Site(accumulator, figures, world.events)
+
+
+def together(situation: Situation, sites: Iterable[Site]) -> dict[str, float]:
+    """The metrics of a replication from its sites, in their order: whoever ran them, the sums are the same."""
+    scenario = situation.scenario
+    whole: Accumulator | None = None
+    figures: list[dict[str, float]] = []
+    events = 0
+    for site in sites:
+        if whole is None:
+            whole = site.accumulator
+            whole.tables = situation.tables
+        else:
+            whole.merge(site.accumulator)
+        figures.append(site.figures)
+        events += site.events
+    assert whole is not None, "a scenario has a site"
+    mean = {name: float(np.mean([f[name] for f in figures])) for name in figures[0]}
+    mean["idle_power_w"] *= scenario.sites
+    return whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
+
 
 def simulate(
     situation: Situation,
@@ -40,24 +92,18 @@ def simulate(
 ) -> dict[str, float]:
     """Run all sites of one replication; ``keep`` takes the upload log in chunks.  Returns the metrics."""
     scenario = situation.scenario
-    accumulator = Accumulator(situation.tables, scenario.warmup)
-    sites: list[dict[str, float]] = []
-    events = 0
-    for site in range(scenario.sites):
-
-        def sink(columns: Columns, site: int = site) -> None:
-            accumulator.add(columns)
-            if scenario.sites > 1:
-                columns["site"] = np.full(len(columns["upload"]), site, dtype=np.int32)
-            keep(columns)
-
-        world = build_world(situation, Streams(seed, replication, site), sink)
-        sites.append(world.run(_site_tick(tick, site, scenario.sites, scenario.duration)))
-        events += world.events
-    figures = {name: float(np.mean([s[name] for s in sites])) for name in sites[0]}
-    figures["idle_power_w"] *= scenario.sites
-    uploads = max(1, accumulator.seen)
-    return accumulator.metrics({**figures, "events_per_upload": events / uploads})
+    return together(
+        situation,
+        (
+            run_site(
+                situation,
+                Streams(seed, replication, site),
+                keep,
+                _site_tick(tick, site, scenario.sites, scenario.duration),
+            )
+            for site in range(scenario.sites)
+        ),
+    )
 
 
 def _site_tick(tick: Tick | None, site: int, sites: int, duration_s: float) -> Tick | None:
@@ -72,20 +118,38 @@ def replicate(task: Task, tick: Tick | None = None) -> dict[str, float]:
 
     The folder appears whole or not at all, so a kill at any moment leaves nothing half-written behind.
     """
+    scenario = task.situation.scenario
+
+    def work(log: UploadLog) -> dict[str, float]:
+        sites = (
+            run_site(
+                task.situation,
+                streams,
+                keeper(scenario.log, log.write, streams),
+                _site_tick(tick, streams.site, scenario.sites, scenario.duration),
+            )
+            for streams in task.streams()
+        )
+        return together(task.situation, sites)
+
+    return leave(task, work)
+
+
+def leave(task: Task, work: Callable[[UploadLog], dict[str, float]]) -> dict[str, float]:
+    """Let ``work`` write the log and give the metrics, and put the task's folder in place."""
     part = task.folder.with_name(f".{task.folder.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    scenario, tables = task.situation.scenario, task.situation.tables
+    tables = task.situation.tables
     names = {
         **LOG_NAMES,
         "codec": list(tables.codecs),
         "utterance": list(tables.utterances),
-        "group": list(scenario.devices),
+        "group": list(task.situation.scenario.devices),
     }
     log = UploadLog(part / "uploads.parquet", names)
-    keep = _keeper(scenario.log, log, Streams(task.seed, task.replication)("log"))
     try:
-        metrics = simulate(task.situation, task.seed, task.replication, keep, tick)
+        metrics = work(log)
         log.close()
         (part / "metrics.json").write_text(json.dumps(as_json(metrics), indent=1), encoding="utf-8")
         write_atomically(part / "status.json", json.dumps({"state": FINISHED, "uploads": metrics["uploads"]}))
@@ -100,15 +164,16 @@ def replicate(task: Task, tick: Tick | None = None) -> dict[str, float]:
     return metrics
 
 
-def _keeper(spec: LogSpec, log: UploadLog, rng: np.random.Generator) -> Callable[[Columns], None]:
-    """What happens to the log: all of it, a random share, or nothing goes to disk."""
+def keeper(spec: LogSpec, write: Callable[[Columns], None], streams: Streams) -> Callable[[Columns], None]:
+    """What happens to the log of a site: all of it, a random share, or nothing goes to ``write``."""
     if spec.keep == "none":
         return lambda columns: None
     if spec.keep == "all":
-        return log.write
+        return write
+    rng = streams("log")
 
     def sample(columns: Columns) -> None:
         chosen = rng.random(len(columns["upload"])) < spec.share
-        log.write({name: values[chosen] for name, values in columns.items()})
+        write({name: values[chosen] for name, values in columns.items()})
 
     return sample

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -106,15 +107,9 @@ class Study:
     def _latencies(self, path: Path) -> npt.NDArray[np.float64]:
         # Only these columns: the whole log of a large study would not fit into memory.
         log = pd.read_parquet(path, columns=["latency_s", "outcome", "speech_end_s"])
-        counted = log["outcome"].isin(ANSWERED) & (log["speech_end_s"] >= self._warmup_s)
+        warmup_s = float(json.loads(path.with_name("metrics.json").read_text(encoding="utf-8"))["warmup_s"])
+        counted = log["outcome"].isin(ANSWERED) & (log["speech_end_s"] >= warmup_s)
         return log.loc[counted, "latency_s"].dropna().to_numpy(dtype=np.float64)
-
-    @cached_property
-    def _warmup_s(self) -> float:
-        from scenarios.quantities import DURATION
-
-        written = self.scenario.get("warmup")
-        return DURATION.parse(written) if isinstance(written, str) else 0.0
 
 
 def _count(number: int, noun: str) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from scenarios.faults import KeyPath
-from scenarios.quantities import Duration, PositiveDuration, Share
+from scenarios.quantities import DURATION, SI, Duration, PositiveDuration, Share
 from scenarios.schema.base import Spec
 from scenarios.schema.codec import STANDARD_CODECS, CodecSpec
 from scenarios.schema.device import DeviceGroupSpec
@@ -16,6 +16,34 @@ from scenarios.schema.link import CellSpec
 from scenarios.schema.server import CorpusSpec, EmotionSpec, RecogniserSpec, ServerSpec
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=60)]
+
+
+def _warm_up(value: Any) -> float | str:
+    if value == "auto":
+        return "auto"
+    return float(value) if isinstance(value, SI) else DURATION.parse(value)
+
+
+WarmUp = Annotated[
+    float | Literal["auto"],
+    BeforeValidator(_warm_up),
+    WithJsonSchema(
+        {"type": "string", "description": "a duration with its unit, or auto", "examples": ["1 min", "auto"]}
+    ),
+]
+
+
+class PrecisionSpec(Spec):
+    """Replicate each point until the confidence interval of a metric is tight enough."""
+
+    metric: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")] = "latency_mean_s"
+    """Which figure must be precise, as it is called in the summary."""
+    relative: Annotated[Share, Field(gt=0)] = 0.05
+    """Half the width of the interval over the mean."""
+    confidence: Annotated[Share, Field(gt=0, lt=1)] = 0.95
+    """Confidence of the interval."""
+    most: Annotated[int, Field(ge=2, le=10_000)] = 100
+    """Replications of a point at most; a point that is not precise then is named in the warnings."""
 
 
 class SweepSpec(Spec):
@@ -27,6 +55,8 @@ class SweepSpec(Spec):
     """Dotted key to its values; the n-th values of all keys go together."""
     replications: Annotated[int, Field(ge=1, le=10_000)] = 1
     """Runs of each point with independent random numbers; intervals need at least 2."""
+    precision: PrecisionSpec | None = None
+    """Add replications until a metric is known so well; `replications` are then the first ones."""
 
 
 class LogSpec(Spec):
@@ -53,8 +83,8 @@ class Scenario(Spec):
     """Seed of all random numbers."""
     duration: PositiveDuration
     """How long utterances are spoken; uploads under way then are still followed."""
-    warmup: Duration = 0.0
-    """Utterances spoken before this are simulated but not counted."""
+    warmup: WarmUp = 0.0
+    """Utterances spoken before this are simulated but not counted; `auto`: found by MSER-5 in each replication."""
     drain: Duration = 120.0
     """How long after `duration` uploads under way are followed before they count as unfinished."""
     corpus: CorpusSpec
@@ -99,7 +129,7 @@ def broken_references(scenario: Scenario) -> Iterator[tuple[KeyPath, str, str, l
 
 def inconsistencies(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
     """Values that are fine alone and wrong together."""
-    if scenario.warmup >= scenario.duration:
+    if not isinstance(scenario.warmup, str) and scenario.warmup >= scenario.duration:
         yield (
             ("warmup",),
             f"the warm-up ({scenario.warmup:g} s) leaves nothing of the duration ({scenario.duration:g} s)",

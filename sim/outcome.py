@@ -1,0 +1,128 @@
+"""What a study says in the end: the summary, paired differences, and the manifest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import pandas as pd
+
+from sim.doubts import doubts_of
+from sim.metrics import unit_of
+from sim.results import write_atomically
+from sim.statistics import mean_interval, paired_difference
+from sim.study import ENGINE_VERSION, Study
+
+
+def finish(study: Study) -> None:
+    """Write what there is: summary, then the manifest that points at it."""
+    rows = list(_summary(study))
+    if rows:
+        frame = pd.DataFrame(rows)
+        write_atomically(study.folder / "summary.csv", frame.to_csv(index=False))
+        write_atomically(study.folder / "summary.json", frame.to_json(orient="records", indent=1) or "[]")
+        differences = pd.DataFrame(list(_differences(study)))
+        if len(differences):
+            write_atomically(study.folder / "differences.csv", differences.to_csv(index=False))
+    write_manifest(study, complete=not study.left() and not study.failures)
+
+
+def _summary(study: Study) -> Iterator[dict[str, Any]]:
+    for i, point in enumerate(study.experiment.points):
+        runs = study.runs(i)
+        if not runs:
+            continue
+        for metric in runs[0]:
+            interval = mean_interval([r[metric] for r in runs])
+            yield {
+                **point.parameters,
+                "metric": metric,
+                "unit": unit_of(metric),
+                "mean": interval.mean,
+                "low": interval.low,
+                "high": interval.high,
+                "n": interval.n,
+            }
+
+
+def _differences(study: Study) -> Iterator[dict[str, Any]]:
+    """Each point minus the first, replication by replication: both met the same arrivals and channel."""
+    points, shared = study.experiment.points, sorted({r for _, r in study.tasks})
+    for i, point in enumerate(points[1:], start=1):
+        pairs = [
+            (study.metrics[i, r], study.metrics[0, r])
+            for r in shared
+            if (i, r) in study.metrics and (0, r) in study.metrics
+        ]
+        if len(pairs) < 2 or point.scenario.seed != points[0].scenario.seed:
+            continue
+        for metric in (name for name in pairs[0][0] if name in pairs[0][1]):
+            paired = paired_difference([a[metric] for a, _ in pairs], [b[metric] for _, b in pairs])
+            yield {
+                **point.parameters,
+                "metric": metric,
+                "unit": unit_of(metric),
+                "difference": paired.difference.mean,
+                "low": paired.difference.low,
+                "high": paired.difference.high,
+                "n": paired.difference.n,
+                "variance_reduction": paired.variance_reduction,
+            }
+
+
+def write_manifest(study: Study, *, complete: bool) -> None:
+    """Write what was run, with what, and whether all of it is there."""
+    experiment = study.experiment
+    manifest = {
+        "format": 1,
+        "name": experiment.name,
+        "title": experiment.title,
+        "scenario": str(experiment.source),
+        "sets": list(experiment.sets),
+        "started": study.started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "complete": complete,
+        "replications": experiment.replications,
+        "reused": study.reused,
+        "parameters": list(dict.fromkeys(k for p in experiment.points for k in p.parameters)),
+        "points": [
+            {
+                "key": key,
+                "parameters": dict(p.parameters),
+                "seed": p.scenario.seed,
+                "replications": sum(at[0] == i for at in study.tasks),
+            }
+            for i, (key, p) in enumerate(zip(study.keys, experiment.points, strict=True))
+        ],
+        "failures": study.failures,
+        "warnings": [*study.imprecise, *doubts_of(experiment, study.metrics)],
+        "versions": _versions(),
+        "engine": ENGINE_VERSION,
+        "command": sys.argv,
+        **study.provenance,
+    }
+    write_atomically(study.folder / "manifest.json", json.dumps(manifest, indent=1, default=str))
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0]}
+    for package in (
+        "amser",
+        "simpy",
+        "numpy",
+        "scipy",
+        "torch",
+        "openai-whisper",
+        "pandas",
+        "soundfile",
+        "av",
+    ):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,197 @@
+"""A study under way: what is measured before it, its folder, its tasks, and what has come of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from channel.codecs import build_codec
+from recognizers.measure import measure
+from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
+from scenarios import Experiment, Point, Scenario
+from scenarios.paths import anchored
+from scenarios.schema.codec import CodecSpec
+from sim.compile import Situation, describe
+from sim.inputs import input_digests
+from sim.replication import Task
+from sim.results import finished_replication, write_atomically
+from sim.tables import Tables
+
+ENGINE_VERSION = 3  # raise it when the same scenario would give other figures: finished points are then not reused
+At = tuple[int, int]
+"""Number of the point, number of the replication."""
+
+
+@dataclass
+class Study:
+    """A run under way."""
+
+    experiment: Experiment
+    folder: Path
+    root: Path
+    """Where earlier runs are looked for."""
+    measurements: pd.DataFrame
+    keys: list[str]
+    situations: list[Situation]
+    provenance: dict[str, Any]
+    started: datetime
+    tasks: dict[At, Task] = field(default_factory=dict)
+    metrics: dict[At, dict[str, float]] = field(default_factory=dict)
+    reused: int = 0
+    failures: dict[str, str] = field(default_factory=dict)
+    imprecise: list[str] = field(default_factory=list)
+    """Points that did not become as precise as was asked, in words."""
+
+    def add(self, point: int, replication: int) -> None:
+        """Ask for one more replication; an earlier run that has finished it is taken instead."""
+        scenario = self.experiment.points[point].scenario
+        place = self.folder / "points" / f"{self.keys[point]}-s{replication}"
+        task = self.tasks[point, replication] = Task(self.situations[point], scenario.seed, replication, place)
+        earlier = finished_replication(self.root, self.experiment.name, place.name)
+        if earlier is not None and earlier != place:
+            # Whole or not at all: a kill in the middle of a copy must not leave what looks finished.
+            part = place.with_name(f".{place.name}.{os.getpid()}.part")
+            shutil.copytree(earlier, part)
+            os.replace(part, place)
+            self.metrics[point, replication] = _metrics_of(task.folder)
+            self.reused += 1
+
+    def left(self) -> dict[At, Task]:
+        """The tasks that are to be run."""
+        return {at: t for at, t in self.tasks.items() if at not in self.metrics and t.folder.name not in self.failures}
+
+    def runs(self, point: int) -> list[dict[str, float]]:
+        """The metrics of a point's finished replications, in their order."""
+        return [self.metrics[at] for at in self.tasks if at[0] == point and at in self.metrics]
+
+
+def prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progress: bool) -> Study:
+    """Measure what the points need, give every point its key, and make the folder."""
+    frames = {id(p): f for p, f in _measure(experiment.points, experiment.base_dir, cache_dir, progress)}
+    keys = []
+    started = datetime.now(UTC)
+    situations = []
+    for point in experiment.points:
+        frame = frames[id(point)]
+        tables = Tables.from_frame(frame, list(point.scenario.codec_specs()))
+        situations.append(Situation(point.scenario, tables, experiment.base_dir))
+        keys.append(_key(point, frame, experiment.base_dir))
+    total = hashlib.sha256("".join(keys).encode()).hexdigest()[:8]
+    folder = _new_folder(root / experiment.name, started, total)
+    first = experiment.points[0].scenario
+    provenance = {**_inputs(experiment, cache_dir), **describe(first, experiment.base_dir)}
+    unique = {id(f): f for f in frames.values()}
+    measurements = pd.concat(unique.values(), ignore_index=True).drop_duplicates(
+        ["utterance", "codec"], ignore_index=True
+    )
+    measurements.attrs = {}
+    study = Study(experiment, folder, root, measurements, keys, situations, provenance, started)
+    (folder / "scenario.yaml").write_text(experiment.text, encoding="utf-8")
+    write_atomically(folder / "resolved.yaml", _yaml(experiment.resolved))
+    measurements.to_parquet(folder / "measurements.parquet")
+    return study
+
+
+def _measure(
+    points: Iterable[Point], base_dir: Path, cache_dir: Path | None, progress: bool
+) -> Iterator[tuple[Point, pd.DataFrame]]:
+    """The measurement table of each point; points that hear alike are measured together."""
+    alike: dict[str, list[Point]] = {}
+    for point in points:
+        s = point.scenario
+        heard = s.model_dump_json(include={"corpus", "recogniser", "emotion"})
+        alike.setdefault(heard, []).append(point)
+    for group in alike.values():
+        codecs = {n: c for p in group for n, c in p.scenario.codec_specs().items()}
+        # Two points may give one name to different codecs (a swept parameter of a codec): measure them apart.
+        clash = any(c != codecs[n] for p in group for n, c in p.scenario.codec_specs().items())
+        if clash:
+            for point in group:
+                yield (
+                    point,
+                    _measured(point.scenario, point.scenario.codec_specs(), base_dir, cache_dir, progress),
+                )
+            continue
+        frame = _measured(group[0].scenario, codecs, base_dir, cache_dir, progress)
+        for point in group:
+            yield point, frame
+
+
+def _measured(
+    scenario: Scenario, specs: Mapping[str, CodecSpec], base_dir: Path, cache_dir: Path | None, progress: bool
+) -> pd.DataFrame:
+    scenario = anchored(scenario, base_dir)
+    recogniser = recogniser_of(scenario.recogniser)
+    bands = 80 if recogniser is None else recogniser.bands
+    codecs = {name: build_codec(spec, bands=bands) for name, spec in specs.items()}
+    emotion = emotion_of(scenario.emotion)
+    return measure(corpus_of(scenario.corpus), codecs, recogniser, emotion, cache_dir=cache_dir, progress=progress)
+
+
+def _key(point: Point, frame: pd.DataFrame, base_dir: Path) -> str:
+    """Hash of all that decides a replication's figures: scenario, seed, measurements, files, engine."""
+    digest = hashlib.sha256(f"{ENGINE_VERSION}|{point.key}|{point.scenario.seed}|{point.scenario.log}".encode())
+    codecs = list(point.scenario.codec_specs())
+    mine = frame[frame["codec"].isin(codecs)]
+    digest.update(pd.util.hash_pandas_object(mine.astype(str), index=False).to_numpy().tobytes())
+    digest.update(json.dumps(input_digests(point.scenario, base_dir)).encode())
+    return digest.hexdigest()[:12]
+
+
+def _new_folder(parent: Path, started: datetime, total: str) -> Path:
+    """A folder of its own, whatever else was started in the same second."""
+    stem = f"{started:%Y%m%dT%H%M%SZ}-{total}"
+    for attempt in range(1000):
+        folder = parent / (stem if not attempt else f"{stem}-{attempt}")
+        try:
+            (folder / "points").mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise FileExistsError(f"{parent}: cannot make a folder for the results")
+
+
+def _metrics_of(folder: Path) -> dict[str, float]:
+    loaded = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return {name: float("nan") if value is None else float(value) for name, value in loaded.items()}
+
+
+def _inputs(experiment: Experiment, cache_dir: Path | None) -> dict[str, Any]:
+    """Corpus, recogniser and emotion network of the first point, with their digests."""
+    scenario = anchored(experiment.points[0].scenario, experiment.base_dir)
+    corpus = corpus_of(scenario.corpus)
+    recogniser = recogniser_of(scenario.recogniser)
+    emotion = emotion_of(scenario.emotion)
+    return {
+        "inputs": {
+            name: value
+            for point in experiment.points
+            for name, value in input_digests(point.scenario, experiment.base_dir).items()
+        },
+        "corpus": {"name": corpus.name, "digest": getattr(corpus, "digest", ""), "utterances": len(corpus.utterances)},
+        "recogniser": None
+        if recogniser is None
+        else {"name": recogniser.name, "fingerprint": recogniser.fingerprint()},
+        "emotion": None if emotion is None else {"name": emotion.name, "fingerprint": emotion.fingerprint()},
+    }
+
+
+def _yaml(data: Mapping[str, Any]) -> str:
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = False
+    stream = StringIO()
+    yaml.dump(json.loads(json.dumps(data)), stream)
+    return stream.getvalue()
