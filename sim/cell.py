@@ -22,9 +22,9 @@ class CellRun:
         self.packets = cell.transport.packets
         # Datagrams need no window, so they need not know the rate either.
         self.fair_rate_bps: Callable[..., float] = (
-            cell.link.fair_rate_bps if cell.transport.name != "udp" else lambda now, cap_bps=0.0: 0.0
+            cell.link.fair_rate_bps if cell.transport.name != "udp" else lambda now, cap_bps=0.0, weight=1.0: 0.0
         )
-        """What one more upload can expect of the link: (now, the device's own rate) to bit/s."""
+        """What one more upload can expect of the link: (now, the device's own rate, its weight) to bit/s."""
         self.path_rtt_s: float = cell.path_rtt_s
         self.onward_s: float = cell.propagation_s + cell.backhaul_s
         """One way from device to server, and as much for the reply, seconds."""

@@ -86,6 +86,7 @@ def _group(
         cpu_active_w=profile.cpu_power_w if local is None else local.power_w(profile),
         encode_scale=profile.encode_scale,
         idle_w=idle_w,
+        weight=spec.weight,
         policy=policy,
         profile=profile,
         battery=build_batteries(spec.battery, profile, spec.count, idle_w, streams("battery", name)),

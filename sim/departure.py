@@ -15,7 +15,7 @@ from sim.clock import Clock
 from sim.fleet import Fleet, Group
 from sim.streams import Streams
 from sim.tables import Tables
-from sim.upload import BATTERY_DEAD, Upload
+from sim.upload import BATTERY_DEAD, INFINITE, Upload
 
 if TYPE_CHECKING:
     from sim.life import Life
@@ -81,7 +81,8 @@ class Departure:
         if "battery" in needs:
             context.battery = 1.0 if group.battery is None else group.battery.share(context.device, now)
         if "link_rate_bps" in needs:
-            context.link_rate_bps = cell.link.fair_rate_bps(now)
+            own_bps = INFINITE if group.rate_of is None else group.rate_of[context.device]
+            context.link_rate_bps = cell.link.fair_rate_bps(now, own_bps, group.weight)
         if "active_uploads" in needs:
             context.active_uploads = cell.link.active
         if "server_queue" in needs:
@@ -101,11 +102,19 @@ class Departure:
         self.cpu_free[d] = done
         upload.encode_cpu_s = cpu_s
         upload.ready_s = done
+        self._draw_coding(upload)
         then = self._hold if upload.group.delivery.hold_s else self.life.ready
         if done > now:
             self.env.at(done, then, upload)
         else:
             then(upload)
+
+    def _draw_coding(self, upload: Upload) -> None:
+        """Take the coding from the battery; one that it empties is found dead when the radio is to draw."""
+        group = upload.group
+        if group.battery is not None:
+            used_j = upload.encode_cpu_s * group.cpu_active_w
+            group.battery.draw(upload.device - group.first, self.env._now, used_j)
 
     # ------------------------------------------------------------ held back
 
@@ -136,6 +145,7 @@ class Departure:
         duration_s = self.audio_s[upload.utterance]
         cpu_s = self.encode_host_s[upload.codec][upload.utterance] * upload.group.encode_scale
         upload.encode_cpu_s = cpu_s
+        self._draw_coding(upload)
         whole = upload.payload_bytes
         blocks = stream_blocks(duration_s, upload.group.delivery.block_s)
         # Each block leaves with its part of the bytes; what is coded early costs no latency.
@@ -156,17 +166,23 @@ class Departure:
             self._say(group, device + group.first, time_s)
 
     def _say(self, group: Group, device: int, time_s: float) -> None:
+        """Let an utterance end at ``time_s``; one that is streamed enters when it begins, not before now."""
+        begin_s = time_s
+        utterance = int(self._loops[group.index][1].integers(0, len(self.audio_s)))
+        if group.delivery.block_s:
+            begin_s = max(self.env._now, time_s - self.audio_s[utterance])
+            time_s = begin_s + self.audio_s[utterance]
         if time_s < self.duration_s:
-            self.env.at(time_s, self._speak, (group, device))
+            self.env.at(begin_s, self._speak, (group, device, utterance, time_s))
 
-    def _speak(self, who: tuple[Group, int]) -> None:
-        """The end of an utterance in a closed loop."""
-        (group, device), now = who, self.env._now
-        _, utterances, luck = self._loops[group.index]
-        utterance = int(utterances.integers(0, len(self.audio_s)))
+    def _speak(self, said: tuple[Group, int, int, float]) -> None:
+        """An utterance of a closed loop: (group, device, utterance, its end)."""
+        group, device, utterance, spoken_s = said
+        luck = float(self._loops[group.index][2].random())
         self.number += 1
-        upload = Upload(self.number, group, device, utterance, group.codecs[0], now, now, 0.0, float(luck.random()))
-        self.life.enter(upload)
+        self.life.enter(
+            Upload(self.number, group, device, utterance, group.codecs[0], spoken_s, spoken_s, 0.0, luck)
+        )
 
     def after(self, upload: Upload, ended_s: float) -> None:
         """The user has the reply, or knows that none will come: think, then speak again."""

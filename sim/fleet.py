@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,7 +67,7 @@ class Group:
     cell: int = 0
     """Number of the cell that the group sends through."""
     run: Any = None
-    """That cell while it runs (``sim.cell.CellRun``); the world sets it."""
+    """That cell while it runs; see ``send_through``."""
 
     def __post_init__(self) -> None:
         self.wake_delay_s = self.radio.wake_delay_s
@@ -76,6 +77,11 @@ class Group:
         fixed = self.policy is None or self.policy.index is not None
         # Codec and coding time are known when speech ends: whole chunks can be coded at once.
         self.simple: bool = fixed and self.delivery.immediate and self.battery is None and self.open_loop
+
+    def send_through(self, run: Any) -> None:
+        """Take the cell (``sim.cell.CellRun``) that the group's uploads go through."""
+        self.run = run
+        self.fair_rate_bps = run.fair_rate_bps if self.weight == 1.0 else partial(run.fair_rate_bps, weight=self.weight)
 
     def limit_rates(self, rates_bps: Floats | None) -> None:
         """Give each device its own rate on the link, bit/s of shape (count,); None for no limits."""
@@ -117,7 +123,9 @@ class Fleet:
         """Up to when the radio's activity has been accounted: its last activity's end while it is idle."""
         self.awake = array("d", [NEVER]) * self.size
         """When the radio is (or was last) connected."""
-        self.busy = array("H", [0]) * self.size
+        self.connected = array("d", [NEVER]) * self.size
+        """When the transport's connection is (or was last) set up."""
+        self.busy = array("I", [0]) * self.size
         """Uploads of the device that are on the radio now."""
         self.cpu_free = np.full(self.size, NEVER)
         """When the device's CPU has coded all it was given."""

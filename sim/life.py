@@ -34,6 +34,7 @@ class Life:
         self.fleet = fleet
         self.payload_bytes: list[list[int]] = tables.payload_bytes.tolist()
         self.mark, self.awake, self.busy = fleet.mark, fleet.awake, fleet.busy
+        self.connected = fleet.connected
         self.alive: set[Upload] = set()
         self.cells: list[CellRun] = []
         # Bound once: a new bound method for each event costs as much as the call.
@@ -68,10 +69,10 @@ class Life:
             grant = cell.access.delay(cell.rng)
         upload.access_s = grant
         if group.rate_of is None:
-            rate_bps = cell.fair_rate_bps(now)
+            rate_bps = group.fair_rate_bps(now)
         else:
             upload.cap_bps = cap_bps = group.rate_of[d - group.first]
-            rate_bps = cell.fair_rate_bps(now, cap_bps)
+            rate_bps = group.fair_rate_bps(now, cap_bps)
         setup_s, ramp_s, upload.fluid_bits, wire_bytes, upload.tail_s, upload.start = cell.plan(
             now, upload.block_bytes or upload.payload_bytes, gap, rate_bps, cell.path_rtt_s
         )
@@ -82,10 +83,24 @@ class Life:
         else:
             join = cell.join
         delay = wake + grant + setup_s + ramp_s
+        if setup_s > 0.0 or busy[d] > 1 or upload.start is not None:
+            delay = self._connected_s(upload, now + wake + grant, setup_s) + ramp_s - now
+        if delay > cell.timeout_s:
+            delay = max(wake, cell.timeout_s)  # given up before it joins the link, but not before the radio is awake
         if delay > 0.0:
             self.at(now + delay, join, upload)
         else:
             cell.join(upload)
+
+    def _connected_s(self, upload: Upload, granted_s: float, setup_s: float) -> float:
+        """When the upload's connection is set up: its own, or one that an upload before it may still be setting up."""
+        d, start = upload.device, upload.start
+        # A router's link plays the rounds of a set-up itself; how long they wait in its queue nobody knows yet.
+        rounds_s = setup_s if start is None else start.setup_rounds * upload.group.run.path_rtt_s
+        if rounds_s > 0.0:
+            self.connected[d] = granted_s + rounds_s
+            return granted_s + setup_s
+        return max(granted_s, self.connected[d]) if self.busy[d] > 1 else granted_s
 
     def join(self, upload: Upload) -> None:
         """Set up, where attempts can take too long: the rest of the payload takes its share of the link."""
@@ -154,6 +169,7 @@ class Life:
     def gave_up(self, upload: Upload, unsent_bits: float) -> None:
         """An attempt took too long; what it has sent was sent in vain."""
         upload.wire_bytes -= unsent_bits / 8.0
+        upload.fluid_bits -= unsent_bits
         if self._rest(upload):
             self._fail(upload, self.env._now)
         else:
@@ -175,8 +191,6 @@ class Life:
         """Take one activity from the battery; False when it is empty with that."""
         group = upload.group
         used = sum(group.radio_j(upload.gap_s, active_s, upload.fluid_bits))
-        if not upload.blocks:
-            used += upload.encode_cpu_s * group.cpu_active_w
         return bool(group.battery.draw(upload.device - group.first, self.env._now, used))
 
     def arrive(self, upload: Upload) -> None:

@@ -87,7 +87,7 @@ class World:
             for i, c in enumerate(cells)
         ]
         for group in groups:
-            group.run = life.cells[group.cell]
+            group.send_through(life.cells[group.cell])
         life.unlimited = server.queue_limit is None
         life.departure = Departure(env, fleet, tables, life, streams, duration_s)
         self.arrivals = Arrivals(fleet, tables, streams, duration_s)

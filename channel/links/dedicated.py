@@ -116,6 +116,6 @@ class DedicatedLink(SharedLink):
     def settle(self, now: float) -> None:
         """Nothing to do: an upload is counted when it finishes or leaves."""
 
-    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY) -> float:
+    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY, weight: float = 1.0) -> float:
         """The whole capacity, up to the device's own rate."""
         return min(self._constant if self._constant is not None else self.capacity.rate_at(now), cap_bps)

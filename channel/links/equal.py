@@ -192,7 +192,7 @@ class EqualLink(SharedLink):
         self._end_busy(now)
         self._busy_from, self._integral_from = now, self._integral
 
-    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY) -> float:
+    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY, weight: float = 1.0) -> float:
         """Capacity over one more than the uploads that are there."""
         rate = self._rate if self._rate is not None else self.capacity.rate_at(now)
         return rate / (len(self._members) + 1)

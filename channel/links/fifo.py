@@ -140,7 +140,7 @@ class FifoLink(SharedLink):
         if self._queue:
             self._account(min(now, self._head_until))
 
-    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY) -> float:
+    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY, weight: float = 1.0) -> float:
         """The whole capacity: an upload that is being sent has the link for itself."""
         rate = self._constant if self._constant is not None else self.capacity.rate_at(now)
         return rate if rate < cap_bps else cap_bps

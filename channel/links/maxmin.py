@@ -233,7 +233,7 @@ class MaxMinLink(SharedLink):
             self.busy_s += now - self._busy_from
             self._busy_from = now
 
-    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY) -> float:
+    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY, weight: float = 1.0) -> float:
         """Level after one more upload: what those at their caps leave, shared by one more; at most its own cap."""
         rate = self.capacity.rate_at(now)
         n = len(self._members) + 1

@@ -139,7 +139,7 @@ class RouterLink(SharedLink):
         """Send one round.  ``arriving_share`` of it is in the queue before its first bit leaves."""
         burst = min(bits, flow.left)
         limited = self._buffer < INFINITY and flow.window < INFINITY
-        lost = self._overflow(now, burst, arriving_share) if limited else 0.0
+        lost = self._overflow(now, flow, burst, arriving_share) if limited else 0.0
         if lost:
             self._lose(now, flow, burst, lost)
             return
@@ -147,9 +147,7 @@ class RouterLink(SharedLink):
         begin, end = self._enqueue(now, burst)
         first = begin + min(self._segment, burst) * (end - begin) / burst if burst else end
         if flow.cap < INFINITY:
-            device = max(now, flow.device_free_at)
-            flow.device_free_at = device + burst / flow.cap
-            end, first = max(end, flow.device_free_at), max(first, device + self._segment / flow.cap)
+            first, end = self._through_the_device(now, flow, burst, first, end)
         flow.burst, flow.wait = burst, begin - now
         if flow.wait < flow.shortest_wait:
             flow.shortest_wait = flow.wait
@@ -157,6 +155,14 @@ class RouterLink(SharedLink):
             self._at(first + self._rtt, _ACKNOWLEDGED, flow)
         else:
             self._at(end, _FINISHED, flow)
+
+    def _through_the_device(
+        self, now: float, flow: _Flow, burst: float, first: float, end: float
+    ) -> tuple[float, float]:
+        """When the first packet and the last bit of a burst have passed both the queue and the device's own rate."""
+        device = max(now, flow.device_free_at)
+        flow.device_free_at = device + burst / flow.cap
+        return max(first, device + self._segment / flow.cap), max(end, flow.device_free_at)
 
     def _acknowledged(self, now: float, flow: _Flow) -> None:
         """The round in flight comes back: grow the window and send the next one."""
@@ -177,8 +183,11 @@ class RouterLink(SharedLink):
             flow.window += more
             self._send(now, flow, flow.burst + more, more / (flow.burst + more))
 
-    def _overflow(self, now: float, burst: float, arriving_share: float) -> float:
-        """Bits of a burst for which the queue has no room."""
+    def _overflow(self, now: float, flow: _Flow, burst: float, arriving_share: float) -> float:
+        """Bits of a burst for which the queue has no room; a device no faster than the queue fills none of it."""
+        if flow.cap < INFINITY:
+            rate = self._constant if self._constant is not None else self.capacity.rate_at(now)
+            arriving_share = min(arriving_share, max(0.0, 1.0 - rate / flow.cap))
         return max(0.0, self.backlog_bits(now) + burst * arriving_share - self._buffer)
 
     def _lose(self, now: float, flow: _Flow, burst: float, lost: float) -> None:
@@ -188,6 +197,8 @@ class RouterLink(SharedLink):
         self.lost_bits += lost
         flow.left -= passed
         begin, end = self._enqueue(now, passed)
+        if flow.cap < INFINITY:
+            _, end = self._through_the_device(now, flow, passed, begin, end)
         flow.slow_start = False
         if passed > 3.0 * self._segment:  # enough duplicate acknowledgements to show the loss
             flow.window = max(self._beta * flow.window, 2.0 * self._segment)
@@ -230,7 +241,7 @@ class RouterLink(SharedLink):
     def settle(self, now: float) -> None:
         """Nothing to do: bits are counted when they enter the queue."""
 
-    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY) -> float:
+    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY, weight: float = 1.0) -> float:
         """The whole capacity: a burst that is being sent has the link for itself."""
         rate = self._constant if self._constant is not None else self.capacity.rate_at(now)
         return min(rate, cap_bps)

@@ -84,10 +84,10 @@ class SharedLink(ABC):
         """Return the keys of all uploads finished by ``now``, in order of finish, then of arrival."""
 
     @abstractmethod
-    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY) -> float:
+    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY, weight: float = 1.0) -> float:
         """Rate that one more upload could expect at ``now`` in bit/s, for the transport's window.
 
-        ``cap_bps`` is its device's own rate, as for `join`.
+        ``cap_bps`` is its device's own rate and ``weight`` its weight, as for `join`.
         """
 
     @abstractmethod

@@ -29,7 +29,8 @@ class Plan(NamedTuple):
     """One upload's way over the transport.
 
     The upload waits ``setup_s + ramp_s``, puts ``fluid_bits`` on the shared link, then needs ``tail_s`` and
-    the propagation to arrive.  ``wire_bytes`` is everything the device sends, set-up included.
+    the propagation to arrive.  ``wire_bytes`` is everything the device sends, set-up included; ``fluid_bits`` is the
+    same in bits, but for links that play the set-up themselves.
     """
 
     setup_s: float
@@ -61,7 +62,8 @@ class Transport(ABC):
     def plan(self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float) -> Plan:
         """Plan the upload of ``payload_bytes`` at ``now``.
 
-        ``idle_s`` is the time since the device's last transfer ended (inf: it has no connection yet),
+        ``idle_s`` is the time since the device's last transfer ended (inf: it has no connection yet; 0 or less: one
+        is under way or its reply is awaited),
         ``fair_rate_bps`` the rate that the link would give it, ``rtt_s`` the round-trip time with empty
         queues from the device to the server.
         """

@@ -161,14 +161,11 @@ class VirtualTimeLink(SharedLink):
             self.busy_s += now - self._busy_from
             self._busy_from = now
 
-    def _newcomer_bps(self, now: float, weight: float, cap_bps: float) -> float:
+    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY, weight: float = 1.0) -> float:
+        """Rate of one more upload."""
         share, speed = self._share_and_speed(weight, cap_bps)
         total = share + (self._shares if self._members else 0.0)
         return self.capacity.rate_at(now) * self._gain_of(len(self._members) + 1) * speed / total
-
-    def fair_rate_bps(self, now: float, cap_bps: float = INFINITY) -> float:
-        """Rate of one more upload with weight 1."""
-        return self._newcomer_bps(now, 1.0, cap_bps)
 
 
 class WeightedLink(VirtualTimeLink):

@@ -4,8 +4,8 @@ The model follows Cardwell, Savage and Anderson (INFOCOM 2000): a short transfer
 one window of packets, until a window fills the path; from there on the link alone sets the pace.  Two things
 differ.  The window grows by one packet for each packet acknowledged (Linux counts acknowledged segments, so
 delayed acknowledgements do not slow it), hence it doubles.  And a round that does not fill the path delays
-the upload by the link time it leaves unused, while all bits go over the shared link: the upload's duration is
-the same, and the link's load is complete.
+the upload by the link time it leaves unused, while all bits, those of the set-up included, go over the shared
+link after it: the duration of an upload that is alone is the same, and the link's load is complete.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class WindowedTransport(Transport):
             state = _COLD
         elif self.new_connection or idle_s > self.keep_alive_s:
             state = _RESUMED
-        elif self.idle_restart:
+        elif self.idle_restart and idle_s > 0.0:
             state = idle_s // (RTO_MIN_S + rtt_s)  # Linux: RTO = SRTT + max(RTO_MIN, 4 RTTVAR)
             if state > 16.0:
                 state = 16.0
@@ -134,10 +134,10 @@ class WindowedTransport(Transport):
             per_round = setup.wire_bytes * 8.0 / setup.rounds if setup.rounds else 0.0
             at_once = Plan(0.0, 0.0, wire * 8.0, total, 0.0, Start(setup.rounds, per_round, window * self.packet_bits))
         elif not setup.rounds and packets <= window:
-            at_once = Plan(0.0, 0.0, wire * 8.0, total, 0.0)
+            at_once = Plan(0.0, 0.0, total * 8.0, total, 0.0)
         if len(self._cache) >= CACHE_LIMIT:
             self._cache.clear()
-        known = _Prepared(packets, window, setup.rounds, wire * 8.0, total, at_once, {})
+        known = _Prepared(packets, window, setup.rounds, total * 8.0, total, at_once, {})
         self._cache[payload_bytes, state, rtt_s] = known
         return known
 

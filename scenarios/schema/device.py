@@ -233,6 +233,8 @@ class DeviceGroupSpec(Spec):
     """How the codec of each utterance is picked, and when it is sent."""
     cell: str
     """Name of the cell they send through."""
+    weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    """Weight of each of their uploads where the cell's sharing knows weights: `weighted`, `airtime`, `wifi`."""
 
     def codec_names(self) -> tuple[str, ...]:
         """The codecs that the group's policy can pick, in the order of the index that it returns."""

@@ -110,6 +110,12 @@ class DiurnalCapacitySpec(Spec):
     start: Duration = 0.0
     """Time of day at which the simulation begins, for example `8 h`."""
 
+    @model_validator(mode="after")
+    def _some_hour_carries(self) -> DiurnalCapacitySpec:
+        if not any(self.hours):
+            raise ValueError("at least one of the 24 hours needs a share above 0 %; this cell could carry nothing")
+        return self
+
 
 class CapacityPluginSpec(Spec):
     """A capacity of the user's own: a class with the interface of `channel.links.Capacity`."""

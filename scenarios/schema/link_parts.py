@@ -40,7 +40,7 @@ class DedicatedSharingSpec(Spec):
 
 
 class WeightedSharingSpec(Spec):
-    """The capacity is shared in proportion to the weights of the device groups."""
+    """The capacity is shared in proportion to the `weight` of the device groups that the uploads come from."""
 
     kind: Literal["weighted"] = "weighted"
     """`weighted`: in proportion to the groups' weights."""
@@ -198,7 +198,7 @@ class LteAccessSpec(Spec):
     """Period of the device's scheduling-request opportunities: 1, 2, 5, 10, 20, 40 or 80 ms."""
     buffer_report: bool = True
     """A second grant for the real size, after the buffer status report: about 8 ms more."""
-    block_error: Share = 0.1
+    block_error: Annotated[Share, Field(lt=1.0)] = 0.1
     """Share of transport blocks that need a retransmission (HARQ), each 8 ms later."""
 
 
@@ -258,6 +258,18 @@ class PacketLossSpec(Spec):
     """Share of packets that are lost."""
     mean_burst: Annotated[float, Field(ge=1.0, le=1e6)] = 1.0
     """Mean number of packets lost in a row; 1 is (nearly) independent loss."""
+
+    @model_validator(mode="after")
+    def _bursts_suffice(self) -> PacketLossSpec:
+        if self.probability >= 1.0:
+            raise ValueError("losing 100 % of the packets leaves nothing to send; give a smaller probability")
+        shortest = self.probability / (1.0 - self.probability)
+        if self.mean_burst < shortest:
+            raise ValueError(
+                f"losing {self.probability:.0%} of the packets needs bursts of at least {shortest:.2g} packets on "
+                f"average, found {self.mean_burst:g}; raise `mean_burst`"
+            )
+        return self
 
 
 _AnyLoss = NoLossSpec | PayloadLossSpec | PacketLossSpec

@@ -59,5 +59,19 @@ class PropagationRatesSpec(Spec):
     rate: Literal["shannon", "lte-cqi", "nr-cqi"] = "shannon"
     """SNR to rate: attenuated Shannon bound of TR 36.942 (uplink), or the CQI tables."""
 
+    @model_validator(mode="after")
+    def _within_the_model(self) -> PropagationRatesSpec:
+        if not 0.5e9 <= self.frequency <= 100e9:
+            raise ValueError(f"TR 38.901 holds from 0.5 to 100 GHz, found a frequency of {self.frequency / 1e9:g} GHz")
+        if not 0.0 < self.nearest < self.radius <= 5000.0:
+            raise ValueError(
+                f"a cell needs 0 m < `nearest` < `radius` <= 5 km, found {self.nearest:g} and {self.radius:g} m"
+            )
+        if not 1.5 <= self.device_height < 13.0:
+            raise ValueError(f"`device_height` must be from 1.5 to 13 m, found {self.device_height:g} m")
+        if self.bandwidth < 180e3:
+            raise ValueError(f"`bandwidth` must hold a resource block of 180 kHz, found {self.bandwidth / 1e3:g} kHz")
+        return self
+
 
 DeviceRatesSpec = Annotated[GivenRatesSpec | PropagationRatesSpec, Field(discriminator="kind")]

@@ -134,6 +134,7 @@ def inconsistencies(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
             ("warmup",),
             f"the warm-up ({scenario.warmup:g} s) leaves nothing of the duration ({scenario.duration:g} s)",
         )
+    yield from _inconsistent_cells(scenario)
     lengths = {len(values) for values in scenario.sweep.zip.values()}
     if len(lengths) > 1:
         yield ("sweep", "zip"), f"lists that go together need one length, found {sorted(lengths)}"
@@ -143,3 +144,33 @@ def inconsistencies(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
         for key in getattr(scenario.sweep, section):
             if key.split(".")[0] in ("sweep", "amser", "name", "extends"):
                 yield ("sweep", section, key), f"'{key.split('.')[0]}' cannot be swept"
+
+
+NO_OWN_RATES = ("fifo", "equal", "weighted")
+WEIGHTS = ("weighted", "airtime", "wifi")
+
+
+def _inconsistent_cells(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
+    """What a cell or a group says that its other parts would leave without effect."""
+    for name, cell in scenario.cells.items():
+        sharing = cell.sharing.kind
+        if cell.device_rates is not None and sharing in NO_OWN_RATES:
+            yield (
+                ("cells", name, "device_rates"),
+                f"`sharing: {sharing}` knows no rates of the devices' own; take max-min, dedicated or router (a limit) "
+                "or airtime, wifi or proportional-fair (a physical rate)",
+            )
+        if sharing == "wifi" and cell.access.kind == "wifi":
+            yield ("cells", name, "access"), "`sharing: wifi` counts the contention already; leave `access` out"
+    for name, group in scenario.devices.items():
+        shared = scenario.cells[group.cell].sharing.kind if group.cell in scenario.cells else "weighted"
+        if group.weight != 1.0 and shared not in WEIGHTS:
+            yield (
+                ("devices", name, "weight"),
+                f"`sharing: {shared}` of cell '{group.cell}' knows no weights; take {', '.join(WEIGHTS)}",
+            )
+        if group.policy.kind == "battery" and group.battery is None:
+            yield (
+                ("devices", name, "policy"),
+                "this policy looks at a charge that nobody follows; give the devices a `battery`",
+            )

@@ -84,8 +84,6 @@ def test_scenario_folder_is_searched(tmp_path: Path) -> None:
         ({"capacity": {"kind": "plugin", "class": "absent.module:Name"}}, "is it installed"),
         ({"capacity": {"kind": "plugin", "class": "pathlib:Path"}}, "must be a subclass"),
         ({"capacity": {"kind": "plugin", "class": "channel.links:ConstantCapacity"}}, "refused its options"),
-        ({"device_rates": {"kind": "propagation", "radius": "10 m"}}, "nearest < radius"),
-        ({"loss": {"kind": "packet", "probability": "80 %"}}, "needs bursts of at least"),
     ],
 )
 def test_cells_that_cannot_be_built(parts: dict[str, object], fault: str) -> None:
@@ -107,6 +105,14 @@ def test_cells_that_cannot_be_built(parts: dict[str, object], fault: str) -> Non
         ({"retry": {"timeout": "5 s", "deadline": "2 s"}}, "longer than the deadline"),
         ({"device_rates": {"kind": "given", "rates": ["1 Mbit/s"], "shares": ["50 %"]}}, "sum to 100 %"),
         ({"packet": {"mtu": "100 B"}}, "greater than or equal to 576"),
+        ({"device_rates": {"kind": "propagation", "radius": "10 m"}}, "`nearest` < `radius`"),
+        ({"device_rates": {"kind": "propagation", "frequency": "200 GHz"}}, "0.5 to 100 GHz"),
+        ({"device_rates": {"kind": "propagation", "device_height": "30 m"}}, "1.5 to 13 m"),
+        ({"device_rates": {"kind": "propagation", "bandwidth": "100 kHz"}}, "180 kHz"),
+        ({"loss": {"kind": "packet", "probability": "80 %"}}, "needs bursts of at least 4 packets"),
+        ({"loss": {"kind": "packet", "probability": "100 %"}}, "smaller probability"),
+        ({"capacity": {"kind": "diurnal", "rate": "1 Mbit/s", "hours": ["0 %"] * 24}}, "above 0 %"),
+        ({"access": {"kind": "lte", "block_error": "100 %"}}, "less than 1"),
     ],
 )  # fmt: skip
 def test_specifications_that_make_no_sense(parts: dict[str, object], fault: str) -> None:

@@ -107,3 +107,20 @@ def test_leaving_stops_the_rounds() -> None:
     assert link.leave(0.005, 1) == 10 * PACKET  # the first window is in the queue already
     assert link.next_finish() > 0.0
     assert finish(link) == {}
+
+
+def test_a_device_slower_than_the_queue_fills_no_buffer() -> None:
+    """Back-pressure in the device loses nothing: a buffer of 20 packets changes nothing below the queue's rate.
+
+    A device twice as fast as the queue does fill it, and is never faster than its own rate when packets are lost.
+    """
+    ends, lost = [], []
+    for cap, buffer in ((1e6, 20 * PACKET), (1e6, INF), (20e6, 20 * PACKET)):
+        link = RouterLink(ConstantCapacity(10e6), 0.04, PACKET, buffer)
+        link.join(0.0, 1, 8e6, cap_bps=cap, start=window(10))
+        ends.append(finish(link)[1])
+        lost.append(link.lost_bits)
+    assert ends[0] == ends[1] >= 8e6 / 1e6
+    assert lost[:2] == [0.0, 0.0]
+    assert lost[2] > 0.0
+    assert ends[2] >= 8e6 / 10e6

@@ -82,7 +82,7 @@ def test_hand_worked_slow_start() -> None:
     """
     plan = TcpTransport(tls="none").plan(0, 30 * 1448, INF, 1e7, 0.02)
     assert plan.ramp_s == pytest.approx(0.0212 - 0.012)
-    assert plan.fluid_bits == 30 * 12000
+    assert plan.fluid_bits == 30 * 12000 + (60 + 52) * 8  # SYN with its options, and the ACK of the answer
 
 
 def test_idle_restart_halves_the_window_for_each_timeout() -> None:
@@ -110,7 +110,7 @@ def packet_by_packet(packets: int, window: int, packet_s: float, rtt_s: float) -
 
 @given(st.integers(1, 700), st.floats(1e5, 1e9), st.floats(0.001, 0.5), st.integers(1, 40))
 def test_ramp_equals_packet_by_packet_slow_start(packets: int, rate: float, rtt: float, window: int) -> None:
-    """Start-up delay plus all bits at the link's rate = a simulation of every packet and acknowledgement.
+    """Start-up delay plus all data at the link's rate = a simulation of every packet and acknowledgement.
 
     They differ by less than two packets: the computed round restarts with the first acknowledgement of the window.
     """
@@ -118,7 +118,7 @@ def test_ramp_equals_packet_by_packet_slow_start(packets: int, rate: float, rtt:
     plan = tcp.plan(0.0, packets * 1448, INF, rate, rtt)
     packet_s = 12000 / rate
     exact = packet_by_packet(packets, window, packet_s, rtt)
-    assert plan.ramp_s + plan.fluid_bits / rate == pytest.approx(exact, abs=2.001 * packet_s, rel=1e-9)
+    assert plan.ramp_s + packets * 12000 / rate == pytest.approx(exact, abs=2.001 * packet_s, rel=1e-9)
 
 
 @given(st.floats(0, 1e6), st.floats(1e4, 1e9), st.floats(0, 0.5), st.one_of(st.just(INF), st.floats(0, 1e5)))
@@ -127,8 +127,18 @@ def test_plans_are_sane(payload: float, rate: float, rtt: float, idle: float) ->
         plan = transport.plan(0.0, payload, idle, rate, rtt)
         assert plan.setup_s >= 0 and plan.ramp_s >= 0 and plan.tail_s >= 0
         assert plan.fluid_bits >= payload * 8
-        assert plan.wire_bytes * 8 >= plan.fluid_bits
+        in_link = plan.start is not None and plan.start.setup_rounds > 0
+        assert plan.wire_bytes * 8 > plan.fluid_bits if in_link else plan.wire_bytes * 8 == plan.fluid_bits
         assert transport.plan(0.0, payload, idle, rate, rtt) == plan  # the cache changes nothing
+
+
+@pytest.mark.parametrize("idle_s", [-0.02, -3.0])
+def test_a_connection_whose_reply_is_awaited_is_open(idle_s: float) -> None:
+    """Speech that ends before the last reply is there (a negative idle time) finds the connection just used."""
+    tcp = TcpTransport()
+    plan = tcp.plan(0.0, 150_000, idle_s, 1e8, 0.2)
+    assert plan == tcp.plan(0.0, 150_000, 0.0, 1e8, 0.2)
+    assert plan.setup_s == 0.0
 
 
 def test_in_link_leaves_the_rounds_to_the_link() -> None:

@@ -1,0 +1,54 @@
+"""What parts of a scenario would leave without effect is refused at its place, with the remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from scenarios import ScenarioError, loads
+
+SCENARIO = """
+amser: 1
+duration: 1 min
+corpus: {{kind: synthetic, utterances: 5}}
+recogniser: {{kind: none}}
+emotion: {{kind: none}}
+cells: {{city: {{capacity: 10 Mbit/s, {cell}}}}}
+devices:
+  phones:
+    {{count: 2, profile: pixel-8, radio: lte, traffic: {{kind: poisson, rate: 1 /min}}, codec: raw, cell: city{group}}}
+server: {{service: {{kind: constant, time: 1 ms}}}}
+"""
+RATES = "device_rates: {kind: given, rates: [1 Mbit/s]}"
+
+
+def text(cell: str = "transport: udp", group: str = "") -> str:
+    return SCENARIO.format(cell=cell, group=group)
+
+
+@pytest.mark.parametrize("sharing", ["equal", "fifo", "weighted"])
+def test_own_rates_where_the_sharing_knows_none(sharing: str) -> None:
+    with pytest.raises(ScenarioError, match=r"cells\.city\.device_rates: .*knows no rates.*take max-min"):
+        loads(text(f"sharing: {sharing}, {RATES}"))
+
+
+@pytest.mark.parametrize("sharing", ["max-min", "dedicated", "router", "airtime", "wifi", "proportional-fair"])
+def test_own_rates_where_the_sharing_has_a_use_for_them(sharing: str) -> None:
+    assert loads(text(f"sharing: {sharing}, {RATES}")).points[0].scenario.cells["city"].device_rates is not None
+
+
+def test_weights_where_the_sharing_knows_none() -> None:
+    with pytest.raises(ScenarioError, match=r"devices\.phones\.weight: .*knows no weights; take weighted"):
+        loads(text(group=", weight: 3"))
+    assert loads(text("sharing: weighted", ", weight: 3")).points[0].scenario.devices["phones"].weight == 3.0
+
+
+def test_contention_counted_twice() -> None:
+    with pytest.raises(ScenarioError, match=r"cells\.city\.access: .*leave `access` out"):
+        loads(text("sharing: wifi, access: wifi"))
+
+
+def test_a_policy_that_looks_at_a_battery_needs_one() -> None:
+    policy = ", policy: {kind: battery, codecs: [raw, flac], below: [50 %]}"
+    with pytest.raises(ScenarioError, match=r"devices\.phones\.policy: .*give the devices a `battery`"):
+        loads(text(group=policy))
+    loads(text(group=policy + ", battery: profile"))

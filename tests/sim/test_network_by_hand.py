@@ -1,0 +1,136 @@
+"""Cells and devices in scenario text against figures worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scenarios import loads
+from sim.compile import Situation, build_world
+from sim.recorder import Columns
+from sim.streams import Streams
+from sim.tables import Tables
+from tests.sim.conftest import HEAD
+
+PLAIN = "{kind: custom, transmit_power: 1 W, wake_delay: 0 s}"
+ONCE = "{kind: periodic, period: 1 h, phase: aligned}"
+GROUP = (
+    "  {name}: {{count: 1, profile: {{kind: custom, cpu_power: 2 W}}, radio: {radio}, traffic: {traffic}, "
+    "codec: {codec}, cell: c{more}}}\n"
+)
+WIRE_BITS = (150_000 + 102 * 28) * 8  # 150 kB in datagrams of 1472 bytes of payload
+
+
+def body(cell: str, *groups: str, duration: str = "50 min") -> str:
+    return (
+        f"duration: {duration}\ncells: {{c: {{capacity: 10 Mbit/s, {cell}}}}}\ndevices:\n{''.join(groups)}"
+        "server: {service: {kind: constant, time: 1 us}, batching: {largest: 1}}\n"
+    )
+
+
+def group(name: str = "a", more: str = "", *, traffic: str = ONCE, radio: str = PLAIN, codec: str = "big") -> str:
+    return GROUP.format(name=name, more=more and f", {more}", traffic=traffic, radio=radio, codec=codec)
+
+
+def test_weights_of_the_groups_divide_the_cell(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """Two uploads of B bits with weights 3 and 1: the first has 3/4 of C and ends at 4/3 B/C, the other at 2 B/C."""
+    _, log = run_text(body("transport: udp, sharing: weighted", group("a", "weight: 3"), group("b")))
+    heavy, light = log.sort_values("group")["transfer_s"]
+    assert heavy == pytest.approx(4 / 3 * WIRE_BITS / 10e6, rel=1e-9)
+    assert light == pytest.approx(2 * WIRE_BITS / 10e6, rel=1e-9)
+
+
+def test_air_time_follows_the_weights_too(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """With 3/4 of the air time at a rate of 2 of 10 Mbit/s an upload moves at 1.5 Mbit/s while another is there."""
+    rates = "device_rates: {kind: given, rates: [2 Mbit/s]}"
+    _, log = run_text(body(f"transport: udp, sharing: airtime, {rates}", group("a", "weight: 3"), group("b")))
+    assert log.sort_values("group")["transfer_s"].iloc[0] == pytest.approx(WIRE_BITS / 1.5e6, rel=1e-9)
+
+
+@pytest.mark.parametrize("sharing", ["equal", "dedicated"])
+def test_held_uploads_wait_for_the_connection_of_the_first(  # type: ignore[type-arg]
+    run_text: Callable, sharing: str
+) -> None:
+    """Three utterances leave together over a cold TLS 1.3 connection: none before its two round trips of 100 ms."""
+    held = group(more="policy: {kind: hold, longest: 1 h, largest: 3}", traffic="{kind: periodic, period: 5 s}")
+    _, log = run_text(body(f"transport: tcp, rtt: 100 ms, sharing: {sharing}", held, duration="25 s"))
+    first_batch = log[log["speech_end_s"] < 15.0]
+    assert len(first_batch) == 3
+    assert first_batch["transfer_s"].min() >= 0.2
+    again = log[(log["speech_end_s"] > 15.0) & (log["speech_end_s"] + log["hold_s"] < 25.0)]
+    assert (again["transfer_s"] < first_batch["transfer_s"].min() + 0.3).all()
+
+
+def test_a_policy_knows_the_devices_own_rate(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """At 500 kbit/s of its own 150 kB take 2.4 s and 15 kB 0.24 s, whatever the cell carries: 1 s allows the latter."""
+    policy = "policy: {kind: link, codecs: [big, small], transfer: 1 s}"
+    rates = "device_rates: {kind: given, rates: [500 kbit/s]}"
+    for sharing in ("airtime", "max-min", "dedicated"):
+        _, log = run_text(body(f"transport: udp, sharing: {sharing}, {rates}", group(more=policy)))
+        assert log["payload_bytes"].tolist() == [15_000]
+
+
+def test_a_policy_knows_its_weight(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """Beside three uploads of weight 1, one of weight 9 expects 7.5 of 10 Mbit/s: 150 kB in 160 ms."""
+    others = group("others").replace("count: 1", "count: 3")
+    policy = "policy: {kind: link, codecs: [big, small], transfer: 170 ms}, weight: 9"
+    # It speaks within the first 100 ms, while the others, which began at 0, have 360 ms to go.
+    watched = group("watched", policy, traffic="{kind: periodic, period: 100 ms}")
+    _, log = run_text(body("transport: udp, sharing: weighted", others, watched, duration="100 ms"))
+    assert log.loc[log["group"] == 1, "payload_bytes"].iloc[0] == 150_000
+
+
+def test_streaming_begins_with_the_speech_in_a_closed_loop_too(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """Of 3 s in blocks of 1 s only the last third is left when speech ends, as with open-loop traffic."""
+    loop = "{kind: closed-loop, think: 5 s, distribution: constant}"
+    _, log = run_text(
+        body("transport: udp", group(more="policy: {kind: stream, block: 1 s}", traffic=loop), duration="2 min")
+    )
+    later = log[log["speech_end_s"] > 6.0]
+    assert len(later) > 10
+    assert later["transfer_s"].to_numpy() == pytest.approx(50_000 * 8 / 10e6, rel=0.03)
+    assert np.diff(log["speech_end_s"].to_numpy()) == pytest.approx(5.0, abs=0.2)  # think from reply to end of speech
+
+
+def test_an_attempt_is_given_up_during_its_set_up(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """Two round trips of 1 s and a timeout of 0.5 s: three attempts and two waits of 0.1 s end at 1.7 s, not later."""
+    retry = "retry: {timeout: 500 ms, attempts: 3, backoff: 100 ms, factor: 1, jitter: 0 %}"
+    _, log = run_text(body(f"transport: {{kind: tcp, connection: new}}, rtt: 1 s, {retry}", group()))
+    assert log["outcome"].tolist() == [1]
+    assert log["radio_active_s"].tolist() == [pytest.approx(1.5)]
+
+
+def drawn_and_charged(text: str, encode_s: float) -> tuple[float, float]:
+    """Joules that the batteries gave, and joules that the log charges."""
+    scenario = loads(HEAD + text).points[0].scenario
+    sizes = {"big": 150_000, "small": 15_000}
+    tables = Tables.unrecognised({c: sizes[c] for c in scenario.codec_specs()}, np.full(50, 3.0), encode_s)
+    chunks: list[Columns] = []
+    world = build_world(Situation(scenario, tables, Path.cwd()), Streams(1, 0), chunks.append)
+    world.run()
+    charged = sum(float(np.sum(c["energy_j"])) for c in chunks)
+    return float(sum(g.battery.drawn_j.sum() for g in world.fleet.groups)), charged
+
+
+@pytest.mark.parametrize(
+    ("cell", "policy"),
+    [
+        ("transport: {kind: tcp, connection: new}, rtt: 40 ms", "fixed"),
+        ("transport: tcp, loss: {kind: payload, probability: 40 %}, retry: {attempts: 4}", "fixed"),
+        ("transport: udp, retry: {timeout: 50 ms, attempts: 2}", "fixed"),
+        ("transport: tcp, rtt: 40 ms", "{kind: stream, block: 1 s}"),
+        ("transport: quic, rtt: 40 ms", "{kind: hold, longest: 30 s}"),
+    ],
+    ids=["set-up", "lost", "timeout", "stream", "hold"],
+)
+def test_a_battery_gives_what_the_log_charges(cell: str, policy: str) -> None:
+    """Coding, set-up, attempts in vain and blocks included; a radio without tail leaves nothing still to be drawn."""
+    radio = "{kind: custom, transmit_power: 1 W, power_per_mbps: 300 mW}"
+    more, traffic = f"battery: 10 kJ, policy: {policy}", "{kind: poisson, rate: 6 /min}"
+    text = body(cell, group(more=more, traffic=traffic, radio=radio))
+    drawn_j, charged_j = drawn_and_charged(text, encode_s=0.01)
+    assert charged_j > 10.0
+    assert drawn_j == pytest.approx(charged_j, rel=1e-9)
