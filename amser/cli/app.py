@@ -9,7 +9,19 @@ from typing import Annotated, Any
 import typer
 
 from amser import __version__
-from amser.cli import audio, calibrate, capacity, catalogue, codecs, corpus, emotion, results, scenario, study
+from amser.cli import (
+    audio,
+    calibrate,
+    capacity,
+    catalogue,
+    codecs,
+    corpus,
+    emotion,
+    reproduce,
+    results,
+    scenario,
+    study,
+)
 from amser.exits import Stopped
 
 EPILOG = (
@@ -71,4 +83,5 @@ app.add_typer(corpus.app, name="corpus")
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(emotion.app, name="train")
 _command("evaluate", emotion.evaluate, "Evaluate emotion networks at every compress rate.")
+app.add_typer(reproduce.app, name="reproduce")
 _command("info", catalogue.info, "Print versions, weights, calibrations and cache.")

@@ -1,0 +1,99 @@
+"""Accuracy and F1 of the four emotion networks at the poster's compress rates, on the recogniser's own words."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from amser.reproduction.rows import RATES, Part, Row
+from amser.reproduction.words import hypotheses
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from recognizers.corpora import Corpus
+    from recognizers.emotion.evaluation import Evaluation
+    from recognizers.emotion.examples import Examples
+
+NETWORKS = ("amser", "umons", "xu", "yoon")
+METRICS = ("accuracy", "unweighted_accuracy", "f1_weighted", "f1_macro")
+COMMITTED = "emotion.csv"
+
+
+def examples_of(corpus: Corpus, heard: pd.DataFrame, source: str, labels: Sequence[str] | None = None) -> Examples:
+    """The labelled utterances of a corpus with the words that were heard at each rate (rate 1: in the Mel itself)."""
+    from recognizers.emotion.examples import load_examples
+
+    examples = load_examples(corpus, labels)
+    texts = {}
+    for rate in RATES:
+        said = hypotheses(heard, None if rate == 1.0 else rate)
+        texts[rate] = tuple(said[identity] for identity in examples.ids)
+    return replace(examples, texts=texts[1.0], texts_at=texts, text_source=source)
+
+
+def shipped_networks(corpus: Corpus, heard: pd.DataFrame, recogniser: str) -> Part:
+    """The shipped weights of all four networks on ``corpus``."""
+    from recognizers.emotion.evaluation import evaluate_weights
+    from recognizers.emotion.recognizer import load_emotion
+
+    networks = [load_emotion(name) for name in NETWORKS]
+    examples = examples_of(corpus, heard, recogniser, networks[0].labels)
+    found = [evaluate_weights(network, examples, sorted(RATES)) for network in networks]
+    return Part([row for one in found for row in rows_of(one, f"shipped, trained on {one.trained}")])
+
+
+def cross_validated(
+    examples: Examples,
+    folder: Path,
+    by: str,
+    epochs: int | None,
+    on_fold: Callable[[str, int, int], None],
+) -> Part:
+    """All four networks trained and tested fold by fold; finished folds in ``folder`` are read again."""
+    from recognizers.emotion.evaluation import cross_validate
+    from recognizers.emotion.training import Recipe
+
+    recipe = Recipe(epochs=epochs or Recipe.epochs)
+    part = Part()
+    for name in NETWORKS:
+
+        def told(_: str, done: int, total: int, name: str = name) -> None:
+            on_fold(name, done, total)
+
+        options: dict[str, Any] = {"by": by, "recipe": recipe, "rates": sorted(RATES), "on_fold": told}
+        found = cross_validate(name, examples, folder, **options)
+        part.rows += rows_of(found, f"trained in each fold, {found.trained}")
+    return part
+
+
+def rows_of(found: Evaluation, weights: str) -> list[Row]:
+    """Every metric at every rate, with 95 % bootstrap intervals (over speakers where there are five or more)."""
+    rows = []
+    for rate in sorted(found.predictions.predicted, reverse=True):
+        scores, intervals = found.scores(rate), found.interval(rate)
+        protocol = f"{found.protocol}; words: {found.words}; classes {', '.join(found.labels)}"
+        head = Row("emotion", found.architecture, found.corpus, weights, protocol, rate, "", "1", 0.0, n=scores.count)
+        for metric in METRICS:
+            low, high = intervals[metric]
+            rows.append(replace(head, metric=metric, value=float(getattr(scores, metric)), low=low, high=high))
+    return rows
+
+
+def committed() -> Part:
+    """Figures of corpora whose licence keeps their weights out of the project, as they were measured and committed."""
+    place = files("amser.reproduction") / COMMITTED
+    if not place.is_file():
+        return Part(missing=["emotion networks on acted corpora: no committed results"])
+    kinds = {field.name: field.type for field in fields(Row)}
+    rows = []
+    for record in csv.DictReader(place.read_text(encoding="utf-8").splitlines()):
+        values: dict[str, Any] = {name: text for name, text in record.items() if name in kinds}
+        for name in ("rate", "value", "low", "high"):
+            values[name] = float(values[name])
+        rows.append(Row(**values | {"n": int(values["n"])}))
+    return Part(rows)

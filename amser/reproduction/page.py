@@ -1,0 +1,211 @@
+"""The reproduction as one HTML page that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib.resources import files
+from string import Template
+
+import plotly.graph_objects as go
+from plotly.offline import get_plotlyjs
+from plotly.subplots import make_subplots
+
+from amser import __version__
+from amser.installation import installation
+from amser.report.look import styled
+from amser.report.page import CONFIG, html_table
+from amser.reproduction import tables
+from amser.reproduction.rows import Part, Published, Row
+from amser.tables import Table
+
+COLOURS = ("#08457E", "#A33C00", "#00583F", "#8B2F6B", "#B07D00", "#57534E")
+SYMBOLS = ("circle", "square", "triangle-up", "diamond", "x", "star")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+HOW = (
+    "What was published, what came out here, on which corpus and weights, and the difference stand in columns of their "
+    "own. A difference between figures of different corpora tells about the corpora too."
+)
+WORDS = (
+    "Word error rate in per cent, errors summed over all utterances, after Whisper's English normaliser; in brackets "
+    "95 % bootstrap intervals over utterances. Compress rate is rank / bands of fp32 factors; 7.5 % and 5 % (ranks 6 "
+    "and 4 of 80) go beyond the poster."
+)
+DOUBTFUL = (
+    "Utterances whose no-speech probability is above 0.6 or whose mean log-probability is below -1 (Whisper's own "
+    "thresholds): better not acted upon. PocketSphinx tells no probabilities."
+)
+EMOTIONS = (
+    "Accuracy is the share of right answers (WA). Networks whose intervals overlap cannot be told apart on this "
+    "corpus; one network's difference between two rates is paired, and known better than the intervals suggest."
+)
+OVERHEAD = (
+    "The link is fitted to the two published times and the power to raw's energy, so the agreement of these three "
+    "shows nothing; AMSER's energy is predicted."
+)
+PAPERS = (
+    "On IEMOCAP, each with its own protocol. These do not stand beside figures of another corpus or protocol."
+)
+
+
+def render(part: Part, published: Published, facts: Sequence[str]) -> str:
+    """The whole page as text; ``facts`` stand under the title."""
+    here = files("amser.report")
+    sections = [
+        _missing(part, published),
+        _words(part.rows, published),
+        _emotions(part.rows, published),
+        _overhead(part.rows, published),
+        _papers(published),
+        _every_figure(part.rows, published),
+        _provenance(part),
+    ]
+    return Template((here / "page.html").read_text(encoding="utf-8")).substitute(
+        version=__version__,
+        title=escape(f"{published.title}, measured again"),
+        description=f"<p>{escape(HOW)}</p>",
+        meta="".join(f"<span>{escape(fact)}</span>" for fact in facts),
+        style=(here / "style.css").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs(),
+        sections="\n".join(section for section in sections if section),
+        footer=f"AMSER testbed {escape(__version__)}, <code>amser reproduce icassp2025</code>.",
+    )
+
+
+def _missing(part: Part, published: Published) -> str:
+    lines = [f"Not known: {one['why']}." for one in published.not_known]
+    lines += [f"Missing: {line}." for line in part.missing]
+    if not lines:
+        return ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<section class='warnings'><b>What this page cannot show</b><ul>{items}</ul></section>"
+
+
+def _words(rows: Sequence[Row], published: Published) -> str:
+    chosen = [row for row in rows if row.table == "wer" and row.metric == "wer"]
+    if not chosen:
+        return ""
+    parts = [_drawn(words_figure(chosen), "wer"), _scrolled(tables.words_table(rows)), _beside(chosen, published)]
+    flagged = tables.words_table(rows, "flagged")
+    if flagged.rows:
+        parts.append(f"<h3>Flagged as doubtful [%]</h3><p class='note'>{escape(DOUBTFUL)}</p>{_scrolled(flagged)}")
+    return _section("Word errors against compress rate", WORDS, *parts)
+
+
+def _section(title: str, note: str, *parts: str) -> str:
+    return f"<section><h2>{escape(title)}</h2><p class='note'>{escape(note)}</p>{''.join(parts)}</section>"
+
+
+def _scrolled(table: Table, look: str = "scroll") -> str:
+    return f"<div class='{look}'>{html_table(table)}</div>"
+
+
+def _beside(rows: Sequence[Row], published: Published) -> str:
+    """Published beside ours, where something was published of these rows."""
+    known = [row for row in rows if published.beside(row)]
+    return _scrolled(tables.beside_table(known, published)) if known else ""
+
+
+def words_figure(rows: Sequence[Row]) -> go.Figure:
+    """A curve for each corpus and recogniser."""
+    figure = go.Figure()
+    chosen = [row for row in rows if row.rate is not None]
+    for place, name in enumerate(dict.fromkeys((row.corpus, row.subject) for row in chosen)):
+        curve = sorted((r for r in chosen if (r.corpus, r.subject) == name), key=lambda r: float(r.rate or 0))
+        figure.add_trace(_curve(curve, f"{name[0]}: {name[1]}", place, True))
+    figure.update_yaxes(title="word error rate [%]", rangemode="tozero")
+    _rate_axis(figure)
+    styled(figure, 430)
+    return figure.update_layout(legend={"orientation": "h", "y": -0.25})
+
+
+def _rate_axis(figure: go.Figure) -> None:
+    ticks = [5, 7.5, 12.5, 18.75, 25, 50, 100]
+    figure.update_xaxes(title="compress rate [%]", type="log", tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
+
+
+def _curve(rows: Sequence[Row], name: str, place: int, legend: bool) -> go.Scatter:
+    up = [100 * (r.high - r.value) for r in rows]
+    down = [100 * (r.value - r.low) for r in rows]
+    error = {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.2, "width": 3}
+    return go.Scatter(
+        # A little apart, so that intervals do not hide one another.
+        x=[100 * float(r.rate or 0) * 1.012**place for r in rows],
+        y=[100 * r.value for r in rows],
+        error_y=error,
+        mode="lines+markers",
+        name=name,
+        legendgroup=name,
+        showlegend=legend,
+        line={"color": COLOURS[place % 6], "dash": DASHES[place % 6]},
+        marker={"symbol": SYMBOLS[place % 6], "size": 8},
+        text=[tables.rate_name(r.rate) for r in rows],
+        hovertemplate=f"{escape(name)}<br>%{{text}}: %{{y:.1f}} %<extra></extra>",
+    )
+
+
+def _emotions(rows: Sequence[Row], published: Published) -> str:
+    corpora = tables.corpora_of(rows)
+    if not corpora:
+        return ""
+    parts = [_drawn(emotions_figure(rows, corpora), "emotion")]
+    for corpus in corpora:
+        inside = [row for row in rows if row.table == "emotion" and row.corpus == corpus]
+        parts.append(f"<h3>{escape(corpus)}</h3><p class='note'>{escape(_basis(inside[0]))}</p>")
+        for metric in ("accuracy", "f1_weighted"):
+            table = tables.networks_table(rows, corpus, metric)
+            parts.append(f"<p class='note'>{escape(table.title)}</p>{_scrolled(table)}")
+        parts.append(_beside(inside, published))
+    return _section("Emotion against compress rate", EMOTIONS, *parts)
+
+
+def _basis(row: Row) -> str:
+    return f"{row.n} utterances. Weights: {row.weights}. Protocol: {row.protocol}. Measured {row.measured}."
+
+
+def emotions_figure(rows: Sequence[Row], corpora: Sequence[str]) -> go.Figure:
+    """A panel for each corpus, a curve for each network."""
+    figure = make_subplots(rows=1, cols=len(corpora), subplot_titles=list(corpora), horizontal_spacing=0.06)
+    for column, corpus in enumerate(corpora, start=1):
+        for place, network in enumerate(tables.TITLES):
+            chosen = [r for r in rows if (r.table, r.corpus, r.metric) == ("emotion", corpus, "accuracy")]
+            curve = sorted((r for r in chosen if r.subject == network), key=lambda r: float(r.rate or 0))
+            if curve:
+                trace = _curve(curve, tables.TITLES[network], place, column == 1)
+                figure.add_trace(trace, row=1, col=column)
+    figure.update_yaxes(title="accuracy [%]", row=1, col=1)
+    _rate_axis(figure)
+    styled(figure, 430)
+    return figure.update_layout(legend={"orientation": "h", "y": -0.25})
+
+
+def _overhead(rows: Sequence[Row], published: Published) -> str:
+    table = tables.overhead_table(rows, published)
+    return _section("Time and energy of 20,000 files", OVERHEAD, _scrolled(table)) if table.rows else ""
+
+
+def _papers(published: Published) -> str:
+    table = tables.papers_table(published)
+    return _section("What the baselines' papers report", PAPERS, _scrolled(table, "scroll prose"))
+
+
+def _every_figure(rows: Iterable[Row], published: Published) -> str:
+    table = tables.beside_table(rows, published)
+    details = f"<details><summary>All {len(table.rows)} figures</summary>{_scrolled(table)}</details>"
+    return _section("Published and ours, figure by figure", "The same rows are in figures.csv.", details)
+
+
+def _provenance(part: Part) -> str:
+    found = installation()
+    rows = [(name, value) for group in ("packages", "weights", "speech") for name, value in found[group].items()]
+    cells = "".join(f"<tr><td>{escape(str(n))}</td><td>{escape(str(v))}</td></tr>" for n, v in rows)
+    notes = "".join(f"<li>{escape(note)}</li>" for note in part.notes)
+    return (
+        f"<section><h2>Where the figures come from</h2><ul>{notes}</ul><details><summary>Versions and weights</summary>"
+        f"<table class='provenance'>{cells}</table></details></section>"
+    )
+
+
+def _drawn(figure: go.Figure, name: str) -> str:
+    drawing = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=CONFIG, default_width="100%")
+    return f"<figure>{drawing}</figure>"

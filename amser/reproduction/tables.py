@@ -1,0 +1,133 @@
+"""The reproduction as tables: ours by rate, published beside ours, and what the baselines' papers report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from amser.reproduction.rows import LOW_RATES, RATES, Published, Row
+from amser.tables import Table
+
+TITLES = {"amser": "AMSER (our reading)", "umons": "UMONS", "xu": "Xu et al.", "yoon": "Yoon et al."}
+METRICS = {
+    "wer": "word error rate",
+    "flagged": "flagged as doubtful",
+    "accuracy": "accuracy",
+    "unweighted_accuracy": "unweighted accuracy",
+    "f1_weighted": "weighted F1",
+    "f1_macro": "macro F1",
+    "time": "time of 20,000 files",
+    "energy": "energy of 20,000 files",
+}
+UNKNOWN = "not known"
+
+
+def rate_name(rate: float | None) -> str:
+    """``raw`` or the compress rate in per cent."""
+    return "raw" if rate is None else f"{100 * rate:g} %"
+
+
+def subject_name(row: Row) -> str:
+    """How a row's recogniser, network or codec is called in tables."""
+    return TITLES.get(row.subject, row.subject)
+
+
+def figure_text(row: Row, value: float | None = None) -> str:
+    """A value in the unit that tables show: per cent for shares, seconds, kilowatt-hours."""
+    shown = row.value if value is None else value
+    return f"{100 * shown:.1f} %" if row.unit == "1" else f"{shown:.5f} kWh" if row.unit == "kWh" else f"{shown:.2f} s"
+
+
+def difference_text(row: Row, published: float) -> str:
+    """Ours minus published: points for shares, per cent of the published value otherwise."""
+    if row.unit == "1":
+        return f"{100 * (row.value - published):+.1f} points"
+    return f"{100 * (row.value / published - 1):+.1f} %"
+
+
+def with_interval(row: Row) -> str:
+    """A share with its 95 % interval, where it has one."""
+    known = row.low == row.low
+    return f"{100 * row.value:.1f} ({100 * row.low:.1f} to {100 * row.high:.1f})" if known else f"{100 * row.value:.1f}"
+
+
+def words_table(rows: Sequence[Row], metric: str = "wer") -> Table:
+    """A line for each corpus and recogniser, a column for each rate; in per cent."""
+    rates: list[float | None] = [None, *RATES, *LOW_RATES]
+    table = Table(
+        ["corpus", "recogniser", "n", *(rate_name(r) for r in rates)],
+        title=f"{METRICS[metric].capitalize()} [%], with 95 % intervals" if metric == "wer" else METRICS[metric],
+        right=frozenset(range(2, 3 + len(rates))),
+    )
+    for lines in _grouped(r for r in rows if r.table == "wer" and r.metric == metric):
+        found = {r.rate: with_interval(r) for r in lines}
+        first = lines[0]
+        table.rows.append([first.corpus, first.subject, str(first.n), *(found.get(r, "–") for r in rates)])
+    return table
+
+
+def networks_table(rows: Sequence[Row], corpus: str, metric: str) -> Table:
+    """A line for each network on one corpus, a column for each rate; in per cent, at the ends with intervals."""
+    title = f"{corpus}: {METRICS[metric]} [%], with 95 % intervals at the ends"
+    table = Table(["network", *(rate_name(r) for r in RATES), "12.5 % minus 100 %"], title=title)
+    table.right = frozenset(range(1, 2 + len(RATES)))
+    chosen = [r for r in rows if r.table == "emotion" and r.corpus == corpus and r.metric == metric]
+    for lines in _grouped(chosen):
+        found = {r.rate: r for r in lines}
+        ends = (RATES[0], RATES[-1])
+        cells = [with_interval(found[r]) if r in ends else f"{100 * found[r].value:.1f}" for r in RATES]
+        change = 100 * (found[RATES[-1]].value - found[RATES[0]].value)
+        table.rows.append([subject_name(lines[0]), *cells, f"{change:+.1f}"])
+    return table
+
+
+def beside_table(rows: Iterable[Row], published: Published) -> Table:
+    """Every figure: published and where, ours and on what, and the difference, each in its own column."""
+    columns = ["figure", "rate", "published", "published on", "ours", "95 % interval", "ours on", "weights", "n"]
+    table = Table([*columns, "ours minus published"], right=frozenset({2, 4, 8, 9}))
+    for row in rows:
+        interval = "–" if row.low != row.low else f"{100 * row.low:.1f} to {100 * row.high:.1f} %"
+        on = row.corpus if row.measured == "in this run" else f"{row.corpus} ({row.measured})"
+        ours = [figure_text(row), interval, on, row.weights, f"{row.n:,}"]
+        head = [f"{subject_name(row)}, {METRICS[row.metric]}", "–" if row.table == "overhead" else rate_name(row.rate)]
+        known = published.beside(row)
+        for one in known:
+            theirs = [figure_text(row, float(one["value"])), str(one["on"])]
+            table.rows.append([*head, *theirs, *ours, difference_text(row, float(one["value"]))])
+        if not known:
+            table.rows.append([*head, UNKNOWN, "–", *ours, "–"])
+    return table
+
+
+def overhead_table(rows: Iterable[Row], published: Published) -> Table:
+    """Time and energy of 20,000 files: published, ours, difference, and whether ours was fitted to it."""
+    table = Table(["20,000 files", "published", "ours", "ours minus published", ""], right=frozenset({1, 2, 3}))
+    for row in (row for row in rows if row.table == "overhead"):
+        for known in published.beside(row):
+            value = float(known["value"])
+            shown = f"{value:.4f} kWh" if row.unit == "kWh" else figure_text(row, value)
+            how = "predicted" if (row.subject, row.metric) == ("AMSER", "energy") else "fitted"
+            cells = [shown, figure_text(row), difference_text(row, value), how]
+            table.rows.append([f"{row.subject}, {row.metric}", *cells])
+    return table
+
+
+def papers_table(published: Published) -> Table:
+    """What the baselines' own papers report on IEMOCAP, with their protocols."""
+    table = Table(["network", "metric", "reported", "on", "protocol", "source"], right=frozenset({2}))
+    for one in published.papers:
+        name, metric = TITLES[str(one["subject"])], METRICS[str(one["metric"])]
+        reported = f"{100 * float(one['value']):.1f} %"
+        table.rows.append([name, metric, reported, str(one["on"]), str(one["protocol"]), str(one["source"])])
+    return table
+
+
+def corpora_of(rows: Iterable[Row]) -> list[str]:
+    """Corpora that emotion networks were measured on, in order."""
+    return list(dict.fromkeys(row.corpus for row in rows if row.table == "emotion"))
+
+
+def _grouped(rows: Iterable[Row]) -> list[list[Row]]:
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.corpus, row.subject, row.weights), []).append(row)
+    return list(groups.values())

@@ -1,0 +1,169 @@
+"""Runs the parts of the reproduction with what is at hand, and says what is not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from amser.reproduction.rows import Part
+
+if TYPE_CHECKING:
+    from recognizers.corpora import Corpus
+
+DIGIT_SPEAKERS = ("theo", "yweweler")
+"""Speakers of fsdd that nano's training never heard (recognizers.whisper.training_data)."""
+OFFLINE = "AMSER_CORPORA names no folder of corpora"
+
+Step = tuple[str, Callable[[], Part]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to reproduce with.
+
+    corpora: folder of corpora, or None.  iemocap: the release, or None.  model: a Whisper for open speech, or
+    ``sphinx``.  evaluate: train the networks on the acted corpora here instead of showing committed figures.
+    limit: only so many utterances of each corpus.  epochs: most epochs of each fold.  folder: where finished
+    folds and simulated points are kept.
+    """
+
+    folder: Path
+    corpora: Path | None = None
+    iemocap: Path | None = None
+    model: str | None = None
+    evaluate: bool = False
+    limit: int | None = None
+    epochs: int | None = None
+
+
+def reproduce(options: Options, tell: Callable[[float, str], None] = lambda share, text: None) -> Iterator[Part]:
+    """Yield each part when it is done; ``tell`` is given the share of parts done and what comes next.
+
+    What a part lacks (a corpus, a model, a package) is a line in its ``missing``; other faults are raised.
+    """
+    steps = list(_steps(options, tell))
+    for done, (what, step) in enumerate(steps):
+        tell(done / len(steps), what)
+        yield _with_what_is_there(what, step)
+
+
+def _with_what_is_there(what: str, step: Callable[[], Part]) -> Part:
+    from recognizers.corpora import CorpusError
+    from recognizers.sphinx import SphinxUnavailable
+    from recognizers.whisper import ModelUnavailable
+
+    try:
+        return step()
+    except (CorpusError, ModelUnavailable, SphinxUnavailable) as error:
+        return Part(missing=[f"{what}: {error}"])
+
+
+def _steps(options: Options, tell: Callable[[float, str], None]) -> Iterator[Step]:
+    from amser.reproduction.emotions import committed
+    from amser.reproduction.overhead import overhead
+
+    yield "the overhead table", lambda: overhead(options.folder / "runs")
+    yield "nano and the four networks on the shipped speech", lambda: _shipped(options)
+    yield "human spoken digits (fsdd)", lambda: _digits(options)
+    yield "open human speech (LibriSpeech)", lambda: _open_speech(options)
+    if options.evaluate:
+        for kind in ("emodb", "ravdess"):
+            yield f"the four networks on {kind}", lambda kind=kind: _acted(options, kind, tell)  # type: ignore[misc]
+    else:
+        yield "committed figures of acted corpora", committed
+    yield "IEMOCAP, one session left out", lambda: _iemocap(options, tell)
+
+
+def _shipped(options: Options) -> Part:
+    from amser.reproduction.emotions import shipped_networks
+    from amser.reproduction.words import measured_words, word_rows
+    from recognizers.corpora import open_corpus
+    from recognizers.speech.pack import shipped
+    from recognizers.whisper import load_whisper
+
+    corpus, nano = _limited(open_corpus("shipped"), options.limit), load_whisper("nano")
+    seen = {clip.path: clip.seen_voice for clip in shipped()}
+    known = {u.id: seen[u.path] for u in corpus.utterances}
+    groups = {"seen voices": lambda one: known[one], "unseen voices": lambda one: not known[one]}
+    heard = measured_words(corpus, nano)
+    part = word_rows(heard, "shipped speech", nano, groups)
+    part.notes.append("nano is a recogniser of commands from a closed vocabulary, not of open speech.")
+    part += shipped_networks(corpus, heard, "nano")
+    return part
+
+
+def _digits(options: Options) -> Part:
+    from amser.reproduction.words import measured_words, word_rows
+    from recognizers.whisper import load_whisper
+
+    corpus = _limited(_found(options, "fsdd").select(speakers=DIGIT_SPEAKERS), options.limit)
+    nano = load_whisper("nano")
+    return word_rows(measured_words(corpus, nano), "fsdd, two speakers never heard", nano)
+
+
+def _open_speech(options: Options) -> Part:
+    from amser.codec_study import recogniser_named
+    from amser.reproduction.words import measured_words, word_rows
+
+    corpus = _limited(_found(options, "librispeech"), options.limit)
+    recogniser = recogniser_named(options.model or "sphinx")
+    return word_rows(measured_words(corpus, recogniser), f"{corpus.name}, {len(corpus)} utterances", recogniser)
+
+
+def _acted(options: Options, kind: str, tell: Callable[[float, str], None]) -> Part:
+    from amser.codec_study import recogniser_named
+    from amser.reproduction.emotions import cross_validated, examples_of
+    from amser.reproduction.words import measured_words
+
+    corpus = _limited(_found(options, kind), options.limit)
+    recogniser = recogniser_named(options.model or "nano")
+    examples = examples_of(corpus, measured_words(corpus, recogniser), recogniser.name)
+    return cross_validated(examples, options.folder / "folds", "speaker", options.epochs, _folds(kind, tell))
+
+
+def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
+    """The real protocol: four classes, one session left out, Whisper's own transcripts."""
+    from amser.codec_study import recogniser_named
+    from amser.reproduction.emotions import cross_validated, examples_of
+    from amser.reproduction.words import measured_words, word_rows
+    from recognizers.corpora import open_corpus
+
+    if options.iemocap is None:
+        return Part(missing=["IEMOCAP: give its folder with --iemocap (on request from USC SAIL)"])
+    corpus = _limited(open_corpus("iemocap", options.iemocap), options.limit)
+    recogniser = recogniser_named(options.model or "small.en")
+    heard = measured_words(corpus, recogniser)
+    part = word_rows(heard, "IEMOCAP, four classes", recogniser)
+    part.notes += [f"IEMOCAP: {fault}" for fault in corpus.faults[:20]]
+    examples = examples_of(corpus, heard, recogniser.name)
+    part += cross_validated(examples, options.folder / "folds", "session", options.epochs, _folds("IEMOCAP", tell))
+    return part
+
+
+def _folds(corpus: str, tell: Callable[[float, str], None]) -> Callable[[str, int, int], None]:
+    return lambda network, done, total: tell(done / total, f"{corpus}, {network}: fold {done} of {total}")
+
+
+def _found(options: Options, kind: str) -> Corpus:
+    """The corpus of a kind in the folder of corpora, by the beginning of its folder's name."""
+    from recognizers.corpora import CorpusError, open_corpus
+
+    if options.corpora is None:
+        raise CorpusError(OFFLINE)
+    folders = sorted(p for p in options.corpora.iterdir() if p.is_dir()) if options.corpora.is_dir() else []
+    for folder in folders:
+        if folder.name.lower().replace("-", "").replace("_", "").startswith(kind):
+            return open_corpus(folder)
+    raise CorpusError(f"{options.corpora} has no folder whose name begins with '{kind}'")
+
+
+def _limited(corpus: Any, limit: int | None) -> Any:
+    """As many utterances, drawn so that every speaker and class has its chance, in the corpus's order."""
+    if limit is None or limit >= len(corpus.utterances):
+        return corpus
+    drawn = np.random.default_rng(0).permutation(len(corpus.utterances))[:limit]
+    return replace(corpus, utterances=tuple(corpus.utterances[i] for i in sorted(drawn)), digest="")
