@@ -49,6 +49,20 @@ COLUMNS: Mapping[str, str] = {
 }
 """Columns of the study's frame, with their meaning."""
 
+EQUAL_COLUMNS: Mapping[str, str] = {
+    "codec": "the other codec",
+    "rate_kbps": "its rate, in kbit/s",
+    "wer": "its WER, in %",
+    "ours": "the codec that it is compared with: the finest of the family that sends no more bytes over the corpus",
+    "ours_rate_kbps": "rate of that one, in kbit/s",
+    "ours_wer": "WER of that one, in %",
+    "difference": "WER of that one less that of the other codec, in points",
+    "low": "lower end of the difference's paired bootstrap interval",
+    "high": "upper end of the difference's paired bootstrap interval",
+    "n": "utterances",
+}
+"""Columns of ``at_equal_bytes``, with their meaning."""
+
 Floats = npt.NDArray[np.float64]
 _REFERENCE = "raw"
 
@@ -69,7 +83,8 @@ def study_codecs(
 
     Returns a tidy frame with the columns of ``COLUMNS``: one row for each codec and metric.  ``wer_loss`` is
     the paired difference of WER to the codec ``raw``, if that is among them.  Metrics that nothing is known
-    about (no recogniser, no emotion labels) are left out.  ``attrs["measurements"]`` holds the measured table.
+    about (no recogniser, no emotion labels) are left out.  ``attrs["measurements"]`` holds the measured table,
+    ``attrs["equal_bytes"]`` what ``at_equal_bytes`` makes of it.
     """
     bands = recogniser.bands if recogniser is not None else DEFAULT_BANDS
     built = (
@@ -78,13 +93,14 @@ def study_codecs(
     table = measure(corpus, built, recogniser, emotion, cache_dir=cache_dir, progress=progress)
     families = {name: family_of(codec) for name, codec in built.items()}
     frame = summarise(table, families, resamples=resamples, level=level, seed=seed)
-    frame.attrs = {**table.attrs, "measurements": table}
+    equal = at_equal_bytes(table, families, resamples=resamples, level=level, seed=seed)
+    frame.attrs = {**table.attrs, "measurements": table, "equal_bytes": equal}
     return frame
 
 
 def family_of(codec: Codec) -> str:
     """The curve a codec belongs to: class, basis, blocks and number type, without what sets the rate."""
-    names = {"Pcm": "pcm", "Flac": "flac", "Mp3": "mp3", "Opus": "opus", "MuLaw": "mu-law", "G722": "g722"}
+    names = {"Pcm": "pcm", "Flac": "flac", "Mp3": "mp3", "MuLaw": "mu-law", "G722": "g722"}
     parameters = codec.parameters()
     match type(codec).__name__:
         case "MelSvd":
@@ -93,6 +109,10 @@ def family_of(codec: Codec) -> str:
             basis = "" if parameters["basis"] == "trained" else f" {parameters['basis']}"
             block = "" if parameters["block_s"] is None else f" blocks of {parameters['block_s']:g} s"
             return f"mel-klt{basis}{block}"
+        case "Opus":
+            frame_ms = float(str(parameters["frame_s"])) * 1e3
+            frames = "" if frame_ms == 20 else f" frames of {frame_ms:g} ms"
+            return f"opus{frames}" + (" in Ogg" if parameters["container"] == "ogg" else "")
         case other:
             return names.get(other, codec.name)
 
@@ -135,6 +155,46 @@ def summarise(
                 | {"n": n}
             )
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def at_equal_bytes(
+    table: pd.DataFrame,
+    families: Mapping[str, str],
+    family: str = "mel-klt",
+    *,
+    resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """WER of ``family`` against every codec of other families, at no more bytes than that one sends.
+
+    A frame with the columns of ``EQUAL_COLUMNS``, in rising rate; empty where no word was recognised.  Bytes
+    are those of whole payloads, container included.  Codecs that send less than the whole family are left out.
+    """
+    import pandas as pd
+
+    parts = {str(name): part for name, part in table.groupby("codec", sort=False)}
+    count = len(next(iter(parts.values())))
+    draws = np.random.default_rng(seed).integers(0, count, size=(resamples, count))
+    rate = {n: _column(p, "payload_bytes").sum() * 8e-3 / _column(p, "duration_s").sum() for n, p in parts.items()}
+    ours = sorted((name for name in parts if families.get(name) == family), key=rate.__getitem__)
+    rows = []
+    for name in sorted(set(parts) - set(ours), key=rate.__getitem__):
+        lean = [own for own in ours if rate[own] <= rate[name]]
+        theirs = _errors(parts[name])
+        if not lean:
+            continue
+        own, words = lean[-1], _column(parts[name], "reference_words")
+        known = np.isfinite(words) & np.isfinite(theirs) & np.isfinite(_errors(parts[own]))
+        if not known.any():
+            continue
+        words, theirs = np.where(known, words, 0.0), np.where(known, theirs, 0.0)
+        mine = np.where(known, _errors(parts[own]), 0.0)
+        figures = [100.0 * float(errors.sum() / words.sum()) for errors in (theirs, mine)]
+        difference = _scaled(_ratio(mine - theirs, words, draws, level), 100.0)
+        row = (name, rate[name], figures[0], own, rate[own], figures[1], *difference, int(known.sum()))
+        rows.append(dict(zip(EQUAL_COLUMNS, row, strict=True)))
+    return pd.DataFrame(rows, columns=list(EQUAL_COLUMNS))
 
 
 def _metrics(

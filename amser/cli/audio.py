@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from amser.cli.options import Json
 from amser.exits import Exit, UserError
-
-if TYPE_CHECKING:
-    from channel.codecs import Codec
 
 CodecName = Annotated[
     str,
@@ -36,9 +33,10 @@ def encode(
     json: Json = False,
 ) -> int:
     """Write the payload that a device would send for a recording, and say what it costs."""
+    from amser.codec_names import codecs_named
     from recognizers.corpora.audio import SAMPLE_RATE_HZ, read_audio
 
-    made = _codec(codec, scenario, bands)
+    made = codecs_named([codec], scenario, bands)[codec]
     audio = read_audio(file)
     payload = made.encode(audio)
     target = output or file.with_name(f"{file.stem}.{codec}")
@@ -89,8 +87,10 @@ def decode(
     """Rebuild the Mel spectrogram that the server would recognise, as a NumPy file of (bands, frames)."""
     import numpy as np
 
+    from amser.codec_names import codecs_named
+
     name = codec or _codec_of(payload)
-    mel = _codec(name, scenario, bands).decode(payload.read_bytes())
+    mel = codecs_named([name], scenario, bands)[name].decode(payload.read_bytes())
     target = output or payload.with_name(payload.name + ".npy")
     np.save(target, mel)
     facts: dict[str, Any] = {"mel": str(target), "codec": name, "bands": mel.shape[0], "frames": mel.shape[1]}
@@ -123,20 +123,6 @@ def _say(facts: dict[str, Any], json: bool) -> int:
     if "picture" in facts:
         sys.stdout.write(f"{facts['picture']}\n")
     return Exit.DONE
-
-
-def _codec(name: str, scenario: str | None, bands: int) -> Codec:
-    from channel.codecs import STANDARD_CODECS, build_codec
-    from scenarios.validation import suggest
-
-    known = dict(STANDARD_CODECS)
-    if scenario is not None:
-        import scenarios
-
-        known |= scenarios.load(scenario).points[0].scenario.codecs
-    if name not in known:
-        raise UserError(f"there is no codec named '{name}'{suggest(name, list(known))}")
-    return build_codec(known[name], bands=bands)
 
 
 def _codec_of(payload: Path) -> str:

@@ -30,10 +30,16 @@ def codecs(
     recogniser: Annotated[
         str, typer.Option(metavar="MODEL", help="A Whisper by name or path, `sphinx`, or `none`.")
     ] = "nano",
-    emotion: Annotated[str, typer.Option(metavar="NETWORK", help="An emotion network, or `none`.")] = "amser",
+    emotion: Annotated[
+        str, typer.Option(metavar="NETWORK", help="An emotion network by name or path, or `none`.")
+    ] = "amser",
     codec: Annotated[
         list[str] | None,
         typer.Option("--codec", "-c", metavar="NAME", help="A codec to compare; repeatable."),
+    ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(metavar="SCENARIO", help="A scenario whose own codecs are compared too."),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only this many utterances.")] = None,
     output: Annotated[
@@ -45,9 +51,12 @@ def codecs(
     """Compare codecs on a corpus: WER, emotion accuracy and Mel SNR against kbit/s, with intervals."""
     from amser.codec_study import run_codec_study
 
-    frame = run_codec_study(corpus, recogniser, emotion, codec, limit)
+    frame = run_codec_study(corpus, recogniser, emotion, codec, limit, scenario)
     output.mkdir(parents=True, exist_ok=True)
     frame.to_csv(output / "codecs.csv", index=False)
+    equal: pd.DataFrame = frame.attrs["equal_bytes"]
+    if len(equal):
+        equal.to_csv(output / "equal-bytes.csv", index=False)
     measurements: pd.DataFrame = frame.attrs["measurements"]
     measurements.attrs = {}
     measurements.to_parquet(output / "measurements.parquet")
@@ -62,6 +71,7 @@ def codecs(
         print_json(frame.to_dict(orient="records"))
         return Exit.DONE
     _table(frame)
+    _equal_table(equal)
     sys.stdout.write(f"\nfigures  {output / 'codecs.csv'}\nplots    {page}\n")
     return Exit.DONE
 
@@ -79,3 +89,18 @@ def _table(frame: pd.DataFrame) -> None:
     heads = [f"{m.replace('_', ' ')} [{units[m]}]" for m in metrics]
     body = [[name, row["rate"], *(row.get(m, "–") for m in metrics)] for name, row in rows.items()]
     Table(["codec", "rate [kbit/s]", *heads], body, right=frozenset(range(1, 2 + len(metrics)))).print()
+
+
+def _equal_table(equal: pd.DataFrame) -> None:
+    if not len(equal):
+        return
+    from amser.tables import Table
+
+    head = ["codec", "rate [kbit/s]", "wer [%]", "mel-klt", "rate [kbit/s]", "wer [%]", "difference [points]"]
+    body = []
+    for r in equal.to_dict(orient="records"):
+        sides = [(r["codec"], r["rate_kbps"], r["wer"]), (r["ours"], r["ours_rate_kbps"], r["ours_wer"])]
+        cells = [cell for name, rate, wer in sides for cell in (str(name), f"{rate:.1f}", f"{wer:.1f}")]
+        body.append([*cells, f"{r['difference']:+.1f} ({r['low']:+.1f} to {r['high']:+.1f})"])
+    title = "\nmel-klt with no more bytes than each other codec, and its WER less theirs"
+    Table(head, body, title, right=frozenset({1, 2, 4, 5, 6})).print()

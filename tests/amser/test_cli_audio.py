@@ -58,6 +58,7 @@ def test_more_rank_is_a_better_mel(recording: Path, capsys: pytest.CaptureFixtur
     [
         (["encode", "nowhere.wav"], 3, "nowhere.wav"),
         (["encode", "a.wav", "-c", "klt4"], 2, "there is no codec named 'klt4'"),
+        (["encode", "a.wav", "-c", "klt-4", "--bands", "40"], 2, "80 and 128 bands"),
         (["encode", "a.wav", "-o", "a.wav"], 2, "the recording itself"),
         (["decode", "a.wav"], 2, "say which with --codec"),
         (["decode", "a.wav", "-c", "amser-25"], 2, "payload"),
@@ -101,3 +102,40 @@ def test_codec_study_writes_table_and_plots(recording: Path, capsys: pytest.Capt
     assert out.splitlines()[2].startswith("amser-12.5") and "mel snr [dB]" in out
     assert Path("out/codecs.csv").is_file() and Path("out/measurements.parquet").is_file()
     assert "mel-svd fp32" in Path("out/codecs.html").read_text(encoding="utf-8")
+
+
+OWN = """
+extends: quickstart
+codecs:
+  long: {kind: opus, rate: 6 kbit/s, frame: 60 ms}
+"""
+
+
+def test_codec_study_takes_the_codecs_of_a_scenario(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("manifest.tsv").write_text("path\ttext\na.wav\thello\n", encoding="utf-8")
+    Path("own.yaml").write_text(OWN, encoding="utf-8")
+    command = ["study", "codecs", "--corpus", "manifest.tsv", "--recogniser", "none", "--emotion", "none", "-o", "out"]
+    assert run([*command, "--scenario", "own.yaml", "-c", "long", "-c", "opus-6", "--json"]) == 0
+    rows = [row for row in json.loads(capsys.readouterr().out) if row["metric"] == "container_share"]
+    assert [row["codec"] for row in rows] == ["long", "opus-6"]
+    # A third of the packets, a third of the lengths between them.
+    assert rows[0]["value"] < 0.5 * rows[1]["value"]
+    assert rows[0]["family"] == "opus frames of 60 ms"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "says"),
+    [
+        (["-c", "klt4"], 2, "did you mean 'klt-4'"),
+        (["--emotion", "happiness"], 3, "amser, umons, xu, yoon"),
+        (["--scenario", "nowhere.yaml"], 2, "nowhere.yaml"),
+        (["--recogniser", "nan"], 3, "nan"),
+        (["--corpus", "nowhere"], 3, "nowhere"),
+    ],
+)
+def test_mistakes_in_a_codec_study_give_one_message(
+    wrong: list[str], code: int, says: str, recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["study", "codecs", *wrong]) == code
+    out, err = capsys.readouterr()
+    assert out == "" and says in err and "Traceback" not in err

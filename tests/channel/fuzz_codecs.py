@@ -21,9 +21,21 @@ import numpy as np
 
 from channel.codecs import Codec, CodecError, build_codec
 from scenarios.quantities import SI
-from scenarios.schema.codec import MelKltSpec
+from scenarios.schema.codec import MelKltSpec, OpusSpec
 
-CODECS = ("klt-4", "amser-12.5", "amser-25-int8", "flac", "mp3-16", "opus-16", "g722")
+CODECS = ("klt-4", "amser-12.5", "amser-12.5-fp16", "amser-25-int8", "flac", "mp3-16", "opus-16", "g722")
+
+
+def more() -> list[Codec]:
+    """Forms of payloads that no standard name has: blocks, the other basis with 128 bands, Ogg."""
+    blocks = MelKltSpec(kind="mel-klt", step=0.3, block=SI(0.3))
+    cosine = MelKltSpec(kind="mel-klt", step=0.3, basis="dct")
+    ogg = OpusSpec(kind="opus", rate=SI(16_000), container="ogg")
+    return [
+        build_codec(blocks, name="klt blocks"),
+        build_codec(cosine, bands=128, name="klt dct 128"),
+        build_codec(ogg, name="opus ogg"),
+    ]
 
 
 def target(codec: Codec, data: bytes) -> str:
@@ -38,8 +50,11 @@ def target(codec: Codec, data: bytes) -> str:
 
 
 def mutate(data: bytes, rng: np.random.Generator) -> bytes:
-    """One to five random changes."""
+    """Half of the time one flipped bit, which gets furthest into a decoder, else one to five random changes."""
     changed = bytearray(data)
+    if changed and rng.random() < 0.5:
+        changed[int(rng.integers(0, len(changed)))] ^= 1 << int(rng.integers(0, 8))
+        return bytes(changed)
     for _ in range(int(rng.integers(1, 6))):
         place = int(rng.integers(0, len(changed) + 1)) if rng.random() < 0.5 else int(rng.integers(0, 12))
         place = min(place, len(changed))
@@ -88,11 +103,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--payloads", type=int, default=20_000, help="for each codec")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--codecs", default=",".join(CODECS))
+    parser.add_argument("--codecs", help="names, comma-separated; default: eleven forms of payload")
     options = parser.parse_args()
-    codecs = [build_codec(name) for name in options.codecs.split(",")]
-    if "klt-4" in options.codecs:
-        codecs.append(build_codec(MelKltSpec(kind="mel-klt", step=0.3, block=SI(0.3)), name="klt blocks"))
+    named = {codec.name: codec for codec in (*map(build_codec, CODECS), *more())}
+    codecs = [named.get(name) or build_codec(name) for name in (options.codecs or ",".join(named)).split(",")]
     for codec in codecs:
         outcomes, slowest = fuzz(codec, options.payloads, np.random.default_rng(options.seed))
         memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

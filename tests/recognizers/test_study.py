@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recognizers.study import COLUMNS, family_of, study_codecs, summarise
+from recognizers.study import COLUMNS, EQUAL_COLUMNS, at_equal_bytes, family_of, study_codecs, summarise
 
 
 def _table(errors: dict[str, list[float]], words: list[float]) -> pd.DataFrame:
@@ -67,6 +67,28 @@ def test_differences_are_paired() -> None:
     assert row[["value", "low", "high"]].tolist() == [0.0, 0.0, 0.0]
 
 
+def test_no_codec_is_compared_with_one_that_sends_more() -> None:
+    """Own codecs of 900, 1,000 and 1,100 byte against others of 899, 1,000 and 1,099: none, the second, the second."""
+    names = {"own-900": 900, "own-1000": 1000, "own-1100": 1100, "x-899": 899, "x-1000": 1000, "x-1099": 1099}
+    wrong = {name: [0.0, 0.0, 0.0] for name in names} | {"x-1000": [0.0, 2.0, 0.0], "own-1000": [1.0, 0.0, 0.0]}
+    table = _table(wrong, [2.0, 4.0, 4.0])
+    table["payload_bytes"] = table["codec"].map(names)
+    equal = at_equal_bytes(table, {name: name.partition("-")[0] for name in names}, family="own")
+    assert list(equal.columns) == list(EQUAL_COLUMNS)
+    assert equal[["codec", "ours"]].to_numpy().tolist() == [["x-1000", "own-1000"], ["x-1099", "own-1000"]]
+    row = equal.iloc[0]
+    assert row["rate_kbps"] == row["ours_rate_kbps"] == pytest.approx(4.0)  # 1,000 byte of 8 bits in 2 s
+    # Of ten words two are wrong in one, one in the other: ten points less, from paired differences.
+    assert [row["wer"], row["ours_wer"], row["difference"]] == pytest.approx([20.0, 10.0, -10.0])
+    assert row["low"] <= -10.0 <= row["high"]
+
+
+def test_nothing_recognised_is_nothing_to_compare() -> None:
+    table = _table({"raw": [0.0], "own": [0.0]}, [1.0])
+    table[["reference_words", "substitutions"]] = np.nan
+    assert at_equal_bytes(table, {"own": "own"}, family="own").empty
+
+
 def test_figures_without_a_source_are_left_out() -> None:
     table = _table({"raw": [0.0], "x": [0.0]}, [1.0])
     table[["reference_words", "substitutions"]] = np.nan
@@ -93,6 +115,8 @@ def test_a_study_of_shipped_speech_without_a_recogniser(tmp_path: Path) -> None:
 
 def test_families_are_curves() -> None:
     from channel.codecs import build_codec
+    from scenarios.quantities import SI
+    from scenarios.schema.codec import OpusSpec
 
     assert [family_of(build_codec(name)) for name in ("raw", "opus-8", "amser-25-int8", "klt-3")] == [
         "pcm",
@@ -100,3 +124,6 @@ def test_families_are_curves() -> None:
         "mel-svd int8",
         "mel-klt",
     ]
+    long = OpusSpec(kind="opus", rate=SI(6_000), frame=SI(0.06))
+    assert family_of(build_codec(long)) == "opus frames of 60 ms"
+    assert family_of(build_codec(long.model_copy(update={"container": "ogg"}))) == "opus frames of 60 ms in Ogg"
