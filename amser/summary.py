@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -60,6 +61,7 @@ class Summary:
             self._estimates[key, metric] = Estimate(_number(mean), _number(low), _number(high), int(n))
             self._units[metric] = "" if unit is None or unit != unit else str(unit)
         self.points: tuple[PointKey, ...] = tuple(keys)
+        self._shown = [short_values([point[i] for point in keys]) for i in range(len(self.parameters))]
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -93,7 +95,11 @@ class Summary:
 
     def label(self, point: PointKey) -> str:
         """The point's swept values as one short text."""
-        return ", ".join(str(v) for v in point) if point else "all"
+        return ", ".join(self.shown(point)) if point else "all"
+
+    def shown(self, point: PointKey) -> list[str]:
+        """The point's swept values as text; of a value that is a mapping only what tells it from the others."""
+        return [names[str(value)] for names, value in zip(self._shown, point, strict=True)]
 
     def overview(self, metrics: Sequence[tuple[str, str]] = OVERVIEW) -> Table:
         """One row a point, one column a headline metric, with intervals where there are replications."""
@@ -103,12 +109,61 @@ class Summary:
         headings = [f"{heading} [{scales[metric].unit}]" for metric, heading in shown]
         table = Table([*names, *headings], right=frozenset(range(len(names), len(names) + len(shown))))
         for point in self.points:
-            cells = [str(v) for v in point] or ["the scenario"]
+            cells = self.shown(point) or ["the scenario"]
             for metric, _ in shown:
                 e = self.get(point, metric)
                 cells.append("–" if e is None else with_interval(scales[metric], e.mean, e.low, e.high))
             table.rows.append(cells)
         return table
+
+
+def named_failures(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Why runs failed, by the swept values and the replication instead of the point's key."""
+    points = {p["key"]: p["parameters"] for p in manifest.get("points", ())}
+    columns = {name: short_values([p[name] for p in points.values()]) for name in manifest.get("parameters", ())}
+    named = {}
+    for run, why in (manifest.get("failures") or {}).items():
+        key, _, replication = run.rpartition("-s")
+        values = [names[str(points[key][name])] for name, names in columns.items() if key in points]
+        named[", ".join([*values, f"replication {replication}"])] = why
+    return named
+
+
+def short_values(values: Sequence[Any]) -> dict[str, str]:
+    """A short name for each swept value, by its text.
+
+    A mapping such as ``{"kind": "csv", "file": "a.csv"}`` is named by its kind and by the entries in which the
+    mappings among ``values`` differ; everything else by its text.
+    """
+    texts = list(dict.fromkeys(map(str, values)))
+    parsed = {text: entries for text in texts if (entries := _entries(text))}
+    every = list(parsed.values())
+    different = [k for k in dict.fromkeys(k for e in every for k in e) if len({e.get(k) for e in every}) > 1]
+    names = {}
+    for text, entries in parsed.items():
+        told = [f"{k.split('.')[-1]} {entries[k]}" for k in different if k != "kind" and k in entries]
+        names[text] = " ".join([entries.get("kind", ""), *told]).strip()
+    # Names that would not tell two values apart are no names.
+    clear = len(set(names.values())) == len(names) and not set(names.values()) & (set(texts) - set(parsed))
+    return {text: names[text] if clear and names.get(text) else text for text in texts}
+
+
+def _entries(text: str) -> dict[str, str]:
+    """The entries of a mapping in JSON by dotted key; empty for everything else."""
+    if not text.startswith("{"):
+        return {}
+    try:
+        pending: list[tuple[str, Any]] = list(json.loads(text).items())
+    except ValueError:
+        return {}
+    found: dict[str, str] = {}
+    while pending:
+        key, value = pending.pop(0)
+        if isinstance(value, dict):
+            pending = [(f"{key}.{inner}", v) for inner, v in value.items()] + pending
+        else:
+            found[key] = value if isinstance(value, str) else json.dumps(value)
+    return found
 
 
 def short_names(parameters: Sequence[str]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -121,7 +123,16 @@ def _one(study: Study, at: At, task: Task, tick: Callable[[float], None]) -> Non
 
 
 def _failed(study: Study, at: At, error: Exception) -> None:
-    study.failures[study.tasks[at].folder.name] = f"{type(error).__name__}: {error}"
+    study.failures[study.tasks[at].folder.name] = _why(error)
+
+
+def _why(error: Exception) -> str:
+    """An error in one line, with the place in the code: a worker's traceback comes as the text of its cause."""
+    remote = re.findall(r'File "(.+?)", line (\d+)', str(error.__cause__ or ""))
+    own = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    places = remote or own
+    where = f" ({Path(places[-1][0]).name}:{places[-1][1]})" if places else ""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"
 
 
 def _collect(study: Study, futures: dict[Future[Any], tuple[At, Shard | None]], tell: Progress) -> None:

@@ -91,7 +91,9 @@ def cluster_executor(address: str | None) -> Iterator[Executor | None]:
 
 def finish(found: Results, *, report: bool, quiet: bool, json: bool) -> int:
     """Print what a run gave and return its exit code."""
-    failures: dict[str, str] = found.manifest.get("failures") or {}
+    from amser.summary import named_failures
+
+    failures = found.manifest.get("failures")
     page = None
     if report and (found.folder / "summary.csv").is_file():
         from amser.report import write_report
@@ -104,8 +106,8 @@ def finish(found: Results, *, report: bool, quiet: bool, json: bool) -> int:
     if not quiet:
         for warning in found.manifest.get("warnings") or ():
             sys.stderr.write(f"amser: warning: {warning}\n")
-    for point, why in failures.items():
-        sys.stderr.write(f"amser: point {point} failed: {why}\n")
+    for run_name, why in named_failures(found.manifest).items():
+        sys.stderr.write(f"amser: {run_name} failed: {why}\n")
     return Exit.FAILED if failures else Exit.DONE if valid(found) else Exit.INVALID
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from amser.units import significant
 
 # Rough sizes in pixels of a trade-off panel and its labels at a laptop's width; only relative room matters.
 PANEL = (470.0, 300.0)
 GLYPH_WIDTH, LABEL_HEIGHT, MARK, BAR = 6.6, 14.0, 7.0, 5.0
+CLEAR = 25.0  # square pixels of overlap that still read well
 
 Box = tuple[float, float, float, float]
 
@@ -43,30 +44,56 @@ def cost_axis(values: Sequence[float]) -> dict[str, Any]:
     return log_axis(positive, 1.7, 1.9)
 
 
+def swept_axis(values: Sequence[float]) -> dict[str, Any]:
+    """An axis with a tick at each swept value; logarithmic where they are above zero and span a factor of 20."""
+    ticks = sorted(set(values))
+    kind = "log" if ticks[0] > 0 and ticks[-1] >= 20 * ticks[0] else "linear"
+    if len(ticks) > 12:
+        return {"type": kind}
+    return {"type": kind, "tickmode": "array", "tickvals": ticks, "ticktext": [f"{t:g}" for t in ticks]}
+
+
+class Label(NamedTuple):
+    """Where a mark's name stands: a plotly text position, and the height that it is attached to."""
+
+    position: str
+    y: float
+    clear: bool
+    """Whether it covers nothing else."""
+
+
 def place_labels(
     marks: Sequence[tuple[float, float]],
     names: Sequence[str],
     x_axis: Mapping[str, Any],
     y_axis: Mapping[str, Any],
     bars: Sequence[tuple[float, float]] = (),
-) -> list[str]:
-    """A plotly text position for each mark such that labels cover neither marks, bars nor one another.
+) -> list[Label]:
+    """A place for each mark's name such that names cover neither marks, bars nor one another.
 
     ``x_axis`` and ``y_axis`` have the ``range`` (and ``type``) that is drawn, ``bars`` the ends of each mark's
-    interval.  Greedy, in the order of the marks.
+    interval: a name above or below stands beyond its bar.  Greedy, in the order of the marks.
     """
     pixels = [(_pixel(x, x_axis, PANEL[0]), _pixel(y, y_axis, PANEL[1])) for x, y in marks]
     taken: list[Box] = [(x - MARK, y - MARK, x + MARK, y + MARK) for x, y in pixels]
-    for (x, _), ends in zip(pixels, bars, strict=False):
-        low, high = (_pixel(end, y_axis, PANEL[1]) for end in ends)
-        taken.append((x - BAR, low, x + BAR, high))
-    positions = []
-    for (x, y), name in zip(pixels, names, strict=True):
-        choices = _boxes(x, y, GLYPH_WIDTH * len(name))
-        best = min(choices, key=lambda c: sum(_overlap(choices[c], box) for box in taken))
+    # Nothing may leave the panel, where the axes have their ticks.
+    width, height = PANEL
+    taken += [(-200.0, -50.0, 0.0, height), (width, -50.0, width + 200.0, height), (-200.0, -50.0, width + 200.0, 0.0)]
+    ends: list[tuple[float, float]] = [(y, y) for _, y in marks]
+    for i, (low, high) in enumerate(bars):
+        if math.isfinite(low) and math.isfinite(high):
+            ends[i] = (max(low, y_axis["range"][0]), min(high, y_axis["range"][1]))
+    spans = [(_pixel(low, y_axis, PANEL[1]), _pixel(high, y_axis, PANEL[1])) for low, high in ends]
+    taken += [(x - BAR, low, x + BAR, high) for (x, _), (low, high) in zip(pixels, spans, strict=True)]
+    labels = []
+    for i, name in enumerate(names):
+        choices = _boxes(*pixels[i], *spans[i], GLYPH_WIDTH * len(name))
+        cost = {c: sum(_overlap(box, other) for other in taken) for c, box in choices.items()}
+        best = min(cost, key=lambda c: cost[c])
         taken.append(choices[best])
-        positions.append(best)
-    return positions
+        attached = {"top": ends[i][1], "bottom": ends[i][0]}.get(best.split()[0], marks[i][1])
+        labels.append(Label(best, attached, cost[best] < CLEAR))
+    return labels
 
 
 def _pixel(value: float, axis: Mapping[str, Any], size: float) -> float:
@@ -77,16 +104,16 @@ def _pixel(value: float, axis: Mapping[str, Any], size: float) -> float:
     return (value - low) / (high - low) * size if math.isfinite(value) else 0.0
 
 
-def _boxes(x: float, y: float, width: float) -> dict[str, Box]:
-    """Label boxes around a mark, the preferred first; y grows upwards."""
-    half, far = width / 2, MARK + 2
+def _boxes(x: float, y: float, low: float, high: float, width: float) -> dict[str, Box]:
+    """Label boxes around a mark and its bar, the preferred first; y grows upwards."""
+    half, far, tall = width / 2, MARK + 2, LABEL_HEIGHT
     return {
-        "top center": (x - half, y + far, x + half, y + far + LABEL_HEIGHT),
-        "bottom center": (x - half, y - far - LABEL_HEIGHT, x + half, y - far),
-        "middle right": (x + far, y - LABEL_HEIGHT / 2, x + far + width, y + LABEL_HEIGHT / 2),
-        "middle left": (x - far - width, y - LABEL_HEIGHT / 2, x - far, y + LABEL_HEIGHT / 2),
-        "top right": (x + 2, y + far, x + 2 + width, y + far + LABEL_HEIGHT),
-        "bottom left": (x - 2 - width, y - far - LABEL_HEIGHT, x - 2, y - far),
+        "middle right": (x + far, y - tall / 2, x + far + width, y + tall / 2),
+        "middle left": (x - far - width, y - tall / 2, x - far, y + tall / 2),
+        "top center": (x - half, high + far, x + half, high + far + tall),
+        "bottom center": (x - half, low - far - tall, x + half, low - far),
+        "top right": (x + 2, high + far, x + 2 + width, high + far + tall),
+        "bottom left": (x - 2 - width, low - far - tall, x - 2, low - far),
     }
 
 

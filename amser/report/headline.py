@@ -40,11 +40,14 @@ def headline_section(view: View, part: Slice, paired: Mapping[str, Estimate] | N
             "(or the most accurate one, if none is)"
         )
     chosen = f"<b>{escape(mel.name)}</b> stands for AMSER here: {rule}."
+    if paired:
+        chosen += " Differences are taken replication by replication; ± is half of their 95 % interval."
     head = "<th>paired difference</th>" if paired else ""
     names = "".join(f"<th class='n'>{_swatch(s)}{escape(s.name)}</th>" for s in pair)
     return (
         f"<section><h2>Raw audio against AMSER</h2><p class='note'>{chosen}{where}</p>"
-        f"<table class='versus'><tr><th></th>{names}<th>change</th>{head}</tr>{rows}</table></section>"
+        f"<div class='scroll'><table class='versus'><tr><th></th>{names}<th>change</th>{head}</tr>{rows}</table></div>"
+        "</section>"
     )
 
 

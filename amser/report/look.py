@@ -1,17 +1,18 @@
-"""The common look of the figures: paper, grid, type, axis titles, and the menu of slices."""
+"""The common look of the figures: paper, grid, type, axis titles, legends, and the menu of slices."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
-from amser.report.view import View
 from amser.units import Scale
 
 INK, GRID = "#292524", "#E7E5E4"
 MOST_SLICES = 24
+NARROW = 640  # pixels of the narrowest figure; a smaller window scrolls (style.css)
 METRIC_TITLES = {
     "payload_bitrate_bps": "payload rate",
     "payload_mean_bytes": "mean payload",
@@ -33,7 +34,7 @@ def styled(figure: go.Figure, height: int) -> go.Figure:
     figure.update_layout(
         template="plotly_white",
         height=height,
-        margin={"l": 70, "r": 20, "t": 50, "b": 60},
+        margin={"l": 70, "r": 20, "t": 40, "b": 60},
         font={"family": "system-ui, sans-serif", "size": 14, "color": INK},
         hoverlabel={"font": {"size": 13}},
         legend={"font": {"size": 13}, "itemsizing": "constant"},
@@ -42,6 +43,7 @@ def styled(figure: go.Figure, height: int) -> go.Figure:
         gridcolor=GRID, zeroline=False, linecolor=INK, showline=True, ticks="outside", title_standoff=10
     )
     figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor=INK, showline=True, ticks="outside", title_standoff=8)
+    figure.update_annotations(font_size=14)
     return figure
 
 
@@ -50,31 +52,42 @@ def axis_title(metric: str, scale: Scale) -> str:
     return f"{METRIC_TITLES.get(metric, metric)} [{scale.unit}]"
 
 
+def legend_below(figure: go.Figure, names: Sequence[str]) -> go.Figure:
+    """The legend in rows under the axis titles, with room for them on a narrow page."""
+    rows = math.ceil(sum(7.5 * len(name) + 46 for name in names) / NARROW)
+    height, below = figure.layout.height, 62 + 25 * rows
+    figure.update_layout(
+        height=height + 25 * rows,
+        margin={"b": below},
+        legend={"orientation": "h", "yref": "container", "y": 0.0, "yanchor": "bottom", "x": 0.0, "xanchor": "left"},
+    )
+    return figure
+
+
 def with_slices(
-    figure: go.Figure, view: View, owners: Sequence[int], menus: Sequence[dict[str, Any]] = ()
+    figure: go.Figure, titles: Sequence[str], owners: Sequence[int], menus: Sequence[dict[str, Any]] = ()
 ) -> go.Figure:
-    """Adds the menu that picks a slice of the other parameters, where there are several."""
-    shown = view.slices[:MOST_SLICES]
+    """Adds the menu that picks a slice of the other parameters, where there are several.
+
+    ``titles`` names the slices; ``owners`` says for each trace to which of them it belongs.
+    """
+    shown = titles[:MOST_SLICES]
     every = list(menus)
     if len(shown) > 1:
         buttons = [
-            {
-                "label": part.title,
-                "method": "restyle",
-                "args": [{"visible": [owner == i for owner in owners]}],
-            }
-            for i, part in enumerate(shown)
+            {"label": title, "method": "restyle", "args": [{"visible": [owner == i for owner in owners]}]}
+            for i, title in enumerate(shown)
         ]
         every.append({"buttons": buttons, "type": "dropdown", "x": 1.0, "xanchor": "right"})
     look = {
-        "y": 1.02,
+        "y": 1.0,
         "yanchor": "bottom",
-        "pad": {"b": 4},
+        "pad": {"b": 10},
         "bgcolor": "white",
         "bordercolor": "#D6D3D1",
         "font": {"size": 12},
     }
     if every:
         figure.update_layout(updatemenus=[{**look, **menu} for menu in every])
-        figure.update_layout(margin={"t": 70})
+        figure.update_layout(margin={"t": 84})
     return figure

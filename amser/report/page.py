@@ -13,6 +13,7 @@ from plotly.offline import get_plotlyjs
 
 from amser import __version__
 from amser.report import figures
+from amser.report.against import against
 from amser.report.headline import headline_section
 from amser.report.provenance import provenance_section, warnings_section
 from amser.report.study import Study
@@ -54,12 +55,12 @@ def _figures(study: Study) -> Iterator[str]:
         "What the bytes buy",
         trade_off(view),
         "Each mark is one codec: further left costs less, lower word errors and higher emotion accuracy are "
-        "better. Bars are intervals over replications. The buttons change what the cost is." + several,
+        "better. Bars are 95 % intervals over replications. The buttons change what the cost is." + several,
     )
     for axis in view.axes():
         name = view.summary.parameters[axis]
-        note = f"Every headline metric that changes with <code>{escape(name)}</code>; bars are intervals."
-        yield _section(f"against-{axis}", f"Against {escape(name)}", figures.against(view, axis), note)
+        note = "Every headline metric that changes in this study; bars are 95 % intervals." + several
+        yield _section(f"against-{axis}", f"Against {escape(name)}", against(view, axis), note)
     yield _section(
         "latency",
         "How long a user waits",
@@ -72,14 +73,15 @@ def _figures(study: Study) -> Iterator[str]:
         figures.stages(view),
         "Mean time of each stage of an upload: encoding on the device, waking the radio, the grant, "
         "the transfer over the shared uplink, the way to the server, its queue, the batch's service, "
-        "the reply." + several,
+        "the reply. The mark is the mean latency with its 95 % interval." + several,
     )
     yield _section(
         "energy",
         "Where the device's energy goes",
         figures.energies(view),
         "Energy that an upload adds on the device: encoding, waking the radio, transmitting, and the tail in "
-        "which the radio stays awake afterwards. The idle baseline is not in it." + several,
+        "which the radio stays awake afterwards. The idle baseline is not in it. The mark is the sum with its 95 % "
+        "interval." + several,
     )
 
 
@@ -91,14 +93,14 @@ def _section(name: str, title: str, figure: go.Figure | None, note: str) -> str:
     if figure is None:
         return ""
     drawing = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=CONFIG, default_width="100%")
-    return f'<section><h2>{title}</h2><p class="note">{note}</p><figure>{drawing}</figure></section>'
+    return f'<section><h2>{title}</h2><p class="note">{note}</p><figure class="scroll">{drawing}</figure></section>'
 
 
 def _table(view: View) -> str:
     every = html_table(_full_table(view))
     return (
         "<section><h2>The figures</h2><p class='note'>Mean over replications; ± is half the width of the "
-        "interval. The same figures in full are in <code>summary.csv</code> beside this page.</p>"
+        "95 % interval. The same figures in full are in <code>summary.csv</code> beside this page.</p>"
         f"<div class='scroll'>{html_table(view.summary.overview())}</div>"
         f"<details><summary>Every metric of every point</summary><div class='scroll'>{every}</div></details>"
         "</section>"

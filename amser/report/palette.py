@@ -1,7 +1,7 @@
 """Colours, symbols and dashes of codecs: one hue a family, told apart without colour vision too.
 
-Hues follow Okabe and Ito, "Color Universal Design" (2008); within a family the shade runs from dark to
-light, and symbol and dash repeat the family, so that a figure survives a grey printer.
+Hues follow Okabe and Ito, "Color Universal Design" (2008).  A family has its shape and dash; within it the shade
+runs from dark to light and the shape's filling changes, so that a figure survives a grey printer.
 """
 
 from __future__ import annotations
@@ -50,6 +50,8 @@ _FAMILIES: dict[str, _Family] = {
     "fixed": _Family("#5B4A9E", "#A79BD6", "x", "dash"),
     "local": _Family("#882255", "#C26B95", "cross", "dot"),
 }
+# Fillings of one shape, as plotly names them.
+_FILLINGS = ("", "-open", "-dot", "-open-dot")
 _OTHER = _Family("#4B5563", "#9CA3AF", "hexagon", "longdash")
 
 
@@ -61,7 +63,8 @@ def styles(names: Sequence[str], kinds: Mapping[str, str]) -> dict[str, Style]:
         members = [name for name in names if kinds.get(name, "") == kind]
         for i, name in enumerate(members):
             share = i / (len(members) - 1) if len(members) > 1 else 0.0
-            result[name] = Style(_between(family.dark, family.light, share), family.symbol, family.dash)
+            symbol = family.symbol + _FILLINGS[i % len(_FILLINGS)]
+            result[name] = Style(_between(family.dark, family.light, share), symbol, family.dash)
     return result
 
 

@@ -44,9 +44,12 @@ class View:
         self.codec_axis = self._codec_axis()
         self.others = [i for i in range(len(summary.parameters)) if i != self.codec_axis]
         names = [self.series_name(p) for p in summary.points]
-        names = list(dict.fromkeys(names))
-        self.styles = styles(names, codec_kinds) if self.codec_axis is not None else sequence(names)
+        self.styles = self.line_styles(list(dict.fromkeys(names)))
         self.slices = self._slices()
+
+    def line_styles(self, names: Sequence[str]) -> dict[str, Style]:
+        """A style for each of ``names``: by family where they are codecs, else in their order."""
+        return styles(names, self.kinds) if self.codec_axis is not None else sequence(names)
 
     def _codec_axis(self) -> int | None:
         for i, _ in enumerate(self.summary.parameters):
@@ -70,7 +73,8 @@ class View:
         if self.codec_axis is None:
             return ""
         names = short_names([self.summary.parameters[i] for i in self.others])
-        return ", ".join(f"{name} {point[i]}" for name, i in zip(names, self.others, strict=True))
+        shown = self.summary.shown(point)
+        return ", ".join(f"{name} {shown[i]}" for name, i in zip(names, self.others, strict=True))
 
     def _slices(self) -> tuple[Slice, ...]:
         members: dict[str, list[Series]] = {}

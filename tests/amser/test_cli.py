@@ -147,7 +147,7 @@ def test_failed_points_give_4(
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     monkeypatch.setattr(sim.experiment, "run", lambda *args, **options: Results(folder))
     assert run(["run", str(small)]) == 4
-    assert "amser: point p00-s1 failed: ValueError: boom" in capsys.readouterr().err
+    assert "amser: raw, replication 1 failed: ValueError: boom" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from amser.report import write_report
-from amser.report.axes import cost_axis, place_labels
+from amser.report.axes import cost_axis, place_labels, swept_axis
 from amser.report.page import render
 from amser.report.palette import sequence, styles
 from amser.report.study import Study
 from amser.report.view import numeric
+from amser.summary import short_values
 from amser.verdict import change, sentence
 from sim.results import Results
 
@@ -138,10 +140,12 @@ def test_swept_values_as_numbers() -> None:
     assert numeric([True, False]) is None
 
 
-def test_families_share_a_hue_and_differ_in_symbol() -> None:
+def test_families_share_a_shape_and_no_two_codecs_a_mark() -> None:
     kinds = {"raw": "pcm", "amser-12.5": "mel-svd", "amser-25": "mel-svd", "opus-16": "opus"}
     found = styles(list(kinds), kinds)
-    assert found["amser-12.5"].symbol == found["amser-25"].symbol != found["opus-16"].symbol
+    shapes = {name: style.symbol.split("-")[0] for name, style in found.items()}
+    assert shapes["amser-12.5"] == shapes["amser-25"] != shapes["opus-16"]
+    assert len({s.symbol for s in found.values()}) == 4
     assert len({s.colour for s in found.values()}) == 4
     assert len({s.colour for s in sequence([str(i) for i in range(8)]).values()}) == 8
 
@@ -156,13 +160,60 @@ def test_axes_span_what_they_show() -> None:
 def test_labels_of_marks_at_one_place_differ() -> None:
     axis = {"range": [0.0, 2.0]}
     found = place_labels([(1.0, 1.0)] * 4, ["raw", "flac", "pcm", "mp3"], axis, axis, [(0.9, 1.1)] * 4)
-    assert len(set(found)) == 4
+    assert len({label.position for label in found}) == 4
 
 
-def test_labels_keep_off_the_bars() -> None:
+def test_labels_keep_off_the_bars_and_inside_the_panel() -> None:
     axis = {"range": [0.0, 1.0]}
-    # A bar of most of the panel's height leaves only the sides.
-    assert place_labels([(0.5, 0.5)], ["raw"], axis, axis, [(0.1, 0.9)])[0].startswith("middle")
+    # A bar of the panel's whole height leaves only the sides; at the right edge only one of them.
+    assert place_labels([(0.5, 0.5)], ["raw"], axis, axis, [(0.0, 1.0)])[0].position == "middle right"
+    assert place_labels([(0.99, 0.5)], ["raw"], axis, axis, [(0.0, 1.0)])[0].position == "middle left"
+    # Between two others, a name stands beyond the end of its own bar.
+    crowd = [(0.44, 0.5), (0.5, 0.5), (0.56, 0.5)]
+    middle = place_labels(crowd, ["raw", "amser-12.5", "flac"], axis, axis, [(0.4, 0.6)] * 3)[1]
+    assert middle.position == "top center" and middle.y == 0.6 and middle.clear
+
+
+def test_names_without_room_are_left_to_the_legend() -> None:
+    axis = {"range": [0.0, 1.0]}
+    found = place_labels([(0.5, 0.5)] * 12, [f"amser-{i}" for i in range(12)], axis, axis)
+    assert found[0].clear and not found[-1].clear
+
+
+def test_swept_axes_have_a_tick_at_each_value() -> None:
+    assert swept_axis([10.0, 40.0, 160.0, 640.0])["ticktext"] == ["10", "40", "160", "640"]
+    assert swept_axis([10.0, 40.0, 160.0, 640.0])["type"] == "log"
+    assert swept_axis([0.0, 640.0])["type"] == "linear"
+
+
+def test_values_that_are_mappings_are_named_by_what_differs() -> None:
+    traces = [f'{{"kind": "csv", "file": "{name}.csv", "start": "random"}}' for name in "ab"]
+    assert list(short_values([*traces, "5 Mbit/s"]).values()) == ["csv file a.csv", "csv file b.csv", "5 Mbit/s"]
+    options = ['{"kind": "plugin", "options": {"bad": true}}', '{"kind": "plugin", "options": {"bad": false}}']
+    assert list(short_values(options).values()) == ["plugin bad true", "plugin bad false"]
+    assert list(short_values(['{"a": 1}', "x"]).values()) == ['{"a": 1}', "x"]
+
+
+def test_failed_runs_are_named_by_their_values(results_folder: Make) -> None:
+    folder = results_folder([{"devices.phones.codec": "raw"}, {"devices.phones.codec": "flac"}], complete=False)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    manifest["failures"] = {f"{manifest['points'][1]['key']}-s2": "ValueError: no (x.py:3)"}
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    text = page(folder)
+    assert "1 run failed" in text and "flac, replication 2: ValueError: no (x.py:3)" in text
+
+
+def test_warnings_that_differ_in_their_point_are_said_once(results_folder: Make) -> None:
+    folder = results_folder([{"devices.phones.codec": "raw"}])
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text(encoding="utf-8"))
+    alike = [f"count={n}: latency_p99_s rests on {9 * n} samples" for n in (1, 2, 3)]
+    manifest["warnings"] = [*alike, "one replication"]
+    path.write_text(json.dumps(manifest), encoding="utf-8")
+    text = page(folder)
+    text = text[text.index("class='warnings'") :]
+    assert text.count("<li>", 0, text.index("</ul>")) == 2 and "alike at 2 other points" in text
 
 
 @pytest.mark.slow
