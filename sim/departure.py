@@ -53,11 +53,13 @@ class Departure:
     def spoken(self, upload: Upload) -> None:
         """Speech has ended (or, streamed, its first block has): pick a codec and code."""
         group, now = upload.group, self.env._now
-        if group.battery is not None and not group.battery.alive(upload.device - group.first, now):
-            upload.outcome = BATTERY_DEAD
-            upload.ready_s = upload.left_s = now
-            self.life.end(upload)
-            return
+        if group.battery is not None:
+            self.life.settle(upload.device, now)
+            if not group.battery.alive(upload.device - group.first, now):
+                upload.outcome = BATTERY_DEAD
+                upload.ready_s = upload.left_s = now
+                self.life.end(upload)
+                return
         if group.policy is not None and group.policy.index is None:
             self._choose(upload)
         else:

@@ -127,6 +127,8 @@ class Fleet:
         """When the transport's connection is (or was last) set up."""
         self.busy = array("I", [0]) * self.size
         """Uploads of the device that are on the radio now."""
+        self.awaiting = array("I", [0]) * self.size
+        """Uploads of the device that have been sent and have no reply yet, as far as the server is worked out."""
         self.cpu_free = np.full(self.size, NEVER)
         """When the device's CPU has coded all it was given."""
 

@@ -1,8 +1,9 @@
 """The life of an upload: what happens at each of its few events.
 
 speech ends -> (policy) -> coded on the CPU -> radio wakes, grant -> shared uplink -> backhaul -> edge server -> reply.
-The engine sees an upload when it is coded (fixed codec) or spoken (policy), when it joins a link, when it is
-sent, when its batch starts and when that is done; everything between is arithmetic.
+The engine sees an upload when it is coded (fixed codec) or spoken (policy), when it joins a link and when it is
+sent; everything between is arithmetic.  The server is worked out behind the clock (``sim.server``): before a device
+uses its radio or its battery again, what the server has done for it by then is brought up to date (``settle``).
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ class Life:
         self.at = env.at
         self.fleet = fleet
         self.payload_bytes: list[list[int]] = tables.payload_bytes.tolist()
-        self.mark, self.awake, self.busy = fleet.mark, fleet.awake, fleet.busy
-        self.connected = fleet.connected
+        self.mark, self.awake, self.connected = fleet.mark, fleet.awake, fleet.connected
+        self.busy, self.awaiting = fleet.busy, fleet.awaiting
         self.alive: set[Upload] = set()
         self.cells: list[CellRun] = []
         # Bound once: a new bound method for each event costs as much as the call.
@@ -45,12 +46,19 @@ class Life:
         self.alive.add(upload)
         self.departure.spoken(upload)
 
+    def settle(self, device: int, now: float) -> None:
+        """Bring the device's state up to date with what the server has done by ``now``."""
+        if self.awaiting[device]:
+            self.server.advance(now)
+
     def ready(self, upload: Upload) -> None:
         """Coded: wake the radio, ask for a grant, open the connection, then join the link."""
         now = self.env._now
         if not upload.attempt:
             upload.left_s = now
         group, d, busy = upload.group, upload.device, self.busy
+        if self.awaiting[d]:
+            self.server.advance(now)
         if busy[d]:
             gap = 0.0
             wake = self.awake[d] - now
@@ -111,7 +119,9 @@ class Life:
 
     def sent(self, upload: Upload) -> None:
         """The last bit has left the device."""
-        group, d, now = upload.group, upload.device, self.env._now
+        group, d, now, awaiting = upload.group, upload.device, self.env._now, self.awaiting
+        if awaiting[d]:
+            self.server.advance(now)
         # As `_rest`, which the others call; here for every upload.
         active = now - self.mark[d]
         if active > 0.0:
@@ -130,6 +140,7 @@ class Life:
         if cell.lossy and self._lost(upload, cell, now):
             return
         upload.sent_s = sent_s = now + upload.tail_s
+        awaiting[d] += 1
         if self.unlimited and not upload.text:
             self.server.expect(upload, sent_s + cell.onward_s)
         else:
@@ -152,6 +163,7 @@ class Life:
     def _rest(self, upload: Upload) -> bool:
         """The radio's part in an attempt is over; False when the battery is empty with that."""
         now, d = self.env._now, upload.device
+        self.settle(d, now)
         active = now - self.mark[d]
         if active > 0.0:  # else an attempt was given up before its radio was awake
             upload.active_s += active
@@ -195,6 +207,7 @@ class Life:
 
     def arrive(self, upload: Upload) -> None:
         """At an edge server that looks at every arrival, or with text that needs no recognition."""
+        self.settle(upload.device, self.env._now)
         if upload.text:
             upload.arrived_s = upload.started_s = upload.served_s = self.env._now
             self.served(upload)
@@ -202,8 +215,9 @@ class Life:
             self.server.arrive(upload)
 
     def served(self, upload: Upload) -> None:
-        """Recognised: the reply goes back and restarts the radio's tail."""
+        """Recognised (at ``served_s``): the reply goes back and restarts the radio's tail."""
         group, d = upload.group, upload.device
+        self.awaiting[d] -= 1
         cell = group.run
         reply_s = upload.served_s + cell.onward_s
         upload.outcome = DELIVERED if reply_s - upload.spoken_s <= cell.deadline_s else LATE
@@ -214,7 +228,7 @@ class Life:
                 upload.wait_s = wait
                 self.mark[d] = reply_s
                 if group.battery is not None:
-                    group.battery.draw(d - group.first, self.env._now, group.radio_j(wait, 0.0, 0.0)[2])
+                    group.battery.draw(d - group.first, upload.served_s, group.radio_j(wait, 0.0, 0.0)[2])
         self.alive.remove(upload)
         if not group.open_loop:
             self.departure.after(upload, reply_s)
@@ -229,6 +243,7 @@ class Life:
 
     def rejected(self, upload: Upload) -> None:
         """The server's queue was full."""
+        self.awaiting[upload.device] -= 1
         self.end(upload)
 
     def give_up(self) -> None:

@@ -1,16 +1,18 @@
-"""The edge server: identical accelerators, one queue, dynamic batching."""
+"""The edge server: identical accelerators, one queue, dynamic batching, worked out when somebody needs to know."""
 
 from __future__ import annotations
 
 from bisect import insort
 from collections import deque
 from collections.abc import Callable
+from heapq import heappop, heappush
 from operator import attrgetter
 
 from sim.clock import Clock
 from sim.upload import REJECTED, Upload
 
 INFINITE = float("inf")
+STRIDE = 256  # expected uploads after which the server catches up, so that its queue stays short
 _arrival = attrgetter("arrived_s")
 
 
@@ -21,9 +23,11 @@ class EdgeServer:
     ``longest_wait_s``; with ``longest_wait_s`` 0 it takes what is there.  Uploads beyond ``queue_limit``
     waiting ones are rejected.
 
-    The queue holds uploads from the moment they leave their device, by their time of arrival: when the next
-    batch starts follows from it, so an arrival needs no event of its own (``expect``).  Only a limited queue
-    must look at each arrival (``arrive``).
+    Nothing that the server does changes what reaches it, unless users wait for replies.  So it has no events: it
+    knows uploads from the moment they leave their device (``expect``), and ``advance`` works out all batches up to
+    an instant in one go, for whoever needs to know: a device that uses its radio again, a policy that looks at
+    the queue, the log.  With ``prompt`` a timer makes every batch end at its time, for users who wait
+    for their replies; a limited queue looks at every arrival (``arrive``).
     """
 
     def __init__(
@@ -36,29 +40,33 @@ class EdgeServer:
         largest: int,
         longest_wait_s: float,
         queue_limit: int | None,
+        prompt: bool,
         done: Callable[[Upload], None],
         rejected: Callable[[Upload], None],
     ) -> None:
         self.env = env
-        self.at = env.at
         self.batch_s = batch_s
         self.audio_s = audio_s
-        self.free = accelerators
         self.accelerators = accelerators
         self.largest = largest
         self.longest_wait_s = longest_wait_s
         self.queue_limit = queue_limit
+        self.prompt = prompt
         self.done = done
         self.rejected = rejected
-        self._queue: deque[Upload] = deque()
-        self._start_s = INFINITE  # when the next batch starts, if nothing else happens; inf while none is due
-        self._busy_s = 0.0  # accelerator-seconds of work up to _accounted_s
-        self._accounted_s = 0.0
-        self._finish, self._start = self._finished, self._due  # bound once, see Uplink
+        self._queue: deque[Upload] = deque()  # by time of arrival, which may be yet to come
+        self._running: list[tuple[float, int, list[Upload]]] = []  # heap of batches: end, number, uploads
+        self._batches = 0
+        self._start_s = INFINITE  # when the next batch starts if nothing else arrives; inf while none can
+        self._catch_up = STRIDE  # length of the queue at which it is time to advance
+        self._timer_s = INFINITE
+        self._service_s = 0.0  # accelerator-seconds of all batches started
 
     def waiting(self) -> int:
-        """Uploads that have arrived and wait."""
-        now, waiting = self.env._now, len(self._queue)
+        """Uploads that have arrived and wait now."""
+        now = self.env._now
+        self.advance(now)
+        waiting = len(self._queue)
         for upload in reversed(self._queue):
             if upload.arrived_s <= now:
                 break
@@ -68,7 +76,9 @@ class EdgeServer:
     def arrive(self, upload: Upload) -> None:
         """An upload has reached the server; for servers with a limited queue."""
         now = self.env._now
-        if self.queue_limit is not None and not self.free and len(self._queue) >= self.queue_limit:
+        self.advance(now)
+        busy = len(self._running) == self.accelerators
+        if self.queue_limit is not None and busy and len(self._queue) >= self.queue_limit:
             upload.arrived_s = now
             upload.outcome = REJECTED
             self.rejected(upload)
@@ -85,41 +95,56 @@ class EdgeServer:
             queue.append(upload)
             if 1 < len(queue) < self.largest:
                 return  # the first in the queue decides, and has decided
-        if self.free:
-            self._dispatch()
+        if len(self._running) < self.accelerators:
+            self._start_s = self._next_start(0.0)
+        if len(queue) >= self._catch_up:
+            self.advance(self.env._now)
+        elif self.prompt:
+            self._set_timer()
 
-    def _dispatch(self) -> None:
-        """Start every batch that may start now; else be called when the next one may."""
-        queue, now = self._queue, self.env._now
-        while self.free and queue:
-            start_s = queue[0].arrived_s + self.longest_wait_s
-            if len(queue) >= self.largest:
-                full_s = queue[self.largest - 1].arrived_s
-                if full_s < start_s:
-                    start_s = full_s
-            if start_s > now:
-                if start_s < self._start_s:
-                    self._start_s = start_s
-                    self.at(start_s, self._start, start_s)
-                return
-            self._start_s = INFINITE
-            self._start_batch(start_s)
+    def _next_start(self, free_s: float) -> float:
+        """When the next batch starts on an accelerator that is free from ``free_s`` on."""
+        queue, largest = self._queue, self.largest
+        if not queue:
+            return INFINITE
+        start_s = queue[0].arrived_s + self.longest_wait_s
+        if len(queue) >= largest:
+            full_s = queue[largest - 1].arrived_s
+            if full_s < start_s:
+                start_s = full_s
+        return start_s if start_s > free_s else free_s
 
-    def _due(self, start_s: float) -> None:
-        if start_s == self._start_s:  # else an earlier start has taken its place
-            self._start_s = INFINITE
-            self._start_batch(start_s)
-            if self.free and self._queue:
-                self._dispatch()
+    def advance(self, now: float) -> None:
+        """Work out every batch that starts or ends up to and including ``now``."""
+        running, done = self._running, self.done
+        while True:
+            start_s = self._start_s
+            if running and running[0][0] <= start_s:
+                end_s = running[0][0]
+                if end_s > now:
+                    break
+                uploads = heappop(running)[2]
+                self._start_s = self._next_start(end_s)
+                for upload in uploads:
+                    upload.served_s = end_s
+                    done(upload)
+            elif start_s <= now:
+                self._start_batch(start_s)
+                self._start_s = self._next_start(start_s) if len(running) < self.accelerators else INFINITE
+            else:
+                break
+        self._catch_up = len(self._queue) + STRIDE
+        if self.prompt:
+            self._set_timer()
 
-    def _start_batch(self, start_s: float) -> None:
-        queue, now, audio_s = self._queue, self.env._now, self.audio_s
+    def _start_batch(self, now: float) -> None:
+        queue, audio_s = self._queue, self.audio_s
         upload = queue.popleft()
         upload.started_s = now
         uploads, count = [upload], 1
         seconds = audio_s[upload.utterance]
         # An idle accelerator that does not wait takes the first upload alone, even when others come at that instant.
-        if queue and (start_s != now or self.longest_wait_s):
+        if queue and (self.longest_wait_s or upload.arrived_s != now):
             largest = self.largest
             while queue and count < largest:
                 upload = queue[0]
@@ -133,24 +158,26 @@ class EdgeServer:
             if count > 1:
                 for upload in uploads:
                     upload.batch = count
-        self._busy_s += (self.accelerators - self.free) * (now - self._accounted_s)
-        self._accounted_s = now
-        self.free -= 1
-        self.at(now + self.batch_s(count, seconds), self._finish, uploads)
+        service_s = self.batch_s(count, seconds)
+        self._service_s += service_s
+        self._batches += 1
+        heappush(self._running, (now + service_s, self._batches, uploads))
 
-    def _finished(self, uploads: list[Upload]) -> None:
-        now, done = self.env._now, self.done
-        self._busy_s += (self.accelerators - self.free) * (now - self._accounted_s)
-        self._accounted_s = now
-        self.free += 1
-        for upload in uploads:
-            upload.served_s = now
-            done(upload)
-        if self._queue:
-            self._dispatch()
+    def _set_timer(self) -> None:
+        next_s = self._running[0][0] if self._running else INFINITE
+        if self._start_s < next_s:
+            next_s = self._start_s
+        if next_s < self._timer_s:
+            self._timer_s = next_s
+            self.env.at(next_s, self._rung, next_s)
+
+    def _rung(self, due_s: float) -> None:
+        if due_s == self._timer_s:  # else an earlier timer has taken its place
+            self._timer_s = INFINITE
+            self.advance(due_s)
 
     def utilisation(self, now: float) -> float:
         """Share of the accelerators' time in [0, ``now``] that was spent on batches."""
-        self._busy_s += (self.accelerators - self.free) * (now - self._accounted_s)
-        self._accounted_s = now
-        return self._busy_s / (self.accelerators * now) if now > 0.0 else 0.0
+        self.advance(now)
+        ahead_s = sum(end_s - now for end_s, _, _ in self._running)
+        return (self._service_s - ahead_s) / (self.accelerators * now) if now > 0.0 else 0.0

@@ -23,7 +23,6 @@ from sim.streams import Streams
 from sim.tables import Tables
 from sim.uplink import Uplink
 
-INFINITE = float("inf")
 Floats = npt.NDArray[np.float64]
 
 
@@ -79,6 +78,7 @@ class World:
             largest=server.largest,
             longest_wait_s=server.longest_wait_s,
             queue_limit=server.queue_limit,
+            prompt=not all(g.open_loop for g in groups),
             done=life.served,
             rejected=life.rejected,
         )
@@ -107,10 +107,8 @@ class World:
                     tick(self.env.now)
             figures = self._figures()
             end_s = self.duration_s + self.drain_s
-            while (self.life.alive or self.env.arrival_s < INFINITE) and self.env.peek() <= end_s:
-                self.env.run_to(self.env.peek())
-            if self.life.alive:
-                self.env.run_to(end_s)
+            self.env.run_to(end_s)
+            self.server.advance(end_s)
             self.life.give_up()
             for upload in self.feeder.rest():
                 self.life.end(upload)
