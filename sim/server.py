@@ -93,13 +93,14 @@ class EdgeServer:
             insort(queue, upload, key=_arrival)
         else:
             queue.append(upload)
-            if 1 < len(queue) < self.largest:
-                return  # the first in the queue decides, and has decided
+            length = len(queue)
+            if length != 1 and length != self.largest:  # else those before decide when the next batch starts
+                if length >= self._catch_up:
+                    self.advance(self.env._now)
+                return
         if len(self._running) < self.accelerators:
             self._start_s = self._next_start(0.0)
-        if len(queue) >= self._catch_up:
-            self.advance(self.env._now)
-        elif self.prompt:
+        if self.prompt:
             self._set_timer()
 
     def _next_start(self, free_s: float) -> float:
@@ -124,7 +125,8 @@ class EdgeServer:
                 if end_s > now:
                     break
                 uploads = heappop(running)[2]
-                self._start_s = self._next_start(end_s)
+                if start_s == INFINITE:
+                    self._start_s = self._next_start(end_s)
                 for upload in uploads:
                     upload.served_s = end_s
                     done(upload)

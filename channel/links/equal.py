@@ -67,27 +67,29 @@ class EqualLink(SharedLink):
 
         Later joins only delay the others, so an engine's timer needs to move only if this is not inf.
         """
-        members = self._members
+        members, heap, rate = self._members, self._heap, self._rate
         n = len(members)
-        if n:
-            rate = self._rate
-            if rate is not None:
-                self._virtual += (now - self._last) * rate / n
-            else:
-                integral = self.capacity.cumulative(now)
-                self._virtual += (integral - self._integral) / n
-                self._integral = integral
-        else:
+        if not n:
             self._start_busy(now)
+        elif rate is not None:
+            self._virtual += (now - self._last) * rate / n
+        else:
+            integral = self.capacity.cumulative(now)
+            self._virtual += (integral - self._integral) / n
+            self._integral = integral
+        virtual = self._virtual
         self._last = now
         self._finish = None
         self._sequence = sequence = self._sequence + 1
-        entry = (self._virtual + bits, sequence, key)
-        members[key] = entry
-        heap = self._heap
+        members[key] = entry = (virtual + bits, sequence, key)
         heappush(heap, entry)
         # An entry of one that has left may hide the first; then the finish is worked out in any case.
-        return self.next_finish() if heap[0] is entry or self._gone else INFINITY
+        if heap[0] is not entry and not self._gone:
+            return INFINITY
+        if rate is None or self._gone:
+            return self.next_finish()
+        self._finish = finish = now + (entry[0] - virtual) * (n + 1) / rate
+        return finish
 
     def _start_busy(self, now: float) -> None:
         self._virtual = 0.0  # V restarts with every busy period, which keeps its rounding error small
@@ -140,28 +142,33 @@ class EqualLink(SharedLink):
 
         V is set to the finished upload's virtual finish itself, so no rounding can leave it unfinished.
         """
-        done: list[int] = []
         finish = self._finish
         if finish is None:
             finish = self._finish = self._work_out_finish()
+        done: list[int] = []
         if finish > now:
             return done
-        heap, members = self._heap, self._members
+        heap, members, rate = self._heap, self._members, self._rate
+        n = len(members)
         while finish <= now:
             virtual, _, key = heappop(heap)
-            n = len(members)
-            if self._rate is None:
+            if rate is None:
                 self._integral += max(0.0, (virtual - self._virtual) * n)
             if virtual > self._virtual:
                 self._virtual = virtual
             self._last = finish
             del members[key]
             done.append(key)
-            if n == 1:
+            n -= 1
+            if not n:
                 self._end_busy(finish)
                 finish = INFINITY
-            else:
+            elif rate is None or self._gone:
                 finish = self._work_out_finish()
+            else:
+                need = (heap[0][0] - self._virtual) * n
+                if need > 0.0:
+                    finish += need / rate
         self._finish = finish
         return done
 
