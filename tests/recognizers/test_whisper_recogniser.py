@@ -1,5 +1,6 @@
 """The recogniser around stock whisper.decode, on small random checkpoints in the official file format."""
 
+import hashlib
 import pickle
 import urllib.error
 from dataclasses import asdict
@@ -10,16 +11,17 @@ import torch
 import whisper
 from whisper.model import ModelDimensions, Whisper
 
+from channel.codecs import build_codec
 from recognizers.whisper import MelShapeError, ModelUnavailable, available_whispers, load_whisper
 from recognizers.whisper.padding import floor_of, pad_with_floor
 
 ENGLISH, MULTILINGUAL, LARGE_V3 = 51_864, 51_865, 51_866
 
 
-def _checkpoint(path, *, n_mels=80, n_vocab=ENGLISH, n_audio_ctx=1500):
+def _checkpoint(path, *, n_mels=80, n_vocab=ENGLISH, n_audio_ctx=1500, width=32, heads=2, layers=1):
     """A random Whisper, written as openai-whisper writes and reads them."""
     torch.manual_seed(1)
-    dims = ModelDimensions(n_mels, n_audio_ctx, 32, 2, 1, n_vocab, 448, 32, 2, 1)
+    dims = ModelDimensions(n_mels, n_audio_ctx, width, heads, layers, n_vocab, 448, width, heads, layers)
     model = Whisper(dims)
     torch.nn.init.normal_(model.decoder.positional_embedding)
     torch.save({"dims": asdict(dims), "model_state_dict": model.state_dict()}, path)
@@ -158,3 +160,56 @@ def test_a_checkpoint_cannot_run_code(tmp_path):
     torch.save({"dims": _Harmful(), "model_state_dict": {}}, path)
     with pytest.raises(ModelUnavailable, match="is not a Whisper checkpoint"):
         load_whisper(str(path))
+
+
+def test_batches_hear_what_openai_whispers_transcribe_hears():
+    """The benchmark's two ways on nano and real clips: one-by-one `whisper.transcribe`, and batches by length."""
+    from benchmarks.decoding import batched, speech, stock
+
+    nano = load_whisper("nano", batch_size=4)
+    audios = speech(6, nano.context_s)
+    said = batched(nano, audios)
+    assert said == stock(nano, audios) and len(set(said)) > 3
+    assert whisper.audio.N_FRAMES == 3000 and whisper.transcribe.__globals__["N_FRAMES"] == 3000  # as it was
+
+
+@pytest.mark.parametrize(
+    ("name", "n_mels", "n_vocab", "heads", "layers"),
+    [
+        ("tiny.en", 80, ENGLISH, 6, 4),
+        ("base", 80, MULTILINGUAL, 8, 6),
+        ("large-v3", 128, LARGE_V3, 20, 32),
+        ("turbo", 128, LARGE_V3, 20, 4),
+    ],
+)
+def test_official_models_by_name(tmp_path, monkeypatch, name, n_mels, n_vocab, heads, layers):
+    """The way a user takes: a name, openai-whisper's cache folder and its check of the file's SHA-256, the Mel of as
+    many bands as the model takes from a codec, and the words.  Heads and layers are the official ones, narrowed."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    file = tmp_path / "whisper" / f"{name}.pt"
+    file.parent.mkdir()
+    sizes = {"width": 2 * heads, "heads": heads, "layers": layers}
+    _checkpoint(file, n_mels=n_mels, n_vocab=n_vocab, n_audio_ctx=100, **sizes)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    monkeypatch.setitem(whisper._MODELS, name, f"https://nowhere.invalid/{digest}/{name}.pt")
+    recogniser = load_whisper(name)
+    assert (recogniser.name, recogniser.weights_hash, recogniser.bands) == (name, digest, n_mels)
+    recogniser.model.dims.n_text_ctx = 16
+    codec = build_codec("amser-12.5", bands=recogniser.bands)
+    tone = np.sin(np.arange(16_000) / 5).astype(np.float32)
+    (transcript,) = recogniser.transcribe([codec.decode(codec.encode(tone).data)])
+    assert transcript.windows == 1 and np.isfinite(transcript.avg_logprob)
+
+
+def test_a_damaged_official_file_is_one_line(tmp_path, monkeypatch):
+    """openai-whisper downloads a file again that is not the model, which fails without a network."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "whisper").mkdir()
+    (tmp_path / "whisper" / "tiny.pt").write_bytes(b"half a file")
+
+    def unreachable(*_args, **_kwargs):
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    with pytest.warns(UserWarning, match="re-downloading"), pytest.raises(ModelUnavailable, match="no route to host"):
+        load_whisper("tiny")
