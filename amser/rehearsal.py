@@ -13,9 +13,12 @@ from scenarios.faults import Fault, KeyPath, Place, ScenarioError, dotted
 from scenarios.paths import anchored, make_importable
 
 if TYPE_CHECKING:
+    import numpy as np
     from pydantic import BaseModel
 
     from scenarios import Experiment, Scenario
+    from scenarios.schema.device import DeviceGroupSpec
+    from scenarios.schema.link import CellSpec
 
 Part = tuple[KeyPath, Callable[[], object]]
 
@@ -87,9 +90,12 @@ def _parts(scenario: Scenario, base_dir: Path, seen: set[str]) -> Iterator[Part]
     for name, cell in scenario.cells.items():
         if new(cell):
             yield ("cells", name), partial(build_cell, cell, base_dir, rng())
+            if cell.device_rates is not None:
+                yield ("cells", name, "device_rates"), partial(_place_devices, cell, base_dir, rng())
     for name, group in scenario.devices.items():
         if new(group):
             yield ("devices", name, "profile"), partial(build_profile, group.profile)
+            yield ("devices", name, "battery"), partial(_charge, group)
             yield ("devices", name, "radio"), partial(build_radio, group.radio)
             yield ("devices", name, "policy"), partial(build_policy, group)
             yield ("devices", name, "traffic"), partial(build_traffic, group.traffic, group.count, rng(), base_dir)
@@ -98,6 +104,22 @@ def _parts(scenario: Scenario, base_dir: Path, seen: set[str]) -> Iterator[Part]
             yield ("codecs", name), partial(build_codec, spec)
     if new(scenario.server, scenario.recogniser, scenario.emotion):
         yield ("server", "service"), partial(load_service, found.server, found.recogniser, found.emotion)
+
+
+def _place_devices(cell: CellSpec, base_dir: Path, rng: np.random.Generator) -> object:
+    """Places of some devices, which a cell may not cover."""
+    from channel.links import build_cell
+
+    return build_cell(cell, base_dir, rng).device_rates(rng, 100)
+
+
+def _charge(group: DeviceGroupSpec) -> object:
+    """The battery of one device, which its profile may not have."""
+    import numpy as np
+
+    from devices import build_batteries, build_profile
+
+    return build_batteries(group.battery, build_profile(group.profile), 1, 0.0, np.random.default_rng(0))
 
 
 def _open_corpus(scenario: Scenario) -> object:

@@ -41,6 +41,8 @@ COLOURS = {
     "raw": "#1C1917", "flac": "#B07D00", "opus-16": "#D55E00", "amser-25": "#0072B2", "amser-12.5": "#56B4E9",
 }  # fmt: skip
 MARKS = {"raw": "s", "flac": "D", "opus-16": "^", "amser-25": "o", "amser-12.5": "o"}
+ABOVE: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.2, "columnspacing": 1.2}
+"""A legend above the axes, where it covers nothing."""
 HELD_TAIL_S = 11.576  # tail of Huang et al., MobiSys 2012 (remembered)
 NOTHING_HEARD = ["recogniser={kind: none}", "emotion={kind: none}", "server.service=host-cpu/nano"]
 
@@ -57,19 +59,24 @@ def overhead(root: Path) -> Figure:
     """Time and energy of 20,000 files against the bytes of one, on the PC and on a phone."""
     table = wide(amser.run("icassp2025-overhead", results_root=root))
     table["time_s"] = 20_000 * (table["latency_mean_s"] + 1e-6)
-    table["kwh"] = (20_000 * table["energy_per_upload_j"] + table["idle_power_w"] * table["time_s"]) / 3.6e6
+    table["wh"] = (20_000 * table["energy_per_upload_j"] + table["idle_power_w"] * table["time_s"]) / 3600.0
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.3), layout="constrained")
     senders = {"{": ("poster's PC, 49.6 W", "#1C1917", "s"), "wifi": ("phone, WiFi", "#009E73", "o"),
                "lte": ("phone, LTE", "#D55E00", "^"), "sa": ("phone, 5G SA", "#0072B2", "D")}  # fmt: skip
     for start, (label, colour, mark) in senders.items():
         rows = table[table["devices.sender.radio"].str.startswith(start)].sort_values("payload_mean_bytes")
-        for axis, column in zip(axes, ("time_s", "kwh"), strict=True):
+        for axis, column in zip(axes, ("time_s", "wh"), strict=True):
             axis.loglog(rows["payload_mean_bytes"] / 1e3, rows[column], color=colour, marker=mark, ms=4, label=label)
-    for axis, published in zip(axes, ((406.58, 180.75), (0.0056, 0.0025)), strict=True):
+    for axis, published in zip(axes, ((406.58, 180.75), (5.6, 2.5)), strict=True):
         axis.loglog((144.0, 21.2), published, "x", color="#CC0000", ms=9, mew=2, label="published")
         axis.set_xlabel("bytes of a file [kB]")
+        axis.set_xticks([10, 20, 50, 100, 200], ["10", "20", "50", "100", "200"])
     axes[0].set_ylabel("time of 20,000 files [s]")
-    axes[1].set_ylabel("energy of 20,000 files [kWh]")
+    axes[0].set_yticks([200, 500, 1000, 2000, 5000], ["200", "500", "1,000", "2,000", "5,000"])
+    axes[1].set_ylabel("energy of 20,000 files [Wh]")
+    axes[1].set_yticks([0.2, 0.5, 1, 2, 5], ["0.2", "0.5", "1", "2", "5"])
+    for axis in axes:
+        axis.minorticks_off()
     axes[0].legend(fontsize=8)
     return figure
 
@@ -161,7 +168,9 @@ def adaptive(root: Path) -> Figure:
         spread = [[max(y - low["latency_p95_s"][i], 0.0)], [high["latency_p95_s"][i] - y]]
         axis.errorbar(x, y, yerr=spread, fmt="s" if fixed else "o", ms=5, capsize=2,
                       color="#78716C" if fixed else "#0072B2")  # fmt: skip
-        axis.annotate(name, (x, y), xytext=(6, -9 if name == "link" else 4), textcoords="offset points", fontsize=8)
+        side = "right" if name == "battery" else "left"
+        place = (-6.0 if side == "right" else 6.0, -9.0 if name == "link" else 4.0)
+        axis.annotate(name, (x, y), xytext=place, textcoords="offset points", fontsize=8, ha=side)
     axis.set_yscale("log")
     axis.set_xlim(0, 430)
     axis.set_xlabel("mean payload rate [kbit/s of speech]: more is a higher rank")
@@ -179,13 +188,15 @@ def components(name: str, key: str, root: Path) -> Figure:
         axes[0].bar(table[key], table[f"energy_{part}_j"], bottom=bottom, color=colour, label=part)
         bottom = bottom + table[f"energy_{part}_j"]
     axes[0].set_ylabel("energy of an upload [J]")
-    axes[0].set_ylim(0, 1.25 * float(bottom.max()))
-    axes[0].legend(fontsize=8, ncols=4)
+    axes[0].legend(fontsize=8, ncols=4, **ABOVE)
     axes[1].bar(table[key], table["latency_p95_s"], color="#D6D3D1", label="95th percentile")
     axes[1].bar(table[key], table["latency_mean_s"], color="#78716C", width=0.5, label="mean")
     axes[1].set_ylabel("latency [s]")
-    axes[1].set_ylim(0, 1.25 * float(table["latency_p95_s"].max()))
-    axes[1].legend(fontsize=8, ncols=2)
+    axes[1].legend(fontsize=8, ncols=2, **ABOVE)
+    for axis in axes:
+        axis.set_ylim(bottom=0.0)
+        axis.set_xlabel("codec")
+        axis.grid(visible=False, axis="x")
     return figure
 
 

@@ -41,7 +41,7 @@ from channel.links.weighted import AirTimeLink, FrameFairLink, ProportionalFairL
 from channel.links.windowed import WindowedTransport
 from scenarios.schema import link as schema
 
-GAIN_TABLE = 64  # the gain by number of active uploads is worked out up to here and then stays
+GAIN_TABLE = 400  # the gain by number of active uploads is worked out up to here and then stays
 _GIVEN = "given in the scenario"
 
 Rng = np.random.Generator | None

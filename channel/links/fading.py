@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 
-def multiuser_gain(mean_snr_db: float, most: int) -> list[float]:
+@lru_cache(maxsize=32)
+def multiuser_gain(mean_snr_db: float, most: int) -> tuple[float, ...]:
     """Gain G(1), ..., G(``most``) in a cell's total rate when n devices are served at the best of n draws.
 
     Each device's SNR is exponentially distributed (Rayleigh fading) around its mean; rate is Shannon's.  With
@@ -23,4 +26,4 @@ def multiuser_gain(mean_snr_db: float, most: int) -> list[float]:
     alone = float(np.trapezoid(slope * (1.0 - below), x))
     # P(M > x) = 1 - P(X <= x)^n; expm1 and log1p keep its small values exact.
     log_below = np.log1p(-np.exp(-np.maximum(x, 1e-300)), where=x > 0.0, out=np.full_like(x, -np.inf))
-    return [float(np.trapezoid(slope * -np.expm1(n * log_below), x)) / alone for n in range(1, most + 1)]
+    return tuple(float(np.trapezoid(slope * -np.expm1(n * log_below), x)) / alone for n in range(1, most + 1))

@@ -84,7 +84,8 @@ class PacketLoss(Loss):
 
     With ``retransmits`` (TCP, QUIC) nothing is lost for good, but time is: a round with losses shrinks the window
     by CUBIC's factor and ends slow start, what was lost is sent again a round later, a loss that no later packet
-    shows costs one more round (the probe of RFC 8985), a lost retransmission a timeout.
+    shows costs one more round (the probe of RFC 8985; for a packet alone in flight the retransmission timeout, which is
+    earlier), a lost retransmission a timeout.
     """
 
     __slots__ = ("_enter", "_share", "delays", "lossless", "retransmits")
@@ -134,8 +135,8 @@ class PacketLoss(Loss):
             if not lost:
                 window += sent if slow_start else GROWTH_AFTER_LOSS
                 continue
-            if last and left == lost:  # no later packet shows the loss
-                total += rtt_s
+            if last and left == lost:  # no later packet shows the loss; a packet alone waits for its timeout
+                total += rtt_s if sent > 1 else RTO_MIN_S
             if rng.random() < 1.0 - (1.0 - self._share) ** lost:
                 total += rtt_s + RTO_MIN_S
             window, slow_start = max(2.0, window * CUBIC_FACTOR), False

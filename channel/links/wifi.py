@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 SLOT_S, SIFS_S, DIFS_S = 9e-6, 16e-6, 34e-6  # 5 GHz OFDM, IEEE 802.11-2020, 17.4.4
 SMALLEST_WINDOW, BACKOFF_STAGES = 16, 6  # CWmin + 1 = 16; CWmax + 1 = 1024 = 16 * 2^6
@@ -40,6 +41,7 @@ def transmission_probability(collision: float) -> float:
     return 2.0 / ((w + 1) + p * w * stages)
 
 
+@cache
 def contention(stations: int) -> tuple[float, float]:
     """Solve Bianchi's fixed point: (tau, p) of ``stations`` saturated stations, p the collision probability."""
     if stations <= 1:

@@ -126,6 +126,11 @@ class NrRadioSpec(Spec):
         return self
 
 
+def _check_wake(delay_s: float, power_w: float) -> None:
+    if power_w > 0.0 and delay_s == 0.0:
+        raise ValueError("`wake_power` needs a `wake_delay`: no time, no energy")
+
+
 class RadioPhaseSpec(Spec):
     """One phase of the tail: the radio stays awake after its last activity, at a constant mean power."""
 
@@ -137,6 +142,11 @@ class RadioPhaseSpec(Spec):
     """Time until an upload that arrives in this phase can be sent."""
     wake_power: Power = 0.0
     """Power above idle meanwhile."""
+
+    @model_validator(mode="after")
+    def _waking_takes_time(self) -> RadioPhaseSpec:
+        _check_wake(self.wake_delay, self.wake_power)
+        return self
 
 
 class CustomRadioSpec(Spec):
@@ -155,6 +165,11 @@ class CustomRadioSpec(Spec):
     """What follows the last activity, in order."""
     idle_power: Power = 0.0
     """Mean power of the idle radio (paging or beacons), above the device's idle power."""
+
+    @model_validator(mode="after")
+    def _waking_takes_time(self) -> CustomRadioSpec:
+        _check_wake(self.wake_delay, self.wake_power)
+        return self
 
 
 class RadioPluginSpec(Spec):

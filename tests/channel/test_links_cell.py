@@ -198,6 +198,17 @@ def test_retransmission_costs_time_instead() -> None:
     assert PacketLoss(0.0, retransmits=True).delay_s(rng, 100, 0.1) == 0.0
 
 
+def test_a_packet_alone_waits_for_its_timeout() -> None:
+    """One packet of 1 % loss, 50 ms: the timeout of 250 ms, twice where the second copy is lost too.
+
+    Mean p (RTT + 200 ms) to first order in p; 200,000 draws see about 2,000 losses: within 10 % (four standard errors).
+    """
+    loss, rng = PacketLoss(0.01, 1.0, retransmits=True), np.random.default_rng(8)
+    draws = np.array([loss.delay_s(rng, 1, 0.05) for _ in range(200_000)])
+    assert draws.mean() == pytest.approx(0.01 * 0.25, rel=0.1)
+    assert np.min(draws[draws > 0.0]) == pytest.approx(0.25)
+
+
 @pytest.mark.parametrize("probability", [0.005, 0.05])
 def test_loss_costs_more_on_longer_uploads_and_faster_links(probability: float) -> None:
     loss = PacketLoss(probability, 2.0, retransmits=True)
