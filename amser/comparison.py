@@ -99,18 +99,10 @@ def _inputs(first: Results, second: Results) -> dict[str, tuple[Any, Any]]:
     sides = []
     for found in (first, second):
         manifest = {k: v for k, v in found.manifest.items() if k not in CIRCUMSTANCES}
-        sides.append(dict(_flat(manifest)) | dict(_flat(_scenario(found), "scenario")))
+        sides.append(dict(_flat(manifest)) | dict(_flat(found.resolved, "scenario")))
     keys = dict.fromkeys([*sides[0], *sides[1]])
     absent = "(absent)"
     return {k: (sides[0].get(k, absent), sides[1].get(k, absent)) for k in keys if sides[0].get(k) != sides[1].get(k)}
-
-
-def _scenario(found: Results) -> dict[str, Any]:
-    from ruamel.yaml import YAML
-
-    path = found.folder / "resolved.yaml"
-    loaded = YAML(typ="safe", pure=True).load(path) if path.is_file() else {}
-    return loaded if isinstance(loaded, dict) else {}
 
 
 def _flat(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,15 +82,24 @@ class Results:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Versions, seeds, hashes of the inputs, points and warnings."""
-        try:
-            loaded = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ResultsError(
-                f"{self.folder / 'manifest.json'}: cannot be read ({error}); run the scenario again"
-            ) from None
-        if not isinstance(loaded, dict):
-            raise ResultsError(f"{self.folder / 'manifest.json'}: not a manifest; run the scenario again")
+        path = self.folder / "manifest.json"
+        loaded = read_json(path)
+        if not {"parameters", "points", "complete"} <= loaded.keys():
+            raise ResultsError(f"{path}: not a manifest; run the scenario again")
         return loaded
+
+    @cached_property
+    def resolved(self) -> dict[str, Any]:
+        """The whole scenario as it was run, in plain data; empty where the folder lost it."""
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import YAMLError
+
+        path = self.folder / "resolved.yaml"
+        try:
+            loaded = YAML(typ="safe", pure=True).load(path) if path.is_file() else {}
+        except (OSError, ValueError, YAMLError) as error:
+            raise ResultsError(f"{path}: damaged ({str(error).splitlines()[0]}); run the scenario again") from None
+        return loaded if isinstance(loaded, dict) else {}
 
     @property
     def parameters(self) -> list[str]:
@@ -110,7 +119,7 @@ class Results:
             raise ResultsError(
                 f"{path}: missing, the run was interrupted before a point was finished; run the scenario again"
             )
-        return pd.read_csv(path)
+        return read_table(path, [*self.parameters, "metric", "unit", "mean", "low", "high", "n"])
 
     @cached_property
     def differences(self) -> pd.DataFrame:
@@ -119,12 +128,13 @@ class Results:
         Empty for one point or one replication.
         """
         path = self.folder / "differences.csv"
-        return pd.read_csv(path) if path.is_file() else pd.DataFrame()
+        needed = [*self.parameters, "metric", "difference", "low", "high", "n"]
+        return read_table(path, needed) if path.is_file() else pd.DataFrame()
 
     @cached_property
     def measurements(self) -> pd.DataFrame:
         """One row for each (utterance, codec): sizes, words, emotions."""
-        return pd.read_parquet(self.folder / "measurements.parquet")
+        return read_table(self.folder / "measurements.parquet", ["utterance", "codec"])
 
     def replications(self) -> pd.DataFrame:
         """One row for each replication: the point's parameters, its key, the replication and every metric."""
@@ -132,7 +142,7 @@ class Results:
         for point in self.manifest["points"]:
             for folder in sorted((self.folder / "points").glob(f"{point['key']}-s*")):
                 if _finished(folder):
-                    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+                    metrics = read_json(folder / "metrics.json")
                     number = int(folder.name.rpartition("-s")[2])
                     rows.append({**point["parameters"], "point": point["key"], "replication": number, **metrics})
         return pd.DataFrame(rows)
@@ -145,7 +155,7 @@ class Results:
                 continue
             pattern = f"{entry['key']}-s{'*' if replication is None else replication}"
             for path in sorted((self.folder / "points").glob(f"{pattern}/uploads.parquet")):
-                frame = pd.read_parquet(path)
+                frame = read_table(path, ["outcome"])
                 for name, value in entry["parameters"].items():
                     frame[name] = value
                 frame["replication"] = int(path.parent.name.rpartition("-s")[2])
@@ -153,6 +163,35 @@ class Results:
         if not frames:
             raise ResultsError(f"{self.folder}: no upload log is kept here; set `log: {{keep: all}}` in the scenario")
         return pd.concat(frames, ignore_index=True)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a results folder.  Raises ``ResultsError``."""
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(loaded, dict):
+            raise ValueError("not an object")
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{path}: damaged or missing ({error}); run the scenario again") from None
+    return loaded
+
+
+def read_table(path: Path, needed: Sequence[str], *, only: bool = False) -> pd.DataFrame:
+    """A table of a results folder, with the ``needed`` columns (and no others, if asked).  Raises ``ResultsError``."""
+    try:
+        if path.suffix == ".csv":
+            frame = pd.read_csv(path)
+        else:
+            frame = pd.read_parquet(path, columns=list(needed) if only else None)
+        missing = [name for name in needed if name not in frame.columns]
+        if missing:
+            raise ValueError(f"no column {missing[0]}")
+        if "metric" in needed and frame.isna()[["metric", "n"]].any(axis=None):
+            raise ValueError("it ends in the middle of a row")
+    except (OSError, ValueError, pa.ArrowException) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ResultsError(f"{path}: damaged or missing ({why}); run the scenario again") from None
+    return frame
 
 
 def _finished(folder: Path) -> bool:

@@ -72,6 +72,7 @@ def rerun(
     from sim.results import Results
 
     old = Results.open(results)
+    _ = old.summary, old.resolved  # what cannot be compared need not be run again
     with tempfile.TemporaryDirectory(prefix="amser-rerun-") as place:
         # A root of its own: nothing finished earlier may be reused.
         again = _run_again(old, jobs or cores(), into or Path(place))

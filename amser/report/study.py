@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from amser.report.view import Slice, View
 from amser.summary import Estimate, PointKey, Summary
@@ -32,11 +30,7 @@ class Study:
     @cached_property
     def scenario(self) -> dict[str, Any]:
         """The resolved scenario as written, or an empty mapping where the folder lost it."""
-        from ruamel.yaml import YAML
-
-        path = self.folder / "resolved.yaml"
-        loaded = YAML(typ="safe", pure=True).load(path) if path.is_file() else {}
-        return loaded if isinstance(loaded, dict) else {}
+        return self.results.resolved
 
     @property
     def title(self) -> str:
@@ -106,8 +100,10 @@ class Study:
 
     def _latencies(self, path: Path) -> npt.NDArray[np.float64]:
         # Only these columns: the whole log of a large study would not fit into memory.
-        log = pd.read_parquet(path, columns=["latency_s", "outcome", "speech_end_s"])
-        warmup_s = float(json.loads(path.with_name("metrics.json").read_text(encoding="utf-8"))["warmup_s"])
+        from sim.results import read_json, read_table
+
+        log = read_table(path, ["latency_s", "outcome", "speech_end_s"], only=True)
+        warmup_s = float(read_json(path.with_name("metrics.json"))["warmup_s"])
         counted = log["outcome"].isin(ANSWERED) & (log["speech_end_s"] >= warmup_s)
         return log.loc[counted, "latency_s"].dropna().to_numpy(dtype=np.float64)
 

@@ -276,3 +276,30 @@ def test_committed_schema_is_current(tmp_path: Path) -> None:
     assert committed.read_text(encoding="utf-8") == schema_text(), "run: amser schema -o docs/scenario.schema.json"
     assert run(["schema", "-o", str(tmp_path / "s.json")]) == 0
     assert (tmp_path / "s.json").read_text(encoding="utf-8") == schema_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("manifest.json", "{"),
+        ("manifest.json", "{}"),
+        ("manifest.json", "[]"),
+        ("summary.csv", ""),
+        ("summary.csv", "nothing of ours\n"),
+        ("summary.csv", "devices.phones.codec,metric,unit,mean,low,high,n\nraw,wer"),
+        ("differences.csv", ""),
+        ("resolved.yaml", "a: ["),
+        ("points/p00-s0/uploads.parquet", "PAR1"),
+        ("points/p00-s0/metrics.json", "{"),
+    ],
+)
+def test_a_damaged_results_folder_is_one_message(
+    name: str, content: str, results_folder: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file that is damaged and the remedy, never a traceback."""
+    folder = results_folder([{"devices.phones.codec": "raw"}, {"devices.phones.codec": "flac"}])
+    (folder / name).write_text(content, encoding="utf-8")
+    assert run(["report", str(folder)]) == 3
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith(f"amser: {folder / name}: ") and "run the scenario again" in err
+    assert err.count("\n") == 1
