@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from channel.codecs import Codec, build_codec
 from recognizers.measure import DEFAULT_BANDS, measure
+from recognizers.measurement.doubt import flagged
 from recognizers.measurement.protocols import Corpus, EmotionRecogniser, Recogniser
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ COLUMNS: Mapping[str, str] = {
     "rate_kbps": "bits of all payloads over the duration of all speech, in kbit/s",
     "rate_low_kbps": "lower end of its interval",
     "rate_high_kbps": "upper end of its interval",
-    "metric": "wer, wer_loss, emotion_accuracy, mel_snr or container_share",
+    "metric": "wer, wer_loss, flagged (the recogniser doubts its words), emotion_accuracy, mel_snr or container_share",
     "unit": "of value, low and high",
     "value": "the figure over the whole corpus",
     "low": "lower end of its bootstrap interval",
@@ -215,6 +216,11 @@ def _metrics(
                 _scaled(_ratio(loss, clean_words, draws, level), 100.0),
                 int(known.sum()),
             )
+    certain = part["avg_logprob"].notna().to_numpy(dtype=bool)
+    if certain.any():
+        doubted = flagged(part).to_numpy(dtype=bool) & certain
+        share = _ratio(doubted.astype(np.float64), certain.astype(np.float64), draws, level)
+        yield "flagged", "%", _scaled(share, 100.0), int(certain.sum())
     felt = (part["emotion"].notna() & part["emotion_predicted"].notna()).to_numpy(dtype=bool)
     if felt.any():
         right = (part["emotion"] == part["emotion_predicted"]).to_numpy(dtype=bool) & felt

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from recognizers.measurement.doubt import recognition_doubts
 from sim.doubts import doubts_of
 from sim.metrics import unit_of
 from sim.results import write_atomically
@@ -99,7 +100,11 @@ def write_manifest(study: Study, *, complete: bool) -> None:
             for i, (key, p) in enumerate(zip(study.keys, experiment.points, strict=True))
         ],
         "failures": study.failures,
-        "warnings": [*study.imprecise, *doubts_of(experiment, study.metrics)],
+        "warnings": [
+            *study.imprecise,
+            *recognition_doubts(study.measurements),
+            *doubts_of(experiment, study.metrics),
+        ],
         "versions": _versions(),
         "engine": ENGINE_VERSION,
         "command": sys.argv,

@@ -84,7 +84,6 @@ def _wer(head: Row, rows: pd.DataFrame) -> list[Row]:
 def _flagged(head: Row, rows: pd.DataFrame) -> list[Row]:
     if not rows["avg_logprob"].notna().any():
         return []  # PocketSphinx tells no probabilities
-    from recognizers.whisper.recogniser import DOUBTFUL_LOGPROB, DOUBTFUL_NO_SPEECH
+    from recognizers.measurement.doubt import flagged
 
-    doubtful = (rows["no_speech_prob"] > DOUBTFUL_NO_SPEECH) | (rows["avg_logprob"] < DOUBTFUL_LOGPROB)
-    return [replace(head, metric="flagged", value=float(doubtful.mean()))]
+    return [replace(head, metric="flagged", value=float(flagged(rows).mean()))]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from recognizers.measurement.doubt import is_doubtful
 from recognizers.whisper.padding import floor_of
 from recognizers.whisper.placing import padded_batch
 
@@ -19,10 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["MelShapeError", "Transcript", "WhisperRecognizer"]
 
 Mel = npt.NDArray[np.float32]
-
-DOUBTFUL_NO_SPEECH = 0.6
-DOUBTFUL_LOGPROB = -1.0
-"""Whisper's own thresholds (`no_speech_threshold`, `logprob_threshold` of whisper.transcribe)."""
 
 
 class MelShapeError(ValueError):
@@ -141,5 +138,5 @@ def _join(results: Sequence[Any]) -> Transcript:
         tokens=sum(len(r.tokens) for r in results),
         compression_ratio=float(compression_ratio(text)) if text else 0.0,
         windows=len(results),
-        doubtful=silence > DOUBTFUL_NO_SPEECH or logprob < DOUBTFUL_LOGPROB,
+        doubtful=is_doubtful(silence, logprob),
     )

@@ -27,6 +27,8 @@ def _table(errors: dict[str, list[float]], words: list[float]) -> pd.DataFrame:
                     "substitutions": error,
                     "deletions": 0.0,
                     "insertions": 0.0,
+                    "no_speech_prob": 0.1,
+                    "avg_logprob": -2.0 if error else -0.1,
                     "emotion": "anger",
                     "emotion_predicted": "anger" if error == 0 else "sadness",
                 }
@@ -43,6 +45,7 @@ def test_errors_are_summed_before_they_are_divided() -> None:
     assert list(frame.columns) == list(COLUMNS)
     assert _value(frame, "x", "wer")["value"] == pytest.approx(10.0)  # 1 of 10 words, not the mean of 100 % and 0
     assert _value(frame, "x", "wer_loss")["value"] == pytest.approx(10.0)
+    assert _value(frame, "x", "flagged")["value"] == pytest.approx(50.0)  # one of two utterances
     assert _value(frame, "raw", "wer_loss")[["value", "low", "high"]].tolist() == [0.0, 0.0, 0.0]
     assert _value(frame, "x", "emotion_accuracy")["value"] == pytest.approx(50.0)
     assert _value(frame, "x", "container_share")["value"] == pytest.approx(1.0)
@@ -91,7 +94,7 @@ def test_nothing_recognised_is_nothing_to_compare() -> None:
 
 def test_figures_without_a_source_are_left_out() -> None:
     table = _table({"raw": [0.0], "x": [0.0]}, [1.0])
-    table[["reference_words", "substitutions"]] = np.nan
+    table[["reference_words", "substitutions", "no_speech_prob", "avg_logprob"]] = np.nan
     table["emotion"] = None
     metrics = set(summarise(table, {})["metric"])
     assert metrics == {"container_share", "mel_snr"}
