@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from amser.tables import Table
@@ -127,6 +128,20 @@ def named_failures(manifest: Mapping[str, Any]) -> dict[str, str]:
         values = [names[str(points[key][name])] for name, names in columns.items() if key in points]
         named[", ".join([*values, f"replication {replication}"])] = why
     return named
+
+
+def gathered(warnings: Iterable[str]) -> Iterator[str]:
+    """Warnings that differ only in their point, said once with the number of points."""
+    points: dict[str, list[str]] = {}
+    for warning in warnings:
+        text = warning.partition(": ")[2] or warning
+        points.setdefault(re.sub(r"\d+(?:\.\d+)?", "…", text), []).append(warning)
+    for same in points.values():
+        if len(same) <= 2:
+            yield from same
+        else:
+            first, _, text = same[0].partition(": ")
+            yield f"{text} (at {first}, and alike at {len(same) - 1} other points)"
 
 
 def short_values(values: Sequence[Any]) -> dict[str, str]:

@@ -48,7 +48,9 @@ class Table:
 
         table = RichTable(title=self.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
         for i, name in enumerate(self.columns):
-            table.add_column(name, justify="right" if i in self.right else "left", overflow="fold")
+            # A figure in two lines cannot be read; headings and names may break.
+            least = max((len(row[i]) for row in self.rows), default=0) if i in self.right else None
+            table.add_column(name, justify="right" if i in self.right else "left", overflow="fold", min_width=least)
         for cells in self.rows:
             table.add_row(*(Text(cell) for cell in cells))
         Console().print(table)

@@ -12,6 +12,9 @@ from amser.exits import Exit, describe, exit_code_of
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run ``arguments`` (default: those of the process) and end the process with its exit code."""
+    # Started with its output closed (`>&-`), a process has None in their places.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     code = run(arguments)
     try:
         sys.stdout.flush()

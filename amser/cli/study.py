@@ -91,7 +91,7 @@ def cluster_executor(address: str | None) -> Iterator[Executor | None]:
 
 def finish(found: Results, *, report: bool, quiet: bool, json: bool) -> int:
     """Print what a run gave and return its exit code."""
-    from amser.summary import named_failures
+    from amser.summary import gathered, named_failures
 
     failures = found.manifest.get("failures")
     page = None
@@ -104,7 +104,7 @@ def finish(found: Results, *, report: bool, quiet: bool, json: bool) -> int:
     else:
         _print_table(found, page)
     if not quiet:
-        for warning in found.manifest.get("warnings") or ():
+        for warning in gathered(found.manifest.get("warnings") or ()):
             sys.stderr.write(f"amser: warning: {warning}\n")
     for run_name, why in named_failures(found.manifest).items():
         sys.stderr.write(f"amser: {run_name} failed: {why}\n")

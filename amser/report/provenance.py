@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from amser.summary import named_failures
+from amser.summary import gathered, named_failures
 
 if TYPE_CHECKING:
     from amser.report.study import Study
@@ -17,16 +17,15 @@ if TYPE_CHECKING:
 FIRST = ("recogniser", "emotion", "corpus", "service", "devices", "cells", "replications", "sets", "command")
 # Enough of a digest to tell two apart; the manifest has all of it.
 DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
-NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 # Long lists that the page shows elsewhere, or that only a program reads.
 HIDDEN = ("format", "name", "title", "points", "warnings", "parameters", "complete", "failures")
 
 
 def warnings_section(study: Study) -> str:
     """What a reader must know before the first figure: what is missing, what failed, and the run's warnings."""
-    lines = [escape(text) for text in _gathered(map(str, study.manifest.get("warnings") or ()))]
+    lines = [escape(text) for text in gathered(map(str, study.manifest.get("warnings") or ()))]
     failures = named_failures(study.manifest)
-    lines = [*(escape(text) for text in _gathered(f"{at}: {why}" for at, why in failures.items())), *lines]
+    lines = [*(escape(text) for text in gathered(f"{at}: {why}" for at, why in failures.items())), *lines]
     if not study.manifest.get("complete", True):
         count = len(failures)
         why = f"{count} run{'s' * (count > 1)} failed" if count else "it was interrupted, or still runs"
@@ -36,20 +35,6 @@ def warnings_section(study: Study) -> str:
         return ""
     items = "".join(f"<li>{x}</li>" for x in lines)
     return f"<section class='warnings'><b>Before you read the figures</b><ul>{items}</ul></section>"
-
-
-def _gathered(warnings: Iterable[str]) -> Iterator[str]:
-    """Warnings that differ only in their point, said once with the number of points."""
-    points: dict[str, list[str]] = {}
-    for warning in warnings:
-        text = warning.partition(": ")[2] or warning
-        points.setdefault(NUMBERS.sub("…", text), []).append(warning)
-    for same in points.values():
-        if len(same) <= 2:
-            yield from same
-        else:
-            first, _, text = same[0].partition(": ")
-            yield f"{text} (at {first}, and alike at {len(same) - 1} other points)"
 
 
 def provenance_section(study: Study) -> str:

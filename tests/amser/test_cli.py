@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -303,3 +304,25 @@ def test_a_damaged_results_folder_is_one_message(
     out, err = capsys.readouterr()
     assert out == "" and err.startswith(f"amser: {folder / name}: ") and "run the scenario again" in err
     assert err.count("\n") == 1
+
+
+def test_a_closed_output_is_no_defect(tmp_path: Path) -> None:
+    """``amser ... >&-``: Python has no standard output then, and there is nobody to tell."""
+    command = f"exec {sys.executable} -m amser list scenarios >&-"
+    done = subprocess.run(["sh", "-c", command], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_figures_keep_to_one_line_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    from amser.tables import Table
+
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    monkeypatch.setenv("COLUMNS", "40")
+    figures = [f"{n} ± {n}" for n in range(1000, 1003)]
+    Table(["a long name of a point", *"abc"], [["flac over a slow link", *figures]], right=frozenset({1, 2, 3})).print()
+    assert any(all(figure in line for figure in figures) for line in screen.getvalue().splitlines())
