@@ -20,6 +20,7 @@ CIRCUMSTANCES = (
     "reused",
     "points",
     "complete",
+    "partial",
     "scenario",
     "failures",
     "warnings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -9,8 +10,9 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from typing import Any
 
@@ -58,7 +60,7 @@ def run(
         for number in range(len(experiment.points)):
             for replication in range(experiment.replications):
                 study.add(number, replication)
-        write_manifest(study, complete=False)
+        write_manifest(study)
         _work(study, jobs, executor, tell)
         while ask_for_more(study):
             _work(study, jobs, executor, tell)
@@ -78,9 +80,10 @@ def _work(study: Study, jobs: int, executor: Executor | None, tell: Progress) ->
     if executor is None and (jobs <= 1 or len(left) * sites <= 1):
         for at, task in left.items():
             _one(study, at, task, _tick(tell, len(study.metrics) + len(study.failures), len(study.tasks)))
+            study.stream(finish)
         return
     pool = executor or ProcessPoolExecutor(
-        min(jobs, len(left) * sites), mp_context=get_context("spawn"), initializer=_ignore_interrupt
+        min(jobs, len(left) * sites), mp_context=get_context("spawn"), initializer=_begin_worker
     )
     try:
         with _anonymous_main():
@@ -151,6 +154,7 @@ def _collect(study: Study, futures: dict[Future[Any], tuple[At, Shard | None]], 
             try:
                 found = future.result()
                 if shard is None:
+                    _check_left(study.tasks[at])
                     study.metrics[at] = found
                     continue
                 whole[at][shard] = found
@@ -161,6 +165,15 @@ def _collect(study: Study, futures: dict[Future[Any], tuple[At, Shard | None]], 
                 _failed(study, at, error)
         finished = len(study.metrics) + len(study.failures)
         tell(finished / total, f"{finished} of {total} runs done")
+        study.stream(finish)
+
+
+def _check_left(task: Task) -> None:
+    """Raise where a worker elsewhere has left its results in a folder of its own."""
+    if not task.folder.is_dir():
+        raise FileNotFoundError(
+            f"a worker has finished it and left nothing in {task.folder}: workers of a cluster must share this folder"
+        )
 
 
 @contextmanager
@@ -174,6 +187,14 @@ def _anonymous_main() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _ignore_interrupt() -> None:
-    """Ctrl-C goes to the parent, which ends the workers in order."""
+def _begin_worker() -> None:
+    """Ctrl-C goes to the parent, which ends the workers in order; a parent that was killed cannot, so they watch it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)

@@ -20,7 +20,7 @@ from sim.study import ENGINE_VERSION, Study
 
 
 def finish(study: Study) -> None:
-    """Write what there is: summary, then the manifest that points at it."""
+    """Write what there is, also while the study goes on: summary, then the manifest that points at it."""
     rows = list(_summary(study))
     if rows:
         frame = pd.DataFrame(rows)
@@ -29,12 +29,11 @@ def finish(study: Study) -> None:
         differences = pd.DataFrame(list(_differences(study)))
         if len(differences):
             write_atomically(study.folder / "differences.csv", differences.to_csv(index=False))
-    write_manifest(study, complete=not study.left() and not study.failures)
+    write_manifest(study)
 
 
 def _summary(study: Study) -> Iterator[dict[str, Any]]:
-    for i, point in enumerate(study.experiment.points):
-        runs = study.runs(i)
+    for point, runs, planned in zip(study.experiment.points, study.runs(), study.planned(), strict=True):
         if not runs:
             continue
         for metric in runs[0]:
@@ -47,6 +46,7 @@ def _summary(study: Study) -> Iterator[dict[str, Any]]:
                 "low": interval.low,
                 "high": interval.high,
                 "n": interval.n,
+                "planned": planned,
             }
 
 
@@ -75,9 +75,9 @@ def _differences(study: Study) -> Iterator[dict[str, Any]]:
             }
 
 
-def write_manifest(study: Study, *, complete: bool) -> None:
-    """Write what was run, with what, and whether all of it is there."""
-    experiment = study.experiment
+def write_manifest(study: Study) -> None:
+    """Write what is run, with what, and whether all of it is there."""
+    experiment, partial = study.experiment, study.shortfall()
     manifest = {
         "format": 1,
         "name": experiment.name,
@@ -86,7 +86,8 @@ def write_manifest(study: Study, *, complete: bool) -> None:
         "sets": list(experiment.sets),
         "started": study.started.isoformat(timespec="seconds"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "complete": complete,
+        "complete": not partial,
+        "partial": partial,
         "replications": experiment.replications,
         "reused": study.reused,
         "parameters": list(dict.fromkeys(k for p in experiment.points for k in p.parameters)),
@@ -95,9 +96,9 @@ def write_manifest(study: Study, *, complete: bool) -> None:
                 "key": key,
                 "parameters": dict(p.parameters),
                 "seed": p.scenario.seed,
-                "replications": sum(at[0] == i for at in study.tasks),
+                "replications": planned,
             }
-            for i, (key, p) in enumerate(zip(study.keys, experiment.points, strict=True))
+            for key, p, planned in zip(study.keys, experiment.points, study.planned(), strict=True)
         ],
         "failures": study.failures,
         "warnings": [

@@ -23,9 +23,9 @@ def ask_for_more(study: Study) -> bool:
         return False
     study.imprecise = []
     added = False
+    planned, finished = study.planned(), study.runs()
     for point, entry in enumerate(study.experiment.points):
-        runs = study.runs(point)
-        have = max((r for p, r in study.tasks if p == point), default=-1) + 1
+        runs, have = finished[point], planned[point]
         if len(runs) < have:
             continue  # some have failed; more would too
         values = [run[asked.metric] for run in runs if asked.metric in run]

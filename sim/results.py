@@ -111,9 +111,15 @@ class Results:
         """Whether every replication of every point is there."""
         return bool(self.manifest["complete"])
 
+    @property
+    def partial(self) -> str:
+        """What is missing of a study that was interrupted, failed in parts or still runs; empty for a whole one."""
+        text = "partial results: the study was interrupted; run the scenario again to add what is missing"
+        return "" if self.complete else str(self.manifest.get("partial") or text)
+
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """The tidy summary: the point's parameters, metric, unit, mean, low, high, n."""
+        """The tidy summary: the point's parameters, metric, unit, mean, low, high, n of the replications planned."""
         path = self.folder / "summary.csv"
         if not path.is_file():
             raise ResultsError(

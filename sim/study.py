@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pandas as pd
@@ -27,6 +28,7 @@ from sim.results import finished_replication, write_atomically
 from sim.tables import Tables
 
 ENGINE_VERSION = 3  # raise it when the same scenario would give other figures: finished points are then not reused
+STREAM_EVERY_S = 5.0
 At = tuple[int, int]
 """Number of the point, number of the replication."""
 
@@ -50,14 +52,16 @@ class Study:
     failures: dict[str, str] = field(default_factory=dict)
     imprecise: list[str] = field(default_factory=list)
     """Points that did not become as precise as was asked, in words."""
+    _streamed: float = field(default_factory=monotonic)
 
     def add(self, point: int, replication: int) -> None:
         """Ask for one more replication; an earlier run that has finished it is taken instead."""
         scenario = self.experiment.points[point].scenario
-        place = self.folder / "points" / f"{self.keys[point]}-s{replication}"
+        # Workers of a cluster have working folders of their own.
+        place = self.folder.absolute() / "points" / f"{self.keys[point]}-s{replication}"
         task = self.tasks[point, replication] = Task(self.situations[point], scenario.seed, replication, place)
         earlier = finished_replication(self.root, self.experiment.name, place.name)
-        if earlier is not None and earlier != place:
+        if earlier is not None and earlier.absolute() != place:
             # Whole or not at all: a kill in the middle of a copy must not leave what looks finished.
             part = place.with_name(f".{place.name}.{os.getpid()}.part")
             shutil.copytree(earlier, part)
@@ -69,9 +73,38 @@ class Study:
         """The tasks that are to be run."""
         return {at: t for at, t in self.tasks.items() if at not in self.metrics and t.folder.name not in self.failures}
 
-    def runs(self, point: int) -> list[dict[str, float]]:
-        """The metrics of a point's finished replications, in their order."""
-        return [self.metrics[at] for at in self.tasks if at[0] == point and at in self.metrics]
+    def runs(self) -> list[list[dict[str, float]]]:
+        """By point, the metrics of its finished replications in their order."""
+        found: list[list[dict[str, float]]] = [[] for _ in self.experiment.points]
+        for at in self.tasks:
+            if at in self.metrics:
+                found[at[0]].append(self.metrics[at])
+        return found
+
+    def planned(self) -> list[int]:
+        """By point, how many replications are wanted."""
+        found = [0] * len(self.experiment.points)
+        for point, _ in self.tasks:
+            found[point] += 1
+        return found
+
+    def stream(self, write: Callable[[Study], None]) -> None:
+        """Let ``write`` put what there is on disk now and then, so that a study under way can be read."""
+        if monotonic() - self._streamed >= STREAM_EVERY_S:
+            write(self)
+            self._streamed = monotonic()
+
+    def shortfall(self) -> str:
+        """What is missing, for readers of partial results; empty when nothing is."""
+        if len(self.metrics) == len(self.tasks):
+            return ""
+        text = f"partial results: {len(self.metrics)} of {len(self.tasks)} replications are finished"
+        bare = sum(not runs for runs in self.runs())
+        if bare:
+            text += f", {bare} of {len(self.experiment.points)} points have none"
+        if self.failures:
+            text += f", {len(self.failures)} failed"
+        return text + "; run the scenario again to add what is missing"
 
 
 def prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progress: bool) -> Study:

@@ -29,6 +29,7 @@ def report(
     found = Results.open(results)
     from amser.report import write_report
 
+    _say_partial(found)
     sys.stdout.write(f"{write_report(found, output)}\n")
     return Exit.DONE
 
@@ -43,7 +44,9 @@ def compare(
     from amser.comparison import compare as compare_results
     from sim.results import Results
 
-    found = compare_results(Results.open(first), Results.open(second))
+    sides = Results.open(first), Results.open(second)
+    found = compare_results(*sides)
+    _say_partial(*sides)
     if json:
         from amser.tables import print_json
 
@@ -84,6 +87,12 @@ def rerun(
     else:
         _print(found, every=False)
     return Exit.DONE if found.identical else Exit.INVALID
+
+
+def _say_partial(*studies: Results) -> None:
+    for found in studies:
+        if found.partial:
+            sys.stderr.write(f"amser: warning: {found.folder}: {found.partial}\n")
 
 
 def _run_again(old: Results, jobs: int, root: Path) -> Results:

@@ -125,6 +125,8 @@ def _print_table(found: Results, page: Path | None) -> None:
     from amser.report.study import Study
     from amser.verdict import sentence
 
+    if found.partial:
+        sys.stdout.write(f"{found.partial}\n\n")
     if (found.folder / "summary.csv").is_file():
         view = Study(found).view
         view.summary.overview().print()
@@ -146,6 +148,7 @@ def _print_json(found: Results, page: Path | None) -> None:
             "folder": found.folder,
             "report": page,
             "complete": found.complete,
+            "partial": found.partial,
             "warnings": manifest.get("warnings") or [],
             "failures": manifest.get("failures") or {},
             "parameters": found.parameters,

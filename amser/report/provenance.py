@@ -18,7 +18,7 @@ FIRST = ("recogniser", "emotion", "corpus", "service", "devices", "cells", "repl
 # Enough of a digest to tell two apart; the manifest has all of it.
 DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
 # Long lists that the page shows elsewhere, or that only a program reads.
-HIDDEN = ("format", "name", "title", "points", "warnings", "parameters", "complete", "failures")
+HIDDEN = ("format", "name", "title", "points", "warnings", "parameters", "complete", "partial", "failures")
 
 
 def warnings_section(study: Study) -> str:
@@ -26,11 +26,8 @@ def warnings_section(study: Study) -> str:
     lines = [escape(text) for text in gathered(map(str, study.manifest.get("warnings") or ()))]
     failures = named_failures(study.manifest)
     lines = [*(escape(text) for text in gathered(f"{at}: {why}" for at, why in failures.items())), *lines]
-    if not study.manifest.get("complete", True):
-        count = len(failures)
-        why = f"{count} run{'s' * (count > 1)} failed" if count else "it was interrupted, or still runs"
-        again = "Run the scenario again to add what is missing; finished runs stay."
-        lines.insert(0, f"This study is incomplete: {why}. {again}")
+    if study.results.partial:
+        lines.insert(0, escape(study.results.partial.capitalize()))
     if not lines:
         return ""
     items = "".join(f"<li>{x}</li>" for x in lines)

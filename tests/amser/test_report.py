@@ -100,7 +100,7 @@ def test_one_replication_no_log_and_no_sweep_still_make_a_page(results_folder: M
 
 def test_an_incomplete_study_says_so_before_anything_else(results_folder: Make) -> None:
     text = page(results_folder([{"devices.phones.codec": "raw"}], complete=False))
-    assert text.index("This study is incomplete") < text.index("<h2>The figures")
+    assert text.index("Partial results: the study was interrupted") < text.index("<h2>The figures")
 
 
 def test_text_of_the_scenario_cannot_become_markup(results_folder: Make) -> None:

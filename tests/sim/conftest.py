@@ -11,9 +11,12 @@ import pytest
 
 from scenarios import loads
 from sim.compile import Situation
+from sim.experiment import run as run_experiment
 from sim.recorder import Columns
 from sim.replication import simulate
+from sim.results import Results
 from sim.tables import Tables
+from tests.sim.small_study import TEXT
 
 Simulated = tuple[dict[str, float], pd.DataFrame]
 
@@ -51,3 +54,10 @@ def run_text() -> Callable[..., Simulated]:
         return metrics, log
 
     return run
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """The small study, run in one go by one process."""
+    root = tmp_path_factory.mktemp("results")
+    return run_experiment(loads(TEXT), results_root=root, cache_dir=root / "cache")

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -17,41 +10,12 @@ import pytest
 from scenarios import load, loads
 from sim.experiment import Interrupted, run
 from sim.results import Results, ResultsError
-
-TEXT = """
-amser: 1
-name: small
-duration: 5 min
-corpus: {kind: synthetic, utterances: 20}
-recogniser: {kind: none}
-emotion: {kind: none}
-codecs:
-  big: {kind: fixed, size: 144 kB}
-  small: {kind: fixed, size: 14.4 kB}
-cells: {cell: {capacity: 10 Mbit/s, rtt: 40 ms}}
-devices:
-  phones:
-    {count: 20, profile: pixel-8, radio: lte, traffic: {kind: poisson, rate: 4 /min}, codec: big, cell: cell}
-server: {service: {kind: constant, time: 100 ms}}
-sweep: {grid: {devices.phones.codec: [big, small]}, replications: 3}
-"""
-
-
-def contents(results: Results) -> dict[str, bytes]:
-    """Every file that must not depend on when, where or by how many workers it was made."""
-    files = [*results.folder.glob("points/*/*"), results.folder / "summary.csv", results.folder / "differences.csv"]
-    return {str(f.relative_to(results.folder)): f.read_bytes() for f in files}
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    root = tmp_path_factory.mktemp("results")
-    return run(loads(TEXT), results_root=root, cache_dir=root / "cache")
+from tests.sim.small_study import TEXT, contents
 
 
 def test_summary_is_tidy(undisturbed: Results) -> None:
     summary = undisturbed.summary
-    assert list(summary.columns) == ["devices.phones.codec", "metric", "unit", "mean", "low", "high", "n"]
+    assert list(summary.columns) == ["devices.phones.codec", "metric", "unit", "mean", "low", "high", "n", "planned"]
     latency = summary[summary["metric"] == "latency_mean_s"].set_index("devices.phones.codec")
     assert (latency["n"] == 3).all() and (latency["unit"] == "s").all()
     assert (latency["low"] < latency["mean"]).all() and (latency["mean"] < latency["high"]).all()
@@ -127,7 +91,10 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     experiment.points[1].scenario.devices["phones"].traffic.__dict__["rate"] = float("nan")
     results = run(experiment, results_root=tmp_path, cache_dir=tmp_path / "cache")
     assert len(results.manifest["failures"]) == 3
-    assert not results.manifest["complete"]
+    assert not results.complete
+    assert results.partial.startswith(
+        "partial results: 3 of 6 replications are finished, 1 of 2 points have none, 3 failed;"
+    )
     assert set(results.summary["devices.phones.codec"]) == {"big"}
 
 
@@ -139,31 +106,28 @@ def test_interruption_keeps_what_is_finished(tmp_path: Path) -> None:
     with pytest.raises(Interrupted) as caught:
         run(loads(TEXT), results_root=tmp_path, cache_dir=tmp_path / "cache", progress=interrupt)
     kept = caught.value.results
-    assert kept is not None and not kept.manifest["complete"]
-    assert 0 < len(kept.replications()) < 6
+    assert kept is not None and not kept.complete
+    finished = len(kept.replications())
+    assert 0 < finished < 6
+    assert kept.partial.startswith(f"partial results: {finished} of 6 replications are finished")
+    rows = kept.summary.query("metric == 'uploads'")
+    assert rows["n"].sum() == finished and (rows["planned"] == 3).all()
 
 
-@pytest.mark.slow
-def test_kill_at_any_moment_and_resume_is_byte_identical(undisturbed: Results, tmp_path: Path) -> None:
-    """kill -9 at several moments: what is finished counts, half-written folders do not, and the end is the same."""
-    (tmp_path / "s.yaml").write_text(TEXT)
-    code = (
-        "import sys; from pathlib import Path; import scenarios; from sim.experiment import run;"
-        f"run(scenarios.load({str(tmp_path / 's.yaml')!r}), results_root={str(tmp_path)!r}, "
-        f"cache_dir=Path({str(tmp_path)!r}) / 'cache')"
-    )
-    # As soon as this many files of replications exist, over all attempts: moments of the work, not of a clock.
-    for files in (1, 4, 9):
-        process = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2], start_new_session=True)
-        while process.poll() is None and len(list(tmp_path.glob("small/*/points/*/*"))) < files:
-            time.sleep(0.002)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    for status in tmp_path.glob("small/*/points/*/status.json"):
-        assert json.loads(status.read_text())["state"] == "finished"
-    resumed = run(loads(TEXT), results_root=tmp_path, cache_dir=tmp_path / "cache")
-    assert contents(resumed) == contents(undisturbed)
+def test_a_study_under_way_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process, or whoever comes after a kill, finds the summary of what is finished so far."""
+    monkeypatch.setattr("sim.study.STREAM_EVERY_S", 0.0)
+    seen: list[int] = []
+
+    def look(share: float, text: str) -> None:
+        if folders := list(tmp_path.glob("small/*/summary.csv")):
+            under_way = Results.open(folders[0].parent)
+            seen.append(int(under_way.summary.query("metric == 'uploads'")["n"].sum()))
+            assert f"{seen[-1]} of 6 replications" in under_way.partial or seen[-1] == 6
+
+    whole = run(loads(TEXT), results_root=tmp_path, cache_dir=tmp_path / "cache", progress=look)
+    assert sorted(set(seen)) == [1, 2, 3, 4, 5]
+    assert whole.partial == ""
 
 
 def test_opening_nothing_is_one_clear_error(tmp_path: Path) -> None:
