@@ -201,7 +201,7 @@ def test_failed_runs_are_named_by_their_values(results_folder: Make) -> None:
     manifest["failures"] = {f"{manifest['points'][1]['key']}-s2": "ValueError: no (x.py:3)"}
     path.write_text(json.dumps(manifest), encoding="utf-8")
     text = page(folder)
-    assert "1 run failed" in text and "flac, replication 2: ValueError: no (x.py:3)" in text
+    assert "Partial results" in text and "flac, replication 2: ValueError: no (x.py:3)" in text
 
 
 def test_warnings_that_differ_in_their_point_are_said_once(results_folder: Make) -> None:

@@ -134,5 +134,5 @@ def test_opening_nothing_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(ResultsError, match="no results here"):
         Results.open(tmp_path)
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(ResultsError, match="cannot be read"):
+    with pytest.raises(ResultsError, match="damaged or missing"):
         _ = Results.open(tmp_path).manifest
