@@ -54,7 +54,7 @@ class Life:
     def ready(self, upload: Upload) -> None:
         """Coded: wake the radio, ask for a grant, open the connection, then join the link."""
         now = self.env._now
-        if not upload.attempt:
+        if not upload.attempt or upload.left_s < upload.ready_s:  # a later block of a stream leaves later
             upload.left_s = now
         group, d, busy = upload.group, upload.device, self.busy
         if self.awaiting[d]:
@@ -156,7 +156,8 @@ class Life:
                 self._fail(upload, max(now, upload.give_up_s) if upload.give_up_s < INFINITE else now + cell.path_rtt_s)
                 return True
         if loss.delays:
-            rate_bps = cell.link.fair_rate_bps(now, upload.cap_bps)
+            # A rate that is 0 right now says nothing of the one that carried the upload.
+            rate_bps = upload.group.fair_rate_bps(now, upload.cap_bps) or cell.link.capacity.mean_rate_bps
             upload.tail_s += loss.delay_s(cell.rng, packets, cell.path_rtt_s, rate_bps)
         return False
 

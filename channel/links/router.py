@@ -26,6 +26,7 @@ HYSTART_FLOOR_S, HYSTART_CEILING_S, HYSTART_LOW_WINDOW = 0.004, 0.016, 16
 HYSTART_SAMPLES = 8  # acknowledgements it waits for in each round, which still grow the window
 BETA = {"cubic": 0.7, "reno": 0.5}  # RFC 9438, section 4.6; RFC 5681, section 3.1
 RTO_MIN_S = 0.2  # Linux TCP_RTO_MIN
+MOST_BACKOFF = 8  # timeouts double up to 51 s and more, near Linux's TCP_RTO_MAX of 120 s
 _SETUP, _ACKNOWLEDGED, _FINISHED = 0, 1, 2
 
 
@@ -42,6 +43,7 @@ class _Flow:
         "setup_rounds",
         "shortest_wait",
         "slow_start",
+        "timeouts",
         "wait",
         "window",
     )  # fmt: skip
@@ -53,6 +55,7 @@ class _Flow:
         self.shortest_wait = INFINITY
         self.burst = self.wait = 0.0  # the round in flight: its bits, and how long it waited in the queue
         self.device_free_at = 0.0
+        self.timeouts = 0  # retransmission timeouts in a row with nothing through
 
 
 class RouterLink(SharedLink):
@@ -144,6 +147,7 @@ class RouterLink(SharedLink):
             self._lose(now, flow, burst, lost)
             return
         flow.left -= burst
+        flow.timeouts = 0
         begin, end = self._enqueue(now, burst)
         first = begin + min(self._segment, burst) * (end - begin) / burst if burst else end
         if flow.cap < INFINITY:
@@ -196,7 +200,7 @@ class RouterLink(SharedLink):
         passed = burst - lost
         self.lost_bits += lost
         flow.left -= passed
-        begin, end = self._enqueue(now, passed)
+        begin, end = self._enqueue(now, passed) if passed > 0.0 else (now, now)
         if flow.cap < INFINITY:
             _, end = self._through_the_device(now, flow, passed, begin, end)
         flow.slow_start = False
@@ -207,7 +211,8 @@ class RouterLink(SharedLink):
             again = (first if flow.left > lost else end) + self._rtt
         else:
             flow.window, flow.slow_start = self._segment, True
-            again = max(end, now) + self._rtt + RTO_MIN_S
+            again = end + (self._rtt + RTO_MIN_S) * 2.0**flow.timeouts  # RFC 6298, 5.5
+            flow.timeouts = 0 if passed > 0.0 else min(flow.timeouts + 1, MOST_BACKOFF)
         flow.burst, flow.wait = flow.window / 2.0 if flow.slow_start else flow.window, flow.shortest_wait
         self._at(again, _ACKNOWLEDGED, flow)
 

@@ -30,10 +30,11 @@ def test_a_lone_upload_takes_the_computed_time(packets: int, rate: float, rtt: f
     """Without HyStart the rounds of the queue and the closed form of `TcpTransport` are the same model."""
     plan = TcpTransport(tls="none").plan(0.0, packets * 1448, INF, rate, rtt)
     link = RouterLink(ConstantCapacity(rate), rtt, PACKET, control="reno")
-    link.join(0.0, 1, plan.fluid_bits, start=window(10, 1))
-    expected = plan.setup_s + plan.ramp_s + plan.fluid_bits / rate
+    data_bits = packets * PACKET
+    link.join(0.0, 1, data_bits, start=window(10, 1))
+    expected = plan.setup_s + plan.ramp_s + data_bits / rate
     assert finish(link)[1] == pytest.approx(expected, abs=2.001 * PACKET / rate)
-    assert link.carried_bits == pytest.approx(plan.fluid_bits)
+    assert link.carried_bits == pytest.approx(data_bits)
 
 
 def test_two_uploads_by_hand() -> None:
@@ -124,3 +125,15 @@ def test_a_device_slower_than_the_queue_fills_no_buffer() -> None:
     assert lost[:2] == [0.0, 0.0]
     assert lost[2] > 0.0
     assert ends[2] >= 8e6 / 10e6
+
+
+def test_timeouts_in_a_row_double() -> None:
+    """A packet that finds no room tries again after 1, 2 and 4 timeouts of 0.24 s, until the queue has drained.
+
+    The queue holds 2 s of other data and has no room for more; the fourth attempt at 1.68 s still finds it full, the
+    fifth, eight timeouts later at 3.6 s, passes.
+    """
+    link = RouterLink(ConstantCapacity(PACKET), 0.04, PACKET, buffer_bits=0.06 * PACKET)
+    link.join(0.0, 1, 2 * PACKET)  # datagrams of two seconds, which no window limits
+    link.join(0.0, 2, PACKET / 10, start=window(0.1))
+    assert finish(link) == pytest.approx({1: 2.0, 2: 0.24 * 15 + 0.1})

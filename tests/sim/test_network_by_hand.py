@@ -10,7 +10,7 @@ import pytest
 
 from scenarios import loads
 from sim.compile import Situation, build_world
-from sim.recorder import Columns
+from sim.recorder import STAGES, Columns
 from sim.streams import Streams
 from sim.tables import Tables
 from tests.sim.conftest import HEAD
@@ -134,3 +134,28 @@ def test_a_battery_gives_what_the_log_charges(cell: str, policy: str) -> None:
     drawn_j, charged_j = drawn_and_charged(text, encode_s=0.01)
     assert charged_j > 10.0
     assert drawn_j == pytest.approx(charged_j, rel=1e-9)
+
+
+def test_losses_are_played_where_the_link_has_just_stopped(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """Uploads that end with a good stretch: the rate is 0 at that moment, and retransmissions take a finite time."""
+    capacity = "{kind: markov, states: [{rate: 20 Mbit/s, dwell: 100 ms}, {rate: 0 bit/s, dwell: 100 ms}]}"
+    outages = "outages: {windows: [[3 s, 2 s]]}"
+    cell = f"transport: tcp, sharing: router, {outages}, loss: {{kind: packet, probability: 20 %, mean_burst: 3}}"
+    text = body(cell, group(traffic="{kind: poisson, rate: 60 /min}")).replace("10 Mbit/s", capacity)
+    metrics, log = run_text(text, "duration=5 min")
+    assert metrics["delivered_fraction"] == 1.0
+    assert np.isfinite(log["latency_s"]).all()
+
+
+def test_blocks_that_are_sent_again_keep_their_stages(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """With a timeout that a block often misses no stage is negative, and stages still add up to the latency."""
+    retry = "retry: {timeout: 300 ms, attempts: 20, backoff: 50 ms}"
+    streaming = group(more="policy: {kind: stream, block: 700 ms}", traffic="{kind: poisson, rate: 10 /min}")
+    _, log = run_text(body(f"transport: udp, {retry}", streaming, duration="5 min").replace("10 Mbit/s", "1 Mbit/s"))
+    done = log[log["outcome"] == 0]
+    assert len(done) > 30
+    assert (done["wire_bytes"] > 1.1 * done["payload_bytes"]).any()  # some blocks were sent twice
+    stages = [c for c in log if c.endswith("_s") and c[:-2] in STAGES]
+    assert len(stages) == len(STAGES)
+    assert done[stages].min().min() >= -1e-9
+    assert done[stages].sum(axis=1).to_numpy() == pytest.approx(done["latency_s"].to_numpy(), abs=1e-9)
