@@ -41,19 +41,47 @@ class Table:
         return "\n".join([*head, row(self.columns), "  ".join("-" * w for w in widths), *map(row, self.rows)]) + "\n"
 
     def _print_rich(self) -> None:
+        """As many tables below one another as the terminal's width asks for; each repeats the names."""
         from rich import box
         from rich.console import Console
         from rich.table import Table as RichTable
         from rich.text import Text
 
-        table = RichTable(title=self.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-        for i, name in enumerate(self.columns):
-            # A figure in two lines cannot be read; headings and names may break.
-            least = max((len(row[i]) for row in self.rows), default=0) if i in self.right else None
-            table.add_column(name, justify="right" if i in self.right else "left", overflow="fold", min_width=least)
-        for cells in self.rows:
-            table.add_row(*(Text(cell) for cell in cells))
-        Console().print(table)
+        console = Console()
+        title = self.title or None
+        for figures in self._groups(console.width):
+            shown = [i for i in range(len(self.columns)) if i not in self.right or i in figures]
+            table = RichTable(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+            for i in shown:
+                if i in self.right:
+                    # A figure in two lines cannot be read; its unit may stand below its name.
+                    table.add_column(_folded(self.columns[i]), justify="right", no_wrap=True)
+                else:
+                    table.add_column(self.columns[i], overflow="fold")
+            for cells in self.rows:
+                table.add_row(*(Text(cells[i]) for i in shown))
+            console.print(table)
+            title = None
+
+    def _groups(self, width: int) -> list[list[int]]:
+        """The columns of figures in groups that fit into ``width`` beside the names."""
+        gap = 3
+        lines = [*(_folded(c).split("\n") for c in self.columns)]
+        widths = [
+            max([*map(len, lines[i]), *(len(row[i]) for row in self.rows)]) + gap for i in range(len(self.columns))
+        ]
+        names = sum(w for i, w in enumerate(widths) if i not in self.right)
+        room = width - min(names, width // 3)
+        groups: list[list[int]] = [[]]
+        for i in sorted(self.right):
+            if groups[-1] and sum(widths[j] for j in groups[-1]) + widths[i] > room:
+                groups.append([])
+            groups[-1].append(i)
+        return groups
+
+
+def _folded(heading: str) -> str:
+    return heading.replace(" [", "\n[")
 
 
 def print_json(document: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -313,7 +314,7 @@ def test_a_closed_output_is_no_defect(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_figures_keep_to_one_line_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_figures_stay_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     from amser.tables import Table
 
     class Terminal(StringIO):
@@ -322,7 +323,12 @@ def test_figures_keep_to_one_line_on_a_narrow_terminal(monkeypatch: pytest.Monke
 
     screen = Terminal()
     monkeypatch.setattr("sys.stdout", screen)
-    monkeypatch.setenv("COLUMNS", "40")
-    figures = [f"{n} ± {n}" for n in range(1000, 1003)]
-    Table(["a long name of a point", *"abc"], [["flac over a slow link", *figures]], right=frozenset({1, 2, 3})).print()
-    assert any(all(figure in line for figure in figures) for line in screen.getvalue().splitlines())
+    monkeypatch.setenv("COLUMNS", "48")
+    figures = [f"{n} ± {n}" for n in range(1000, 1006)]
+    names = ["a name of a point", *(f"metric{i} [ms]" for i in range(6))]
+    Table(names, [["flac over a slow link", *figures]], right=frozenset(range(1, 7))).print()
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 48
+    assert all(any(figure in line for line in lines) for figure in figures)
+    # Every part repeats the names: a figure without its point says nothing.
+    assert sum("flac" in line for line in lines) == sum("±" in line for line in lines) > 1
