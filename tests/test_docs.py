@@ -6,7 +6,7 @@ On such a page a fenced block is
   be their output, standard error included; ``...`` stands for anything.  A last line ``[exit code N]``
   expects N.
 * ``python``: run in one namespace for the whole page; with ``>>>`` as a doctest.
-* ``yaml`` whose first line is ``# file: NAME``: written to that file.
+* ``yaml`` or ``python`` whose first line is ``# file: NAME``: written to that file.
 """
 
 from __future__ import annotations
@@ -104,12 +104,12 @@ def test_page_does_what_it_says(page: Path, tmp_path: Path, monkeypatch: pytest.
     namespace: dict[str, Any] = {"__name__": "docs"}
     for block in blocks(page):
         where = f"{page.name}:{block.line}"
-        if block.language == "console":
+        if block.language in ("yaml", "python") and (named := re.match(r"# file: (\S+)\n", block.text)):
+            (tmp_path / named.group(1)).write_text(block.text, encoding="utf-8")
+        elif block.language == "console":
             run_console(block.text, tmp_path, where)
         elif block.language == "python":
             run_python(block.text, namespace, where)
-        elif block.language == "yaml" and (named := re.match(r"# file: (\S+)\n", block.text)):
-            (tmp_path / named.group(1)).write_text(block.text, encoding="utf-8")
 
 
 def test_links_between_pages_lead_somewhere() -> None:
