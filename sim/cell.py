@@ -28,10 +28,17 @@ class CellRun:
         self.path_rtt_s: float = cell.path_rtt_s
         self.onward_s: float = cell.propagation_s + cell.backhaul_s
         """One way from device to server, and as much for the reply, seconds."""
-        self.access = cell.access
-        self.grant_s: float | None = cell.access.constant_s
+        self.access_s: Callable[[], float] = _drawn(cell.access, rng)
+        """Seconds until the next upload has its grant."""
         self.loss = cell.loss
         self.lossy: bool = not cell.loss.lossless or cell.loss.delays
         self.retry = cell.retry
         self.timeout_s: float = INFINITE if cell.retry is None else cell.retry.timeout_s
         self.deadline_s: float = INFINITE if cell.retry is None else cell.retry.deadline_s
+
+
+def _drawn(access: Any, rng: np.random.Generator) -> Callable[[], float]:
+    constant_s: float | None = access.constant_s
+    if constant_s is not None:
+        return lambda: constant_s
+    return lambda: float(access.delay(rng))

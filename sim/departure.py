@@ -25,7 +25,7 @@ CLOSED_LOOP_NUMBERS = 1 << 40
 
 
 class Departure:
-    """Decides, codes and holds for the groups of a site; ``life.ready`` takes over."""
+    """Decides, codes and holds for the groups of a site; ``group.ready`` takes over."""
 
     def __init__(
         self, env: Clock, fleet: Fleet, tables: Tables, life: Life, streams: Streams, duration_s: float
@@ -105,7 +105,7 @@ class Departure:
         upload.encode_cpu_s = cpu_s
         upload.ready_s = done
         self._draw_coding(upload)
-        then = self._hold if upload.group.delivery.hold_s else self.life.ready
+        then = self._hold if upload.group.delivery.hold_s else upload.group.ready
         if done > now:
             self.env.at(done, then, upload)
         else:
@@ -138,7 +138,7 @@ class Departure:
 
     def _leave(self, batch: list[Upload]) -> None:
         for upload in batch:
-            self.life.ready(upload)
+            upload.group.ready(upload)
 
     # ------------------------------------------------------------ streamed while speaking
 
@@ -158,7 +158,7 @@ class Departure:
         """Send the next block as soon as it is coded and the one before has left."""
         (ready_s, upload.block_bytes), *upload.blocks = upload.blocks
         upload.ready_s = ready_s
-        self.env.at(max(ready_s, self.env._now), self.life.ready, upload)
+        self.env.at(max(ready_s, self.env._now), upload.group.ready, upload)
 
     # ------------------------------------------------------------ closed loops
 

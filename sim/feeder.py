@@ -36,7 +36,7 @@ class Feeder:
         life.alive.add(upload)
         if group.simple:
             upload.payload_bytes = life.payload_bytes[codec][utterance]
-            life.ready(upload)
+            group.ready(upload)
         else:
             life.departure.spoken(upload)
         self._row = row = next(self._rows, _END)

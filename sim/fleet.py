@@ -68,6 +68,10 @@ class Group:
     """Number of the cell that the group sends through."""
     run: Any = None
     """That cell while it runs; see ``send_through``."""
+    ready: Any = None
+    sent: Any = None
+    served: Any = None
+    """What happens to the group's uploads at each stage, see ``sim.life``: functions of an upload."""
 
     def __post_init__(self) -> None:
         self.wake_delay_s = self.radio.wake_delay_s

@@ -13,10 +13,12 @@ from collections.abc import Callable
 from sim.cell import CellRun
 from sim.clock import Clock
 from sim.departure import Departure
-from sim.fleet import Fleet
+from sim.fleet import Fleet, Group
 from sim.server import EdgeServer
 from sim.tables import Tables
 from sim.upload import BATTERY_DEAD, DELIVERED, INFINITE, LATE, LOST, NAN, Upload
+
+Stage = Callable[[Upload], None]
 
 
 class Life:
@@ -37,9 +39,14 @@ class Life:
         self.mark, self.awake, self.connected = fleet.mark, fleet.awake, fleet.connected
         self.busy, self.awaiting = fleet.busy, fleet.awaiting
         self.alive: set[Upload] = set()
-        self.cells: list[CellRun] = []
-        # Bound once: a new bound method for each event costs as much as the call.
-        self._join, self._ready, self._arrive = self.join, self.ready, self.arrive
+
+    def begin(self, groups: list[Group]) -> None:
+        """Give every group its stages, once everything stands.
+
+        They are closures: what never changes for a group is looked up here and not for each upload.
+        """
+        for group in groups:
+            group.ready, group.sent, group.served = self._ready(group), self._sent(group), self._served(group)
 
     def enter(self, upload: Upload) -> None:
         """The engine's first sight of an upload that is to be decided on; coded ones go to ``ready``."""
@@ -51,54 +58,57 @@ class Life:
         if self.awaiting[device]:
             self.server.advance(now)
 
-    def ready(self, upload: Upload) -> None:
-        """Coded: wake the radio, ask for a grant, open the connection, then join the link."""
-        now = self.env._now
-        if not upload.attempt or upload.left_s < upload.ready_s:  # a later block of a stream leaves later
-            upload.left_s = now
-        group, d, busy = upload.group, upload.device, self.busy
-        if self.awaiting[d]:
-            self.server.advance(now)
-        if busy[d]:
-            gap = 0.0
-            wake = self.awake[d] - now
-            if wake < 0.0:
-                wake = 0.0
-        else:
-            gap = now - self.mark[d]
-            wake = group.wake_delay_s(gap) if gap > 0.0 else 0.0
-            self.mark[d] = self.awake[d] = now + wake
-        busy[d] += 1
-        upload.gap_s = gap
-        upload.wake_s = wake
-        cell = group.run
-        grant = cell.grant_s
-        if grant is None:
-            grant = cell.access.delay(cell.rng)
-        upload.access_s = grant
-        if group.rate_of is None:
-            rate_bps = group.fair_rate_bps(now)
-        else:
-            upload.cap_bps = cap_bps = group.rate_of[d - group.first]
-            rate_bps = group.fair_rate_bps(now, cap_bps)
-        setup_s, ramp_s, upload.fluid_bits, wire_bytes, upload.tail_s, upload.start = cell.plan(
-            now, upload.block_bytes or upload.payload_bytes, gap, rate_bps, cell.path_rtt_s
-        )
-        upload.wire_bytes += wire_bytes
-        if cell.timeout_s < INFINITE:
-            upload.give_up_s = now + cell.timeout_s
-            join = self._join
-        else:
-            join = cell.join
-        delay = wake + grant + setup_s + ramp_s
-        if setup_s > 0.0 or busy[d] > 1 or upload.start is not None:
-            delay = self._connected_s(upload, now + wake + grant, setup_s) + ramp_s - now
-        if delay > cell.timeout_s:
-            delay = max(wake, cell.timeout_s)  # given up before it joins the link, but not before the radio is awake
-        if delay > 0.0:
-            self.at(now + delay, join, upload)
-        else:
-            cell.join(upload)
+    def _ready(self, group: Group) -> Stage:
+        """``ready`` of a group: coded; wake the radio, ask for a grant, open the connection, then join the link."""
+        env, at, advance, connected_s = self.env, self.at, self.server.advance, self._connected_s
+        mark, awake, busy, awaiting = self.mark, self.awake, self.busy, self.awaiting
+        wake_delay_s, fair_rate_bps, rate_of, first = group.wake_delay_s, group.fair_rate_bps, group.rate_of, group.first
+        cell: CellRun = group.run
+        plan, path_rtt_s, access_s, timeout_s = cell.plan, cell.path_rtt_s, cell.access_s, cell.timeout_s
+        patient = timeout_s == INFINITE
+        join = cell.join if patient else self.join
+
+        def ready(upload: Upload) -> None:
+            now, d = env._now, upload.device
+            if not upload.attempt or upload.left_s < upload.ready_s:  # a later block of a stream leaves later
+                upload.left_s = now
+            if awaiting[d]:
+                advance(now)
+            overlaps = busy[d]
+            busy[d] = overlaps + 1
+            if overlaps:
+                gap = 0.0
+                wake = max(awake[d] - now, 0.0)
+            else:
+                gap = now - mark[d]
+                wake = wake_delay_s(gap) if gap > 0.0 else 0.0
+                mark[d] = awake[d] = now + wake
+            upload.gap_s = gap
+            upload.wake_s = wake
+            upload.access_s = grant = access_s()
+            if rate_of is None:
+                rate_bps = fair_rate_bps(now)
+            else:
+                upload.cap_bps = cap_bps = rate_of[d - first]
+                rate_bps = fair_rate_bps(now, cap_bps)
+            setup_s, ramp_s, upload.fluid_bits, wire_bytes, upload.tail_s, start = plan(
+                now, upload.block_bytes or upload.payload_bytes, gap, rate_bps, path_rtt_s
+            )
+            upload.start = start
+            upload.wire_bytes += wire_bytes
+            delay = wake + grant + setup_s + ramp_s
+            if setup_s or overlaps or start is not None:
+                delay = connected_s(upload, now + wake + grant, setup_s) + ramp_s - now
+            if not patient:
+                upload.give_up_s = now + timeout_s
+                if delay > timeout_s:
+                    delay = max(wake, timeout_s)  # given up before it joins the link, but not before the radio is awake
+            if delay > 0.0:
+                at(now + delay, join, upload)
+            else:
+                cell.join(upload)
+
+        return ready
 
     def _connected_s(self, upload: Upload, granted_s: float, setup_s: float) -> float:
         """When the upload's connection is set up: its own, or one that an upload before it may still be setting up."""
@@ -117,34 +127,38 @@ class Life:
         else:
             upload.group.run.join(upload)
 
-    def sent(self, upload: Upload) -> None:
-        """The last bit has left the device."""
-        group, d, now, awaiting = upload.group, upload.device, self.env._now, self.awaiting
-        if awaiting[d]:
-            self.server.advance(now)
-        # As `_rest`, which the others call; here for every upload.
-        active = now - self.mark[d]
-        if active > 0.0:
-            upload.active_s += active
-            self.mark[d] = now
-        self.busy[d] -= 1
-        if group.battery is not None and not self._draw(upload, max(active, 0.0)):
-            upload.outcome = BATTERY_DEAD
-            self.end(upload)
-            return
-        if upload.blocks:
-            self._settle_radio(upload)
-            self.departure.next_block(upload)
-            return
-        cell = group.run
-        if cell.lossy and self._lost(upload, cell, now):
-            return
-        upload.sent_s = sent_s = now + upload.tail_s
-        awaiting[d] += 1
-        if self.unlimited and not upload.text:
-            self.server.expect(upload, sent_s + cell.onward_s)
-        else:
-            self.at(sent_s + cell.onward_s, self._arrive, upload)
+    def _sent(self, group: Group) -> Stage:
+        """``sent`` of a group: the last bit has left the device."""
+        env, at, advance, expect, arrive = self.env, self.at, self.server.advance, self.server.expect, self.arrive
+        mark, busy, awaiting = self.mark, self.busy, self.awaiting
+        cell: CellRun = group.run
+        onward_s, lossy, battery, watched = cell.onward_s, cell.lossy, group.battery, not self.unlimited
+
+        def sent(upload: Upload) -> None:
+            now, d = env._now, upload.device
+            if awaiting[d]:
+                advance(now)
+            # As `_rest`, which the others call; here for every upload.
+            active = now - mark[d]
+            if active > 0.0:
+                upload.active_s += active
+                mark[d] = now
+            busy[d] -= 1
+            if battery is not None and not self._draw(upload, max(active, 0.0)):
+                upload.outcome = BATTERY_DEAD
+                self.end(upload)
+            elif upload.blocks:
+                self._settle_radio(upload)
+                self.departure.next_block(upload)
+            elif not lossy or not self._lost(upload, cell, now):
+                awaiting[d] += 1
+                upload.sent_s = sent_s = now + upload.tail_s
+                if watched or upload.text:
+                    at(sent_s + onward_s, arrive, upload)
+                else:
+                    expect(upload, sent_s + onward_s)
+
+        return sent
 
     def _lost(self, upload: Upload, cell: CellRun, now: float) -> bool:
         """Draw the fate of an attempt: lost (then it has failed), or how long retransmissions take."""
@@ -198,7 +212,7 @@ class Life:
             self.end(upload)
             return
         self._settle_radio(upload)
-        self.at(noticed_s + cell.retry.wait_s(upload.attempt, cell.rng), self._ready, upload)
+        self.at(noticed_s + cell.retry.wait_s(upload.attempt, cell.rng), upload.group.ready, upload)
 
     def _draw(self, upload: Upload, active_s: float) -> bool:
         """Take one activity from the battery; False when it is empty with that."""
@@ -211,29 +225,35 @@ class Life:
         self.settle(upload.device, self.env._now)
         if upload.text:
             upload.arrived_s = upload.started_s = upload.served_s = self.env._now
-            self.served(upload)
+            upload.group.served(upload)
         else:
             self.server.arrive(upload)
 
-    def served(self, upload: Upload) -> None:
-        """Recognised (at ``served_s``): the reply goes back and restarts the radio's tail."""
-        group, d = upload.group, upload.device
-        self.awaiting[d] -= 1
-        cell = group.run
-        reply_s = upload.served_s + cell.onward_s
-        upload.outcome = DELIVERED if reply_s - upload.spoken_s <= cell.deadline_s else LATE
-        if not self.busy[d]:
-            # The next activity may begin before the reply is there; its gap is then negative and sets this right.
-            wait = reply_s - self.mark[d]
-            if wait > 0.0:
-                upload.wait_s = wait
-                self.mark[d] = reply_s
-                if group.battery is not None:
-                    group.battery.draw(d - group.first, upload.served_s, group.radio_j(wait, 0.0, 0.0)[2])
-        self.alive.remove(upload)
-        if not group.open_loop:
-            self.departure.after(upload, reply_s)
-        self.record(upload, reply_s)
+    def _served(self, group: Group) -> Stage:
+        """``served`` of a group: recognised (at ``served_s``); the reply goes back and restarts the radio's tail."""
+        mark, busy, awaiting, remove, record = self.mark, self.busy, self.awaiting, self.alive.remove, self.record
+        onward_s, deadline_s = group.run.onward_s, group.run.deadline_s
+        battery, open_loop = group.battery, group.open_loop
+
+        def served(upload: Upload) -> None:
+            d = upload.device
+            awaiting[d] -= 1
+            reply_s = upload.served_s + onward_s
+            upload.outcome = DELIVERED if reply_s - upload.spoken_s <= deadline_s else LATE
+            if not busy[d]:
+                # The next activity may begin before the reply is there; its gap is then negative and sets this right.
+                wait = reply_s - mark[d]
+                if wait > 0.0:
+                    upload.wait_s = wait
+                    mark[d] = reply_s
+                    if battery is not None:
+                        battery.draw(d - group.first, upload.served_s, group.radio_j(wait, 0.0, 0.0)[2])
+            remove(upload)
+            if not open_loop:
+                self.departure.after(upload, reply_s)
+            record(upload, reply_s)
+
+        return served
 
     def end(self, upload: Upload) -> None:
         """The upload's life is over without a reply: one row of the log."""

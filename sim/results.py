@@ -43,7 +43,9 @@ class UploadLog:
         """Append one chunk; numbered columns become dictionaries of their names."""
         table = pa.table({name: self._array(name, values) for name, values in columns.items()})
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd")
+            # A dictionary of measured numbers never pays; trying one costs 40 % of the time and a fifth of the size.
+            named = [name for name in columns if name in self.names]
+            self._writer = pq.ParquetWriter(self.path, table.schema, compression="zstd", use_dictionary=named)
         self._writer.write_table(table)
 
     def _array(self, name: str, values: Any) -> pa.Array:

@@ -41,7 +41,6 @@ class EdgeServer:
         longest_wait_s: float,
         queue_limit: int | None,
         prompt: bool,
-        done: Callable[[Upload], None],
         rejected: Callable[[Upload], None],
     ) -> None:
         self.env = env
@@ -52,7 +51,6 @@ class EdgeServer:
         self.longest_wait_s = longest_wait_s
         self.queue_limit = queue_limit
         self.prompt = prompt
-        self.done = done
         self.rejected = rejected
         self._queue: deque[Upload] = deque()  # by time of arrival, which may be yet to come
         self._running: list[tuple[float, int, list[Upload]]] = []  # heap of batches: end, number, uploads
@@ -117,53 +115,47 @@ class EdgeServer:
 
     def advance(self, now: float) -> None:
         """Work out every batch that starts or ends up to and including ``now``."""
-        running, done = self._running, self.done
+        running, start_s = self._running, self._start_s
         while True:
-            start_s = self._start_s
             if running and running[0][0] <= start_s:
                 end_s = running[0][0]
                 if end_s > now:
                     break
-                uploads = heappop(running)[2]
-                if start_s == INFINITE:
-                    self._start_s = self._next_start(end_s)
-                for upload in uploads:
+                for upload in heappop(running)[2]:
                     upload.served_s = end_s
-                    done(upload)
+                    upload.group.served(upload)
+                if start_s == INFINITE:
+                    start_s = self._next_start(end_s)
             elif start_s <= now:
-                self._start_batch(start_s)
-                self._start_s = self._next_start(start_s) if len(running) < self.accelerators else INFINITE
+                uploads, seconds = self._take_batch(start_s)
+                service_s = self.batch_s(len(uploads), seconds)
+                self._service_s += service_s
+                self._batches += 1
+                heappush(running, (start_s + service_s, self._batches, uploads))
+                start_s = self._next_start(start_s) if len(running) < self.accelerators else INFINITE
             else:
                 break
+        self._start_s = start_s
         self._catch_up = len(self._queue) + STRIDE
         if self.prompt:
             self._set_timer()
 
-    def _start_batch(self, now: float) -> None:
+    def _take_batch(self, now: float) -> tuple[list[Upload], float]:
+        """The batch that starts at ``now``, and its seconds of audio."""
         queue, audio_s = self._queue, self.audio_s
         upload = queue.popleft()
         upload.started_s = now
-        uploads, count = [upload], 1
-        seconds = audio_s[upload.utterance]
+        uploads, seconds = [upload], audio_s[upload.utterance]
         # An idle accelerator that does not wait takes the first upload alone, even when others come at that instant.
-        if queue and (self.longest_wait_s or upload.arrived_s != now):
-            largest = self.largest
-            while queue and count < largest:
-                upload = queue[0]
-                if upload.arrived_s > now:
-                    break
-                queue.popleft()
+        if queue and queue[0].arrived_s <= now and (self.longest_wait_s or upload.arrived_s != now):
+            while queue and len(uploads) < self.largest and queue[0].arrived_s <= now:
+                upload = queue.popleft()
                 upload.started_s = now
                 seconds += audio_s[upload.utterance]
                 uploads.append(upload)
-                count += 1
-            if count > 1:
-                for upload in uploads:
-                    upload.batch = count
-        service_s = self.batch_s(count, seconds)
-        self._service_s += service_s
-        self._batches += 1
-        heappush(self._running, (now + service_s, self._batches, uploads))
+            for upload in uploads:
+                upload.batch = len(uploads)
+        return uploads, seconds
 
     def _set_timer(self) -> None:
         next_s = self._running[0][0] if self._running else INFINITE

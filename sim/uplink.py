@@ -21,12 +21,11 @@ class Uplink:
     """
 
     def __init__(
-        self, env: Clock, link: Any, sent: Callable[[Upload], None], gave_up: Callable[[Upload, float], None]
+        self, env: Clock, link: Any, gave_up: Callable[[Upload, float], None]
     ) -> None:
         self.env = env
         self.at = env.at
         self.link = link
-        self.sent = sent
         self.gave_up = gave_up
         """Told of an attempt that took too long, with the bits that had not left yet."""
         self._timer_s = INFINITE
@@ -48,7 +47,7 @@ class Uplink:
             unsent_bits = upload.fluid_bits - (link.carried_bits - carried_bits)
             self.at(upload.give_up_s, self._expire, (upload, upload.attempt, unsent_bits))
             return
-        self.at(finish_s, self.sent, upload)
+        self.at(finish_s, upload.group.sent, upload)
 
     def _join_equal(self, upload: Upload) -> None:
         """Equal sharing: only an upload that is first to finish can bring the timer forward."""
@@ -85,7 +84,7 @@ class Uplink:
         link = self.link
         for upload in link.pop_finished(due_s):
             upload.on_link = False
-            self.sent(upload)
+            upload.group.sent(upload)
         self._timer_s = finish_s = link.next_finish()
         if finish_s < INFINITE:
             self.at(finish_s, self._ring, finish_s)

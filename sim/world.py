@@ -79,16 +79,15 @@ class World:
             longest_wait_s=server.longest_wait_s,
             queue_limit=server.queue_limit,
             prompt=not all(g.open_loop for g in groups),
-            done=life.served,
             rejected=life.rejected,
         )
-        life.cells = [
-            CellRun(c, Uplink(env, c.link, life.sent, life.gave_up), streams("access", str(i)))
-            for i, c in enumerate(cells)
+        self.cells = [
+            CellRun(c, Uplink(env, c.link, life.gave_up), streams("access", str(i))) for i, c in enumerate(cells)
         ]
         for group in groups:
-            group.send_through(life.cells[group.cell])
+            group.send_through(self.cells[group.cell])
         life.unlimited = server.queue_limit is None
+        life.begin(groups)
         life.departure = Departure(env, fleet, tables, life, streams, duration_s)
         self.arrivals = Arrivals(fleet, tables, streams, duration_s)
         self.feeder = Feeder(self.arrivals.chunks(), life)
@@ -124,7 +123,7 @@ class World:
         """What belongs to the site and not to an upload, over [0, ``duration_s``]."""
         now = self.env.now
         return {
-            "uplink_utilisation": float(np.mean([c.link.utilisation(now) for c in self.life.cells])),
+            "uplink_utilisation": float(np.mean([c.link.utilisation(now) for c in self.cells])),
             "server_utilisation": self.server.utilisation(now),
             "idle_power_w": sum(g.count * g.idle_w for g in self.fleet.groups),
         }
