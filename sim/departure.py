@@ -7,6 +7,7 @@ back, streamed while spoken or recognised on the device, batteries, and users wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from devices.delivery import HoldBuffer, stream_blocks
@@ -34,7 +35,7 @@ class Departure:
         self.life = life
         self.tables = tables
         self.duration_s = duration_s
-        self.cpu_free = fleet.cpu_free
+        self.cpu_free = fleet.cpu
         self.encode_host_s: list[list[float]] = tables.encode_host_s.tolist()
         self.audio_s: list[float] = tables.audio_s.tolist()
         self.context = Context()
@@ -47,65 +48,84 @@ class Departure:
             if not g.open_loop
         }
         for group in fleet.groups:
+            group.spoken = self._spoken(group)
             if not group.open_loop:
                 self._begin_loop(group)
 
-    def spoken(self, upload: Upload) -> None:
-        """Speech has ended (or, streamed, its first block has): pick a codec and code."""
-        group, now = upload.group, self.env._now
-        if group.battery is not None:
-            self.life.settle(upload.device, now)
-            if not group.battery.alive(upload.device - group.first, now):
-                upload.outcome = BATTERY_DEAD
-                upload.ready_s = upload.left_s = now
-                self.life.end(upload)
+    def _spoken(self, group: Group) -> Callable[[Upload], None]:
+        """``spoken`` of a group: speech has ended (or, streamed, its first block has); pick a codec and code."""
+        env, code, payload_bytes, encode_host_s = self.env, self._code, self.life.payload_bytes, self.encode_host_s
+        choose = None if group.policy is None or group.policy.index is not None else self._chooser(group)
+        codecs, scale, block_s, local = group.codecs, group.encode_scale, group.delivery.block_s, group.delivery.local
+
+        def spoken(upload: Upload) -> None:
+            now, utterance = env._now, upload.utterance
+            if group.battery is not None and self._dead(upload, now):
                 return
-        if group.policy is not None and group.policy.index is None:
-            self._choose(upload)
-        else:
-            upload.codec = group.codecs[0]
-        upload.payload_bytes = self.life.payload_bytes[upload.codec][upload.utterance]
-        delivery = group.delivery
-        if delivery.block_s:
-            self._stream(upload)
-        elif delivery.local is not None:
-            upload.payload_bytes = int(self.tables.text_bytes[upload.codec, upload.utterance])
-            upload.text = True
-            self._code(upload, delivery.local.recognise_s(self.audio_s[upload.utterance], group.profile))
-        else:
-            self._code(upload, self.encode_host_s[upload.codec][upload.utterance] * group.encode_scale)
+            upload.codec = codec = codecs[0] if choose is None else codecs[choose(upload, now)]
+            upload.payload_bytes = payload_bytes[codec][utterance]
+            if block_s:
+                self._stream(upload)
+            elif local is not None:
+                upload.payload_bytes = int(self.tables.text_bytes[codec, utterance])
+                upload.text = True
+                code(upload, now, local.recognise_s(self.audio_s[utterance], group.profile))
+            else:
+                code(upload, now, encode_host_s[codec][utterance] * scale)
 
-    def _choose(self, upload: Upload) -> None:
-        group, context, now = upload.group, self.context, self.env._now
-        cell, needs = group.run, group.policy.needs
-        context.time_s, context.device = now, upload.device - group.first
-        context.duration_s = self.audio_s[upload.utterance]
-        if "battery" in needs:
-            context.battery = 1.0 if group.battery is None else group.battery.share(context.device, now)
-        if "link_rate_bps" in needs:
-            own_bps = INFINITE if group.rate_of is None else group.rate_of[context.device]
-            context.link_rate_bps = cell.link.fair_rate_bps(now, own_bps, group.weight)
-        if "active_uploads" in needs:
-            context.active_uploads = cell.link.active
-        if "server_queue" in needs:
-            context.server_queue = self.life.server.waiting()
-        if "rtt_s" in needs:
-            context.rtt_s = cell.path_rtt_s
-        if "payload_bits" in needs:
-            context.payload_bits = [self.life.payload_bytes[c][upload.utterance] * 8.0 for c in group.codecs]
-        if "encode_s" in needs:
-            context.encode_s = [self.encode_host_s[c][upload.utterance] * group.encode_scale for c in group.codecs]
-        upload.codec = group.codecs[group.policy.choose(context)]
+        return spoken
 
-    def _code(self, upload: Upload, cpu_s: float) -> None:
+    def _dead(self, upload: Upload, now: float) -> bool:
+        """Whether the device's battery is empty; then the upload has ended."""
+        self.life.settle(upload.device, now)
+        if upload.group.battery.alive(upload.device - upload.group.first, now):
+            return False
+        upload.outcome = BATTERY_DEAD
+        upload.ready_s = upload.left_s = now
+        self.life.end(upload)
+        return True
+
+    def _chooser(self, group: Group) -> Callable[[Upload, float], int]:
+        """The policy's choice for an upload at a time, told only what the policy needs to know."""
+        context, choose, needs = self.context, group.policy.choose, group.policy.needs
+        cell, battery, rate_of, weight, first = group.run, group.battery, group.rate_of, group.weight, group.first
+        fair_rate_bps, audio_s = cell.link.fair_rate_bps, self.audio_s
+        bits_of = (self.tables.payload_bytes[list(group.codecs)].T * 8.0).tolist()  # by utterance, then codec
+        encode_s_of = (self.tables.encode_host_s[list(group.codecs)].T * group.encode_scale).tolist()
+        rate, charge, active, queue = (
+            name in needs for name in ("link_rate_bps", "battery", "active_uploads", "server_queue")
+        )
+        path_rtt_s: float = cell.path_rtt_s
+
+        def choice(upload: Upload, now: float) -> int:
+            utterance = upload.utterance
+            context.time_s, context.device = now, upload.device - first
+            context.duration_s = audio_s[utterance]
+            context.payload_bits, context.encode_s = bits_of[utterance], encode_s_of[utterance]
+            context.rtt_s = path_rtt_s
+            if rate:
+                own_bps = INFINITE if rate_of is None else rate_of[context.device]
+                context.link_rate_bps = fair_rate_bps(now, own_bps, weight)
+            if charge:
+                context.battery = 1.0 if battery is None else battery.share(context.device, now)
+            if active:
+                context.active_uploads = cell.link.active
+            if queue:
+                context.server_queue = self.life.server.waiting()
+            return int(choose(context))
+
+        return choice
+
+    def _code(self, upload: Upload, now: float, cpu_s: float) -> None:
         """Occupy the device's CPU, first come first served, then send or hold."""
-        now, d = self.env._now, upload.device
-        done = max(now, float(self.cpu_free[d])) + cpu_s
-        self.cpu_free[d] = done
+        d, group, cpu_free = upload.device, upload.group, self.cpu_free
+        free_s = cpu_free[d]
+        cpu_free[d] = done = (free_s if free_s > now else now) + cpu_s
         upload.encode_cpu_s = cpu_s
         upload.ready_s = done
-        self._draw_coding(upload)
-        then = self._hold if upload.group.delivery.hold_s else upload.group.ready
+        if group.battery is not None:
+            self._draw_coding(upload)
+        then = self._hold if group.delivery.hold_s else group.ready
         if done > now:
             self.env.at(done, then, upload)
         else:
@@ -114,9 +134,8 @@ class Departure:
     def _draw_coding(self, upload: Upload) -> None:
         """Take the coding from the battery; one that it empties is found dead when the radio is to draw."""
         group = upload.group
-        if group.battery is not None:
-            used_j = upload.encode_cpu_s * group.cpu_active_w
-            group.battery.draw(upload.device - group.first, self.env._now, used_j)
+        used_j = upload.encode_cpu_s * group.cpu_active_w
+        group.battery.draw(upload.device - group.first, self.env._now, used_j)
 
     # ------------------------------------------------------------ held back
 
@@ -147,7 +166,8 @@ class Departure:
         duration_s = self.audio_s[upload.utterance]
         cpu_s = self.encode_host_s[upload.codec][upload.utterance] * upload.group.encode_scale
         upload.encode_cpu_s = cpu_s
-        self._draw_coding(upload)
+        if upload.group.battery is not None:
+            self._draw_coding(upload)
         whole = upload.payload_bytes
         blocks = stream_blocks(duration_s, upload.group.delivery.block_s)
         # Each block leaves with its part of the bytes; what is coded early costs no latency.

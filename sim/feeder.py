@@ -38,7 +38,7 @@ class Feeder:
             upload.payload_bytes = life.payload_bytes[codec][utterance]
             group.ready(upload)
         else:
-            life.departure.spoken(upload)
+            group.spoken(upload)
         self._row = row = next(self._rows, _END)
         return row[0]  # type: ignore[no-any-return]
 

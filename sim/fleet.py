@@ -68,6 +68,7 @@ class Group:
     """Number of the cell that the group sends through."""
     run: Any = None
     """That cell while it runs; see ``send_through``."""
+    spoken: Any = None
     ready: Any = None
     sent: Any = None
     served: Any = None
@@ -133,8 +134,9 @@ class Fleet:
         """Uploads of the device that are on the radio now."""
         self.awaiting = array("I", [0]) * self.size
         """Uploads of the device that have been sent and have no reply yet, as far as the server is worked out."""
-        self.cpu_free = np.full(self.size, NEVER)
+        self.cpu = array("d", [NEVER]) * self.size
         """When the device's CPU has coded all it was given."""
+        self.cpu_free = np.frombuffer(self.cpu)  # the same numbers, for work on many devices at once
 
 
 @dataclass

@@ -51,7 +51,7 @@ class Life:
     def enter(self, upload: Upload) -> None:
         """The engine's first sight of an upload that is to be decided on; coded ones go to ``ready``."""
         self.alive.add(upload)
-        self.departure.spoken(upload)
+        upload.group.spoken(upload)
 
     def settle(self, device: int, now: float) -> None:
         """Bring the device's state up to date with what the server has done by ``now``."""
@@ -62,8 +62,9 @@ class Life:
         """``ready`` of a group: coded; wake the radio, ask for a grant, open the connection, then join the link."""
         env, at, advance, connected_s = self.env, self.at, self.server.advance, self._connected_s
         mark, awake, busy, awaiting = self.mark, self.awake, self.busy, self.awaiting
-        wake_delay_s, fair_rate_bps, rate_of, first = group.wake_delay_s, group.fair_rate_bps, group.rate_of, group.first
+        wake_delay_s, fair_rate_bps = group.wake_delay_s, group.fair_rate_bps
         cell: CellRun = group.run
+        rate_of, first = group.rate_of, group.first
         plan, path_rtt_s, access_s, timeout_s = cell.plan, cell.path_rtt_s, cell.access_s, cell.timeout_s
         patient = timeout_s == INFINITE
         join = cell.join if patient else self.join
