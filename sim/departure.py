@@ -48,7 +48,7 @@ class Departure:
             if not g.open_loop
         }
         for group in fleet.groups:
-            group.spoken = self._spoken(group)
+            group.enter = group.ready if group.simple else self._spoken(group)
             if not group.open_loop:
                 self._begin_loop(group)
 
@@ -203,7 +203,7 @@ class Departure:
         luck = float(self._loops[group.index][2].random())
         self.number += 1
         self.life.enter(
-            Upload(self.number, group, device, utterance, group.codecs[0], spoken_s, spoken_s, 0.0, luck)
+            Upload(spoken_s, group, self.number, device, utterance, group.codecs[0], 0, spoken_s, 0.0, luck)
         )
 
     def after(self, upload: Upload, ended_s: float) -> None:

@@ -2,64 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
 
-from sim.fleet import Chunk
-from sim.life import Life
+from sim.fleet import Chunk, Group
 from sim.upload import Upload
 
 INFINITE = float("inf")
-_END = (INFINITE,)
+Row = tuple[float, Group, int, int, int, int, float, float, float, float]
+"""What is known of an upload when it enters: the arguments of ``Upload``."""
 
 
 class Feeder:
     """Makes an upload of each arrival when it is due; the clock asks (``sim.clock.Clock.feed``)."""
 
-    def __init__(self, chunks: Iterator[Chunk], life: Life) -> None:
-        self.life = life
-        self.groups = life.fleet.groups
-        self._rows: Iterator[tuple[Any, ...]] = chain.from_iterable(map(_rows, chunks))
-        self._row: tuple[Any, ...] = next(self._rows, _END)
+    def __init__(self, chunks: Iterator[Chunk], groups: Sequence[Group], alive: set[Upload]) -> None:
+        self.groups = groups
+        self.alive = alive
+        self._rows: Iterator[Row] = chain.from_iterable(map(self._of, chunks))
+        self._row = next(self._rows, None)
 
     @property
     def next_s(self) -> float:
         """When the next upload enters; inf after the last."""
-        return float(self._row[0])
+        return INFINITE if self._row is None else self._row[0]
 
     def feed(self) -> float:
         """Let the next upload enter (now) and return when the one after it does."""
-        ready_s, number, index, device, utterance, codec, spoken_s, cpu_s, luck = self._row
-        group, life = self.groups[index], self.life
-        upload = Upload(number, group, device, utterance, codec, spoken_s, ready_s, cpu_s, luck)
-        life.alive.add(upload)
-        if group.simple:
-            upload.payload_bytes = life.payload_bytes[codec][utterance]
-            group.ready(upload)
-        else:
-            group.spoken(upload)
-        self._row = row = next(self._rows, _END)
-        return row[0]  # type: ignore[no-any-return]
+        assert self._row is not None
+        upload = Upload(*self._row)
+        self.alive.add(upload)
+        upload.group.enter(upload)
+        self._row = row = next(self._rows, None)
+        return INFINITE if row is None else row[0]
 
     def rest(self) -> Iterator[Upload]:
         """The uploads that were still being coded when the simulation ended."""
-        while self._row is not _END:
-            ready_s, number, index, device, utterance, codec, spoken_s, cpu_s, luck = self._row
-            yield Upload(number, self.groups[index], device, utterance, codec, spoken_s, ready_s, cpu_s, luck)
-            self._row = next(self._rows, _END)
+        while self._row is not None:
+            yield Upload(*self._row)
+            self._row = next(self._rows, None)
 
-
-def _rows(chunk: Chunk) -> Iterator[tuple[Any, ...]]:
-    return zip(
-        chunk.enter_s.tolist(),
-        chunk.number.tolist(),
-        chunk.group.tolist(),
-        chunk.device.tolist(),
-        chunk.utterance.tolist(),
-        chunk.codec.tolist(),
-        chunk.spoken_s.tolist(),
-        chunk.encode_cpu_s.tolist(),
-        chunk.luck.tolist(),
-        strict=True,
-    )
+    def _of(self, chunk: Chunk) -> Iterator[Row]:
+        """The arguments of ``Upload`` for each row of a chunk."""
+        return zip(
+            chunk.enter_s.tolist(),
+            map(self.groups.__getitem__, chunk.group.tolist()),
+            chunk.number.tolist(),
+            chunk.device.tolist(),
+            chunk.utterance.tolist(),
+            chunk.codec.tolist(),
+            chunk.payload_bytes.tolist(),
+            chunk.spoken_s.tolist(),
+            chunk.encode_cpu_s.tolist(),
+            chunk.luck.tolist(),
+            strict=True,
+        )

@@ -68,7 +68,7 @@ class Group:
     """Number of the cell that the group sends through."""
     run: Any = None
     """That cell while it runs; see ``send_through``."""
-    spoken: Any = None
+    enter: Any = None
     ready: Any = None
     sent: Any = None
     served: Any = None
@@ -130,9 +130,9 @@ class Fleet:
         """When the radio is (or was last) connected."""
         self.connected = array("d", [NEVER]) * self.size
         """When the transport's connection is (or was last) set up."""
-        self.busy = array("I", [0]) * self.size
+        self.busy = [0] * self.size  # lists: small integers take no more room than a pointer and are read faster
         """Uploads of the device that are on the radio now."""
-        self.awaiting = array("I", [0]) * self.size
+        self.awaiting = [0] * self.size
         """Uploads of the device that have been sent and have no reply yet, as far as the server is worked out."""
         self.cpu = array("d", [NEVER]) * self.size
         """When the device's CPU has coded all it was given."""
@@ -148,6 +148,8 @@ class Chunk:
     device: Ints
     utterance: Ints
     codec: Ints
+    payload_bytes: Ints
+    """0 while the codec is still to be picked."""
     spoken_s: Floats
     enter_s: Floats
     """When the engine first sees it: coded already (fixed codec), or at the end of speech (policy)."""
@@ -160,6 +162,7 @@ class Chunk:
         "device",
         "utterance",
         "codec",
+        "payload_bytes",
         "spoken_s",
         "enter_s",
         "encode_cpu_s",
@@ -237,13 +240,15 @@ class Arrivals:
         device = np.asarray(local, dtype=np.int64) + g.first
         codec = np.full(n, g.codecs[0])
         if g.simple:
+            size = self.tables.payload_bytes[g.codecs[0], utterance]
             cpu_s = self.tables.encode_host_s[g.codecs[0], utterance] * g.encode_scale
             enter = coded_at(times, device, cpu_s, self.fleet.cpu_free)
         else:
-            cpu_s, enter = np.zeros(n), times
+            size, cpu_s, enter = np.zeros(n, np.int64), np.zeros(n), times
             if g.delivery.block_s:
                 enter = np.maximum(times - self.tables.audio_s[utterance], 0.0)
-        return Chunk(np.zeros(n, np.int64), np.full(n, g.index), device, utterance, codec, times, enter, cpu_s, luck)
+        nothing, group = np.zeros(n, np.int64), np.full(n, g.index)
+        return Chunk(nothing, group, device, utterance, codec, size, times, enter, cpu_s, luck)
 
 
 def _next_window(window: float, drawn: int, duration_s: float) -> float:

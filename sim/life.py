@@ -51,7 +51,7 @@ class Life:
     def enter(self, upload: Upload) -> None:
         """The engine's first sight of an upload that is to be decided on; coded ones go to ``ready``."""
         self.alive.add(upload)
-        upload.group.spoken(upload)
+        upload.group.enter(upload)
 
     def settle(self, device: int, now: float) -> None:
         """Bring the device's state up to date with what the server has done by ``now``."""
@@ -61,7 +61,7 @@ class Life:
     def _ready(self, group: Group) -> Stage:
         """``ready`` of a group: coded; wake the radio, ask for a grant, open the connection, then join the link."""
         env, at, advance, connected_s = self.env, self.at, self.server.advance, self._connected_s
-        mark, awake, busy, awaiting = self.mark, self.awake, self.busy, self.awaiting
+        mark, awake, connected, busy, awaiting = self.mark, self.awake, self.connected, self.busy, self.awaiting
         wake_delay_s, fair_rate_bps = group.wake_delay_s, group.fair_rate_bps
         cell: CellRun = group.run
         rate_of, first = group.rate_of, group.first
@@ -98,7 +98,10 @@ class Life:
             upload.start = start
             upload.wire_bytes += wire_bytes
             delay = wake + grant + setup_s + ramp_s
-            if setup_s or overlaps or start is not None:
+            if not overlaps and start is None:
+                if setup_s:
+                    connected[d] = now + wake + grant + setup_s
+            else:
                 delay = connected_s(upload, now + wake + grant, setup_s) + ramp_s - now
             if not patient:
                 upload.give_up_s = now + timeout_s

@@ -31,13 +31,14 @@ class Upload:
 
     def __init__(
         self,
-        number: int,
+        ready_s: float,
         group: Group,
+        number: int,
         device: int,
         utterance: int,
         codec: int,
+        payload_bytes: float,
         spoken_s: float,
-        ready_s: float,
         encode_cpu_s: float,
         luck: float,
     ) -> None:
@@ -51,7 +52,7 @@ class Upload:
         self.encode_cpu_s = encode_cpu_s
         self.luck = luck  # uniform random number in [0, 1) of this utterance: the fate of its first attempt
         self.outcome = UNFINISHED
-        self.payload_bytes: float = 0
+        self.payload_bytes = payload_bytes
         self.text = False  # recognised on the device: the server only acts on it
         self.blocks: Sequence[tuple[float, float]] = ()  # streamed in blocks: (when coded, bytes) of those to come
         self.block_bytes = 0.0  # bytes of the block on its way; 0 for an upload that is not streamed

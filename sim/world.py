@@ -90,7 +90,7 @@ class World:
         life.begin(groups)
         life.departure = Departure(env, fleet, tables, life, streams, duration_s)
         self.arrivals = Arrivals(fleet, tables, streams, duration_s)
-        self.feeder = Feeder(self.arrivals.chunks(), life)
+        self.feeder = Feeder(self.arrivals.chunks(), groups, life.alive)
         env.feed, env.arrival_s = self.feeder.feed, self.feeder.next_s
 
     def run(self, tick: Callable[[float], None] | None = None) -> dict[str, float]:
