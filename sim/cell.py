@@ -15,6 +15,7 @@ class CellRun:
     """What the life of an upload asks of its cell, one attribute away."""
 
     def __init__(self, cell: Any, uplink: Uplink, rng: np.random.Generator) -> None:
+        self.uplink = uplink
         self.join = uplink.join
         self.rng = rng
         self.link = cell.link

@@ -89,7 +89,7 @@ class Departure:
         """The policy's choice for an upload at a time, told only what the policy needs to know."""
         context, choose, needs = self.context, group.policy.choose, group.policy.needs
         cell, battery, rate_of, weight, first = group.run, group.battery, group.rate_of, group.weight, group.first
-        fair_rate_bps, audio_s = cell.link.fair_rate_bps, self.audio_s
+        uplink, fair_rate_bps, audio_s = cell.uplink, cell.link.fair_rate_bps, self.audio_s
         bits_of = (self.tables.payload_bytes[list(group.codecs)].T * 8.0).tolist()  # by utterance, then codec
         encode_s_of = (self.tables.encode_host_s[list(group.codecs)].T * group.encode_scale).tolist()
         rate, charge, active, queue = (
@@ -103,6 +103,8 @@ class Departure:
             context.duration_s = audio_s[utterance]
             context.payload_bits, context.encode_s = bits_of[utterance], encode_s_of[utterance]
             context.rtt_s = path_rtt_s
+            if uplink.due_s <= now:
+                uplink.advance(now)
             if rate:
                 own_bps = INFINITE if rate_of is None else rate_of[context.device]
                 context.link_rate_bps = fair_rate_bps(now, own_bps, weight)

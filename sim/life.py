@@ -64,6 +64,7 @@ class Life:
         mark, awake, connected, busy, awaiting = self.mark, self.awake, self.connected, self.busy, self.awaiting
         wake_delay_s, fair_rate_bps = group.wake_delay_s, group.fair_rate_bps
         cell: CellRun = group.run
+        uplink = cell.uplink
         rate_of, first = group.rate_of, group.first
         plan, path_rtt_s, access_s, timeout_s = cell.plan, cell.path_rtt_s, cell.access_s, cell.timeout_s
         patient = timeout_s == INFINITE
@@ -71,6 +72,8 @@ class Life:
 
         def ready(upload: Upload) -> None:
             now, d = env._now, upload.device
+            if uplink.due_s <= now:
+                uplink.advance(now)
             if not upload.attempt or upload.left_s < upload.ready_s:  # a later block of a stream leaves later
                 upload.left_s = now
             if awaiting[d]:
@@ -131,15 +134,15 @@ class Life:
         else:
             upload.group.run.join(upload)
 
-    def _sent(self, group: Group) -> Stage:
-        """``sent`` of a group: the last bit has left the device."""
-        env, at, advance, expect, arrive = self.env, self.at, self.server.advance, self.server.expect, self.arrive
+    def _sent(self, group: Group) -> Callable[[Upload, float], None]:
+        """``sent`` of a group: the last bit has left the device (now)."""
+        at, advance, expect, arrive = self.at, self.server.advance, self.server.expect, self.arrive
         mark, busy, awaiting = self.mark, self.busy, self.awaiting
         cell: CellRun = group.run
         onward_s, lossy, battery, watched = cell.onward_s, cell.lossy, group.battery, not self.unlimited
 
-        def sent(upload: Upload) -> None:
-            now, d = env._now, upload.device
+        def sent(upload: Upload, now: float) -> None:
+            d = upload.device
             if awaiting[d]:
                 advance(now)
             # As `_rest`, which the others call; here for every upload.
@@ -160,7 +163,7 @@ class Life:
                 if watched or upload.text:
                     at(sent_s + onward_s, arrive, upload)
                 else:
-                    expect(upload, sent_s + onward_s)
+                    expect(upload, sent_s + onward_s, now)
 
         return sent
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import insort
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from operator import attrgetter
 
 from sim.clock import Clock
+from sim.uplink import Uplink
 from sim.upload import REJECTED, Upload
 
 INFINITE = float("inf")
@@ -41,6 +43,7 @@ class EdgeServer:
         longest_wait_s: float,
         queue_limit: int | None,
         prompt: bool,
+        uplinks: Sequence[Uplink],
         rejected: Callable[[Upload], None],
     ) -> None:
         self.env = env
@@ -51,6 +54,7 @@ class EdgeServer:
         self.longest_wait_s = longest_wait_s
         self.queue_limit = queue_limit
         self.prompt = prompt
+        self.uplinks = uplinks
         self.rejected = rejected
         self._queue: deque[Upload] = deque()  # by time of arrival, which may be yet to come
         self._running: list[tuple[float, int, list[Upload]]] = []  # heap of batches: end, number, uploads
@@ -81,10 +85,10 @@ class EdgeServer:
             upload.outcome = REJECTED
             self.rejected(upload)
             return
-        self.expect(upload, now)
+        self.expect(upload, now, now)
 
-    def expect(self, upload: Upload, arrived_s: float) -> None:
-        """An upload will reach the server at ``arrived_s``, not before now."""
+    def expect(self, upload: Upload, arrived_s: float, now: float) -> None:
+        """An upload has left its device (now) and will reach the server at ``arrived_s``."""
         upload.arrived_s = arrived_s
         queue = self._queue
         if queue and queue[-1].arrived_s > arrived_s:  # another cell is farther away
@@ -94,7 +98,7 @@ class EdgeServer:
             length = len(queue)
             if length != 1 and length != self.largest:  # else those before decide when the next batch starts
                 if length >= self._catch_up:
-                    self.advance(self.env._now)
+                    self.advance(now)
                 return
         if len(self._running) < self.accelerators:
             self._start_s = self._next_start(0.0)
@@ -115,6 +119,10 @@ class EdgeServer:
 
     def advance(self, now: float) -> None:
         """Work out every batch that starts or ends up to and including ``now``."""
+        self._catch_up = sys.maxsize  # the uplinks bring uploads; that is no reason to advance once more
+        for uplink in self.uplinks:
+            if uplink.due_s <= now:
+                uplink.advance(now)
         running, start_s = self._running, self._start_s
         while True:
             if running and running[0][0] <= start_s:

@@ -70,6 +70,16 @@ class World:
         self.life = life = Life(env, fleet, tables)
         self.recorder = Recorder(groups, server.batch_j, sink)
         life.record = self.recorder.record
+        # Users who wait for replies, and a queue that may be full, need every transfer and batch at its time.
+        waited_for, limited = not all(g.open_loop for g in groups), server.queue_limit is not None
+        uplinks = [
+            Uplink(env, c.link, life.gave_up, prompt=waited_for or limited or _is_prompt(c, i, groups))
+            for i, c in enumerate(cells)
+        ]
+        self.cells = [
+            CellRun(c, uplink, streams("access", str(i)))
+            for i, (c, uplink) in enumerate(zip(cells, uplinks, strict=True))
+        ]
         self.server = life.server = EdgeServer(
             env,
             server.batch_s,
@@ -78,15 +88,13 @@ class World:
             largest=server.largest,
             longest_wait_s=server.longest_wait_s,
             queue_limit=server.queue_limit,
-            prompt=not all(g.open_loop for g in groups),
+            prompt=waited_for,
+            uplinks=uplinks,
             rejected=life.rejected,
         )
-        self.cells = [
-            CellRun(c, Uplink(env, c.link, life.gave_up), streams("access", str(i))) for i, c in enumerate(cells)
-        ]
         for group in groups:
             group.send_through(self.cells[group.cell])
-        life.unlimited = server.queue_limit is None
+        life.unlimited = not limited
         life.begin(groups)
         life.departure = Departure(env, fleet, tables, life, streams, duration_s)
         self.arrivals = Arrivals(fleet, tables, streams, duration_s)
@@ -122,11 +130,18 @@ class World:
     def _figures(self) -> dict[str, float]:
         """What belongs to the site and not to an upload, over [0, ``duration_s``]."""
         now = self.env.now
+        self.server.advance(now)
         return {
             "uplink_utilisation": float(np.mean([c.link.utilisation(now) for c in self.cells])),
             "server_utilisation": self.server.utilisation(now),
             "idle_power_w": sum(g.count * g.idle_w for g in self.fleet.groups),
         }
+
+
+def _is_prompt(cell: Any, number: int, groups: list[Group]) -> bool:
+    """Whether the end of a transfer leads to something new in the cell: a retry, a block, a text, an empty battery."""
+    mine = [g for g in groups if g.cell == number]
+    return cell.retry is not None or any(g.battery or g.delivery.block_s or g.delivery.local for g in mine)
 
 
 @contextmanager
