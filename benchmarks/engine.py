@@ -4,18 +4,22 @@ The workload is the one on which the peers were compared: 150 kB messages of N d
 10 Mbit/s at load 0.7, then a FIFO server of 0.1 s.  The exact mean response is 0.360 s: M/D/1 waiting
 rho s / (2 (1 - rho)) = 0.14 s, the link 0.12 s, and 0.1 s at a server that is never met busy.
 
-    python benchmarks/engine.py [--devices N] [--uploads M] [--rounds R]
+    python benchmarks/engine.py [--devices N] [--uploads M] [--rounds R] [--alone]
 
 prints uploads per CPU second for textbook SimPy (a process for each message, two Resources), for this engine on
-the same workload, and for the full model (codec, encoding on the CPU, radio states and energy, TCP over an equally
-shared cell, batching server, upload log), with the ratio of each pair of neighbouring runs.
+the same workload, and for the full model: a policy that picks a codec by the rate it expects, encoding on the CPU,
+radio states and energy, TCP over an equally shared cell, a batching server, the whole upload log written to Parquet.
+Each is paired with a run of textbook SimPy right before it; the ratio is the median of the pairs' ratios.
+``--alone`` runs the full model once without textbook SimPy and prints the peak memory of the process.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import resource
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +30,7 @@ import simpy
 from scenarios import loads
 from sim.compile import Situation
 from sim.replication import simulate
+from sim.results import LOG_NAMES, UploadLog
 from sim.tables import Tables
 
 SERVICE_S, LINK_S, LOAD = 0.1, 0.12, 0.7
@@ -61,6 +66,7 @@ server: {{service: {{kind: constant, time: 100 ms}}, batching: {{largest: 1}}}}
 FULL = (
     COMMON
     + """
+  lean: {{kind: fixed, size: {lean} B}}
 cells:
   lte:
     {{capacity: 10 Mbit/s, sharing: equal, rtt: 40 ms, backhaul: 5 ms, access: {{kind: fixed, delay: 17 ms}}}}
@@ -71,6 +77,7 @@ devices:
     radio: lte
     traffic: {{kind: poisson, rate: {rate} /s}}
     codec: message
+    policy: {{kind: link, codecs: [message, lean], transfer: 300 ms}}
     cell: lte
 server:
   accelerators: 2
@@ -111,14 +118,20 @@ def textbook(devices: int, uploads: int) -> float:
 
 
 def engine(template: str, size: int, devices: int, uploads: int) -> tuple[float, dict[str, float]]:
-    """Uploads per CPU second of this engine, and its metrics."""
-    rate = LOAD / LINK_S
-    text = template.format(duration=uploads / rate, size=size, devices=devices, rate=rate / devices)
+    """Uploads per CPU second of this engine, and its metrics; the full model's log goes to a temporary file."""
+    rate, lean = LOAD / LINK_S, size * 9 // 10
+    text = template.format(duration=uploads / rate, size=size, lean=lean, devices=devices, rate=rate / devices)
     point = loads(text).points[0]
-    tables = Tables.unrecognised({"message": size}, np.full(200, 3.0), 0.002 if template is FULL else 0.0)
-    begun = time.process_time()
-    metrics = simulate(Situation(point.scenario, tables, Path.cwd()), 1, 0, lambda columns: None)
-    return metrics["uploads"] / (time.process_time() - begun), metrics
+    sizes = {name: {"message": size, "lean": lean}[name] for name in point.scenario.codec_specs()}
+    tables = Tables.unrecognised(sizes, np.full(200, 3.0), 0.002 if template is FULL else 0.0)
+    with tempfile.TemporaryDirectory() as folder:
+        names = {**LOG_NAMES, "codec": list(sizes), "utterance": list(tables.utterances)}
+        log = UploadLog(Path(folder) / "uploads.parquet", {**names, "group": list(point.scenario.devices)})
+        begun = time.process_time()
+        keep = log.write if template is FULL else lambda columns: None
+        metrics = simulate(Situation(point.scenario, tables, Path.cwd()), 1, 0, keep)
+        log.close()
+        return metrics["uploads"] / (time.process_time() - begun), metrics
 
 
 def main() -> None:
@@ -127,6 +140,7 @@ def main() -> None:
     options.add_argument("--devices", type=int, default=10_000)
     options.add_argument("--uploads", type=int, default=100_000)
     options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--alone", action="store_true")
     chosen = options.parse_args()
     # 149,916 bytes make 150,000 with the headers of three jumbo datagrams.
     runs: dict[str, Callable[[], tuple[float, dict[str, float]]]] = {
@@ -134,6 +148,11 @@ def main() -> None:
         "full model": lambda: engine(FULL, 140_000, chosen.devices, chosen.uploads),
     }
     print(f"{chosen.devices} devices, {chosen.uploads} uploads, {chosen.rounds} rounds; uploads per CPU second, median")
+    if chosen.alone:
+        rate, metrics = engine(FULL, 140_000, chosen.devices, chosen.uploads)
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"full model {rate:9.0f}   events per upload {metrics['events_per_upload']:.2f}   peak {peak_mb:.0f} MB")
+        return
     engine(FULL, 140_000, 100, 1_000)  # data files are read and caches filled once
     for name, work in runs.items():
         pairs = [(textbook(chosen.devices, chosen.uploads), *work()) for _ in range(chosen.rounds)]

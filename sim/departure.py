@@ -54,13 +54,15 @@ class Departure:
 
     def _spoken(self, group: Group) -> Callable[[Upload], None]:
         """``spoken`` of a group: speech has ended (or, streamed, its first block has); pick a codec and code."""
-        env, code, payload_bytes, encode_host_s = self.env, self._code, self.life.payload_bytes, self.encode_host_s
+        env, code = self.env, self._coder(group)
+        payload_bytes, encode_host_s = self.life.payload_bytes, self.encode_host_s
         choose = None if group.policy is None or group.policy.index is not None else self._chooser(group)
-        codecs, scale, block_s, local = group.codecs, group.encode_scale, group.delivery.block_s, group.delivery.local
+        codecs, scale, battery = group.codecs, group.encode_scale, group.battery
+        block_s, local = group.delivery.block_s, group.delivery.local
 
         def spoken(upload: Upload) -> None:
             now, utterance = env._now, upload.utterance
-            if group.battery is not None and self._dead(upload, now):
+            if battery is not None and self._dead(upload, now):
                 return
             upload.codec = codec = codecs[0] if choose is None else codecs[choose(upload, now)]
             upload.payload_bytes = payload_bytes[codec][utterance]
@@ -99,9 +101,11 @@ class Departure:
 
         def choice(upload: Upload, now: float) -> int:
             utterance = upload.utterance
-            context.time_s, context.device = now, upload.device - first
+            context.time_s = now
+            context.device = upload.device - first
             context.duration_s = audio_s[utterance]
-            context.payload_bits, context.encode_s = bits_of[utterance], encode_s_of[utterance]
+            context.payload_bits = bits_of[utterance]
+            context.encode_s = encode_s_of[utterance]
             context.rtt_s = path_rtt_s
             if uplink.due_s <= now:
                 uplink.advance(now)
@@ -118,20 +122,24 @@ class Departure:
 
         return choice
 
-    def _code(self, upload: Upload, now: float, cpu_s: float) -> None:
-        """Occupy the device's CPU, first come first served, then send or hold."""
-        d, group, cpu_free = upload.device, upload.group, self.cpu_free
-        free_s = cpu_free[d]
-        cpu_free[d] = done = (free_s if free_s > now else now) + cpu_s
-        upload.encode_cpu_s = cpu_s
-        upload.ready_s = done
-        if group.battery is not None:
-            self._draw_coding(upload)
+    def _coder(self, group: Group) -> Callable[[Upload, float, float], None]:
+        """Occupy the device's CPU for so many seconds from now, first come first served, then send or hold."""
+        at, cpu_free, battery = self.env.at, self.cpu_free, group.battery
         then = self._hold if group.delivery.hold_s else group.ready
-        if done > now:
-            self.env.at(done, then, upload)
-        else:
-            then(upload)
+
+        def code(upload: Upload, now: float, cpu_s: float) -> None:
+            d = upload.device
+            free_s = cpu_free[d]
+            cpu_free[d] = upload.ready_s = done = (free_s if free_s > now else now) + cpu_s
+            upload.encode_cpu_s = cpu_s
+            if battery is not None:
+                self._draw_coding(upload)
+            if done > now:
+                at(done, then, upload)
+            else:
+                then(upload)
+
+        return code
 
     def _draw_coding(self, upload: Upload) -> None:
         """Take the coding from the battery; one that it empties is found dead when the radio is to draw."""

@@ -59,14 +59,13 @@ class Life:
             self.server.advance(now)
 
     def _ready(self, group: Group) -> Stage:
-        """``ready`` of a group: coded; wake the radio, ask for a grant, open the connection, then join the link."""
+        """``ready`` of a group: coded; wake the radio, ask for a grant, set up the connection, join the link."""
         env, at, advance, connected_s = self.env, self.at, self.server.advance, self._connected_s
         mark, awake, connected, busy, awaiting = self.mark, self.awake, self.connected, self.busy, self.awaiting
         wake_delay_s, fair_rate_bps = group.wake_delay_s, group.fair_rate_bps
-        cell: CellRun = group.run
-        uplink = cell.uplink
-        rate_of, first = group.rate_of, group.first
-        plan, path_rtt_s, access_s, timeout_s = cell.plan, cell.path_rtt_s, cell.access_s, cell.timeout_s
+        cell, rate_of, first = group.run, group.rate_of, group.first
+        uplink, plan, path_rtt_s = cell.uplink, cell.plan, cell.path_rtt_s
+        access_s, timeout_s = cell.access_s, cell.timeout_s
         patient = timeout_s == INFINITE
         join = cell.join if patient else self.join
 
@@ -87,8 +86,7 @@ class Life:
                 gap = now - mark[d]
                 wake = wake_delay_s(gap) if gap > 0.0 else 0.0
                 mark[d] = awake[d] = now + wake
-            upload.gap_s = gap
-            upload.wake_s = wake
+            upload.gap_s, upload.wake_s = gap, wake
             upload.access_s = grant = access_s()
             if rate_of is None:
                 rate_bps = fair_rate_bps(now)
