@@ -49,6 +49,29 @@ def test_watching_every_arrival_changes_nothing(run_text: Callable) -> None:  # 
     assert limited["events_per_upload"] > metrics["events_per_upload"]
 
 
+WAITING = """
+  nobody:
+    {count: 1, profile: pixel-8, radio: wifi, traffic: {kind: closed-loop, think: 1000 h}, codec: small, cell: far}
+"""
+
+
+@pytest.mark.parametrize("sharing", ["equal", "weighted", "max-min", "router", "fifo"])
+@pytest.mark.parametrize("loss", ["none", "{kind: packet, probability: 2 %}"])
+def test_working_out_behind_the_clock_changes_nothing(run_text: Callable, sharing: str, loss: str) -> None:  # type: ignore[type-arg]
+    """A user who waits for replies (and never speaks) makes links and server take every step at its time.
+
+    The others' uploads must not notice, to the last bit: devices of few uploads and of many that overlap on the
+    radio, cells that are near and far.
+    """
+    body = text("tcp", loss).replace("near: {", f"near: {{sharing: {sharing}, ").replace("20 /min", "60 /min")
+    metrics, log = run_text(body)
+    prompt, same = run_text(body.replace("\nserver:", WAITING + "server:"))
+    log, same = (frame.sort_values("upload", ignore_index=True) for frame in (log, same))
+    assert (log["radio_gap_s"] < 0).any() and (log["batch"] == 4).any()
+    assert len(log) > 5_000 and log.equals(same)
+    assert prompt["events_per_upload"] > metrics["events_per_upload"] + 0.5
+
+
 def test_utterances_still_being_coded_at_the_end_are_rows(run_text: Callable) -> None:  # type: ignore[type-arg]
     """Coding takes longer than the drain: such uploads are unfinished, not missing."""
     _, quick = run_text(text())
