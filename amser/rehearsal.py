@@ -53,11 +53,9 @@ def rehearse(experiment: Experiment) -> None:
 
 def _place(experiment: Experiment, path: KeyPath) -> Place:
     """Where a part is written: in the sweep, if that changes it."""
-    sweep = experiment.resolved.get("sweep") or {}
-    for section in ("grid", "zip"):
-        for key in sweep.get(section) or {}:
-            if resolve(experiment.resolved, key)[: len(path)] == path:
-                return experiment.place(("sweep", section, key))
+    for below, key in experiment.points[0].scenario.sweep.swept():
+        if resolve(experiment.resolved, key)[: len(path)] == path:
+            return experiment.place(("sweep", *below))
     return experiment.place(path)
 
 

@@ -21,7 +21,8 @@ from scenarios.document import (
     resolve,
 )
 from scenarios.faults import Fault, KeyPath, Place, ScenarioError
-from scenarios.schema.scenario import Scenario, SweepSpec
+from scenarios.schema.scenario import Scenario
+from scenarios.schema.sweep import SweepSpec
 from scenarios.validation import suggest, validate
 
 LIBRARY = Path(__file__).parent / "library"
@@ -150,20 +151,20 @@ def _experiment(document: Document, path: Path, text: str, sets: Sequence[str]) 
     )
 
 
+# A value of a swept key, and where it, or the range that it was drawn from, is written.
+Swept = tuple[KeyPath, Any]
+
+
 def _points(document: Document, whole: Scenario) -> Iterator[Point]:
-    sweep = whole.sweep
-    if not sweep.grid and not sweep.zip:
-        yield Point({}, whole)
-        return
     faults: set[Fault] = set()
     points = []
-    for combination in _combinations(sweep.grid, sweep.zip):
+    for combination in _combinations(whole.sweep):
         try:
-            points.append(Point(_labels(combination), _at(document, combination)))
+            points.append(Point(_labels(combination), _at(document, combination) if combination else whole))
         except ScenarioError as error:
             faults.update(error.faults)
     if faults:
-        raise ScenarioError(_once(faults, sweep, document))
+        raise ScenarioError(_once(faults, whole.sweep, document))
     yield from points
 
 
@@ -177,28 +178,42 @@ def _once(faults: set[Fault], sweep: SweepSpec, document: Document) -> set[Fault
                 alike = {f for f in faults if (f.key, f.message) == key_and_text and f.place in here}
                 if len(alike) == len(here) > 1:
                     faults = (faults - alike) | {Fault(document.place(path), *key_and_text)}
+    for key in sweep.lhs.ranges if sweep.lhs else ():
+        # Drawn values differ and so do the messages; one of them says what is wrong with the range.
+        drawn = {f for f in faults if f.place == document.place(("sweep", "lhs", "ranges", key))}
+        faults = (faults - drawn) | {min((f for f in drawn if f.key == k), key=str) for k in {f.key for f in drawn}}
     return faults
 
 
-def _combinations(
-    grid: Mapping[str, list[Any]], zipped: Mapping[str, list[Any]]
-) -> Iterator[dict[str, tuple[str, int, Any]]]:
-    """Each point as key -> (section, index in its list, value)."""
-    axes: list[list[tuple[tuple[str, str, int, Any], ...]]] = [
-        [(("grid", key, i, v),) for i, v in enumerate(values)] for key, values in grid.items()
+def _combinations(sweep: SweepSpec) -> Iterator[dict[str, Swept]]:
+    """Each point as key -> value and its place; one empty point where nothing is swept."""
+    axes: list[list[dict[str, Swept]]] = [
+        [{key: (("sweep", "grid", key, i), value)} for i, value in enumerate(values)]
+        for key, values in sweep.grid.items()
     ]
-    if zipped:
-        length = len(next(iter(zipped.values())))
-        axes.append([tuple(("zip", key, i, values[i]) for key, values in zipped.items()) for i in range(length)])
+    if sweep.zip:
+        length = len(next(iter(sweep.zip.values())))
+        axes.append(
+            [{key: (("sweep", "zip", key, i), values[i]) for key, values in sweep.zip.items()} for i in range(length)]
+        )
+    if sweep.lhs:
+        from scenarios.design import latin_hypercube
+
+        design = latin_hypercube(sweep.lhs)
+        axes.append(
+            [
+                {key: (("sweep", "lhs", "ranges", key), values[i]) for key, values in design.items()}
+                for i in range(sweep.lhs.points)
+            ]
+        )
     for chosen in itertools.product(*axes):
-        yield {key: (section, i, value) for part in chosen for section, key, i, value in part}
+        yield {key: swept for part in chosen for key, swept in part.items()}
 
 
-def _at(document: Document, combination: Mapping[str, tuple[str, int, Any]]) -> Scenario:
-    for key, (section, index, value) in combination.items():
-        place = document.place(("sweep", section, key, index))
-        _refuse_unknown_target(document, key, document.place(("sweep", section, key)))
-        document = assign(document, key, value, place)
+def _at(document: Document, combination: Mapping[str, Swept]) -> Scenario:
+    for key, (path, value) in combination.items():
+        _refuse_unknown_target(document, key, document.place(path[:-1] if isinstance(path[-1], int) else path))
+        document = assign(document, key, value, document.place(path))
     return validate(document)
 
 
@@ -217,9 +232,9 @@ def _refuse_unknown_target(document: Document, key: str, place: Place) -> None:
         raise ScenarioError([Fault(place, key, text)])
 
 
-def _labels(combination: Mapping[str, tuple[str, int, Any]]) -> dict[str, Any]:
+def _labels(combination: Mapping[str, Swept]) -> dict[str, Any]:
     """Swept values as table entries: scalars stay, structures become compact text."""
     return {
         k: v if isinstance(v, (str, int, float, bool)) or v is None else json.dumps(v)
-        for k, (_, _, v) in combination.items()
+        for k, (_, v) in combination.items()
     }

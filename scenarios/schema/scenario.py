@@ -14,6 +14,7 @@ from scenarios.schema.codec import STANDARD_CODECS, CodecSpec
 from scenarios.schema.device import DeviceGroupSpec
 from scenarios.schema.link import CellSpec
 from scenarios.schema.server import CorpusSpec, EmotionSpec, RecogniserSpec, ServerSpec
+from scenarios.schema.sweep import SweepSpec
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=60)]
 
@@ -31,32 +32,6 @@ WarmUp = Annotated[
         {"type": "string", "description": "a duration with its unit, or auto", "examples": ["1 min", "auto"]}
     ),
 ]
-
-
-class PrecisionSpec(Spec):
-    """Replicate each point until the confidence interval of a metric is tight enough."""
-
-    metric: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")] = "latency_mean_s"
-    """Which figure must be precise, as it is called in the summary."""
-    relative: Annotated[Share, Field(gt=0)] = 0.05
-    """Half the width of the interval over the mean."""
-    confidence: Annotated[Share, Field(gt=0, lt=1)] = 0.95
-    """Confidence of the interval."""
-    most: Annotated[int, Field(ge=2, le=10_000)] = 100
-    """Replications of a point at most; a point that is not precise then is named in the warnings."""
-
-
-class SweepSpec(Spec):
-    """Which points to run: every combination of ``grid``, beside one another in ``zip``, each several times."""
-
-    grid: Mapping[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
-    """Dotted key to its values; every combination of all keys is a point."""
-    zip: Mapping[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
-    """Dotted key to its values; the n-th values of all keys go together."""
-    replications: Annotated[int, Field(ge=1, le=10_000)] = 1
-    """Runs of each point with independent random numbers; intervals need at least 2."""
-    precision: PrecisionSpec | None = None
-    """Add replications until a metric is known so well; `replications` are then the first ones."""
 
 
 class LogSpec(Spec):
@@ -138,12 +113,13 @@ def inconsistencies(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
     lengths = {len(values) for values in scenario.sweep.zip.values()}
     if len(lengths) > 1:
         yield ("sweep", "zip"), f"lists that go together need one length, found {sorted(lengths)}"
-    for key in scenario.sweep.grid.keys() & scenario.sweep.zip.keys():
-        yield ("sweep", "zip", key), "this key is in `grid` too; keep one of them"
-    for section in ("grid", "zip"):
-        for key in getattr(scenario.sweep, section):
-            if key.split(".")[0] in ("sweep", "amser", "name", "extends"):
-                yield ("sweep", section, key), f"'{key.split('.')[0]}' cannot be swept"
+    seen: dict[str, KeyPath] = {}
+    for path, key in scenario.sweep.swept():
+        if key in seen:
+            yield ("sweep", *path), f"this key is in `{seen[key][0]}` too; keep one of them"
+        seen[key] = path
+        if key.split(".")[0] in ("sweep", "amser", "name", "extends"):
+            yield ("sweep", *path), f"'{key.split('.')[0]}' cannot be swept"
 
 
 NO_OWN_RATES = ("fifo", "equal", "weighted")
