@@ -195,14 +195,15 @@ class Departure:
     def _begin_loop(self, group: Group) -> None:
         times, devices = group.traffic.first(self._loops[group.index][0])
         for time_s, device in zip(times.tolist(), devices.tolist(), strict=True):
-            self._say(group, device + group.first, time_s)
+            self._say(group, device + group.first, 0.0, time_s)
 
-    def _say(self, group: Group, device: int, time_s: float) -> None:
-        """Let an utterance end at ``time_s``; one that is streamed enters when it begins, not before now."""
+    def _say(self, group: Group, device: int, earliest_s: float, think_s: float) -> None:
+        """Let an utterance end ``think_s`` after ``earliest_s``; one that is streamed enters when it begins."""
+        time_s = earliest_s + think_s
         begin_s = time_s
         utterance = int(self._loops[group.index][1].integers(0, len(self.audio_s)))
         if group.delivery.block_s:
-            begin_s = max(self.env._now, time_s - self.audio_s[utterance])
+            begin_s = max(earliest_s, time_s - self.audio_s[utterance])
             time_s = begin_s + self.audio_s[utterance]
         if time_s < self.duration_s:
             self.env.at(begin_s, self._speak, (group, device, utterance, time_s))
@@ -219,4 +220,5 @@ class Departure:
     def after(self, upload: Upload, ended_s: float) -> None:
         """The user has the reply, or knows that none will come: think, then speak again."""
         group = upload.group
-        self._say(group, upload.device, ended_s + float(group.traffic.think_time(self._loops[group.index][0])))
+        ended_s = max(ended_s, upload.spoken_s)  # a stream can end before its speech does
+        self._say(group, upload.device, ended_s, float(group.traffic.think_time(self._loops[group.index][0])))

@@ -95,6 +95,15 @@ def test_streaming_begins_with_the_speech_in_a_closed_loop_too(run_text: Callabl
     assert np.diff(log["speech_end_s"].to_numpy()) == pytest.approx(5.0, abs=0.2)  # think from reply to end of speech
 
 
+def test_an_empty_battery_does_not_stop_the_clock(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """Who speaks to a dead device needs 3 s each time (and thinks 1 s meanwhile), not none for ever."""
+    loop = "{kind: closed-loop, think: 1 s, distribution: constant}"
+    more = "policy: {kind: stream, block: 1 s}, battery: 1 mJ"
+    _, log = run_text(body("transport: udp", group(more=more, traffic=loop), duration="1 min"))
+    assert (log["outcome"] == 4).all()
+    assert np.diff(log["speech_end_s"].to_numpy()) == pytest.approx(3.0)
+
+
 def test_an_attempt_is_given_up_during_its_set_up(run_text: Callable) -> None:  # type: ignore[type-arg]
     """Two round trips of 1 s and a timeout of 0.5 s: three attempts and two waits of 0.1 s end at 1.7 s, not later."""
     retry = "retry: {timeout: 500 ms, attempts: 3, backoff: 100 ms, factor: 1, jitter: 0 %}"
