@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,9 +84,20 @@ def rows_of(found: Evaluation, weights: str) -> list[Row]:
     return rows
 
 
-def committed() -> Part:
+def write_committed(found: Sequence[Evaluation], measured: str, path: Path) -> None:
+    """Write evaluations as ``committed`` reads them; ``measured`` says when and with which command."""
+    rows = [replace(row, measured=measured) for one in found for row in rows_of(one, f"own folds, {one.trained}")]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            numbers = {name: f"{getattr(row, name):.6g}" for name in ("rate", "value", "low", "high")}
+            writer.writerow(asdict(row) | numbers)
+
+
+def committed(file: Path | None = None) -> Part:
     """Figures of corpora whose licence keeps their weights out of the project, as they were measured and committed."""
-    place = files("amser.reproduction") / COMMITTED
+    place = file or files("amser.reproduction") / COMMITTED
     if not place.is_file():
         return Part(missing=["emotion networks on acted corpora: no committed results"])
     kinds = {field.name: field.type for field in fields(Row)}

@@ -43,7 +43,7 @@ class Options:
 def reproduce(options: Options, tell: Callable[[float, str], None] = lambda share, text: None) -> Iterator[Part]:
     """Yield each part when it is done; ``tell`` is given the share of parts done and what comes next.
 
-    What a part lacks (a corpus, a model, a package) is a line in its ``missing``; other faults are raised.
+    What a part lacks (a corpus, a model, a package, a readable recording) is a line in its ``missing``.
     """
     steps = list(_steps(options, tell))
     for done, (what, step) in enumerate(steps):
@@ -53,12 +53,14 @@ def reproduce(options: Options, tell: Callable[[float, str], None] = lambda shar
 
 def _with_what_is_there(what: str, step: Callable[[], Part]) -> Part:
     from recognizers.corpora import CorpusError
+    from recognizers.emotion import EmotionError
+    from recognizers.measure import MeasurementError
     from recognizers.sphinx import SphinxUnavailable
     from recognizers.whisper import ModelUnavailable
 
     try:
         return step()
-    except (CorpusError, ModelUnavailable, SphinxUnavailable) as error:
+    except (CorpusError, EmotionError, MeasurementError, ModelUnavailable, SphinxUnavailable) as error:
         return Part(missing=[f"{what}: {error}"])
 
 

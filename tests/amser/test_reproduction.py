@@ -17,12 +17,13 @@ import torch
 from amser.cli import main
 from amser.exits import Exit, UserError
 from amser.reproduction import tables
-from amser.reproduction.emotions import committed
+from amser.reproduction.emotions import committed, write_committed
 from amser.reproduction.overhead import overhead
 from amser.reproduction.page import render
 from amser.reproduction.rows import RATES, Part, Row, frame, load_published
 from amser.reproduction.words import codecs_by_rate, word_rows
 from amser.reproduction.work import Options, reproduce
+from recognizers.emotion.evaluation import Evaluation, Predictions
 
 ROW = Row("wer", "nano", "speech", "weights", "", 0.125, "wer", "1", 0.08, 0.05, 0.11, 90)
 
@@ -104,6 +105,18 @@ def test_committed_figures_are_rows_of_networks() -> None:
     assert part.missing or {row.table for row in part.rows} == {"emotion"}
     for row in part.rows:
         assert row.low <= row.value <= row.high and row.measured != "in this run"
+
+
+def test_committed_figures_are_read_as_they_were_written(tmp_path: Path) -> None:
+    true = np.array([0, 1, 2, 3, 0])
+    speakers = tuple("abcde")
+    predictions = Predictions(tuple("vwxyz"), true, {0.125: true[::-1], 1.0: true}, speakers, speakers)
+    found = Evaluation("xu", "acted", ("angry", "happy", "neutral", "sad"), "leave", "clean", 9, "nano", predictions)
+    write_committed([found], "2026-11-26", tmp_path / "emotion.csv")
+    rows = committed(tmp_path / "emotion.csv").rows
+    accuracy = {row.rate: row.value for row in rows if row.metric == "accuracy"}
+    assert accuracy == {1.0: 1.0, 0.125: 0.6} and {row.measured for row in rows} == {"2026-11-26"}
+    assert {(row.subject, row.corpus, row.n) for row in rows} == {("xu", "acted", 5)}
 
 
 def random_checkpoint(path: Path) -> None:

@@ -1,6 +1,6 @@
 """How often the 95 % intervals of whole studies contain the true value, where queueing theory gives it.
 
-    python -m benchmarks.coverage [--studies 200] [--replications 10] [--uploads 3000] [--jobs 1]
+    python -m benchmarks.interval_coverage [--studies 200] [--replications 10] [--uploads 3000] [--jobs 1]
 
 A study is what ``amser run`` does for one point: independent replications of the full engine (traffic, link, server,
 log), the warm-up left out, Student's t over the replications.  It is done ``--studies`` times with seeds of its own.
