@@ -7,7 +7,10 @@ STAMP   := $(VENV)/.installed
 # One thread per worker: several small models side by side run faster than one that fights for cores.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench schema install clean help
+# Scripts that run anywhere; validate_tcp.py wants root and network namespaces and is run by itself.
+BENCHMARKS := $(filter-out benchmarks/validate_tcp.py,$(shell grep -l __main__ benchmarks/*.py))
+
+.PHONY: demo test lint bench schema readme install clean help
 
 help:
 	@echo "make demo    install, run the quickstart study, write its report"
@@ -15,6 +18,7 @@ help:
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make bench   speed against peers, as ratios in one run"
 	@echo "make schema  write docs/scenario.schema.json again, from which editors complete scenarios"
+	@echo "make readme  write the README's table again, from a run of the quickstart study"
 	@echo "make clean   remove the environment and every cache (results stay)"
 
 install: $(STAMP)
@@ -36,10 +40,13 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 bench: $(STAMP)
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(BENCHMARKS); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 schema: $(STAMP)
 	$(BIN)/amser schema --output docs/scenario.schema.json
+
+readme: $(STAMP)
+	$(BIN)/python scripts/readme_table.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
