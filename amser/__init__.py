@@ -8,8 +8,36 @@ results.uploads()          # every upload: stages in seconds, energies in joules
 amser.write_report(results)
 """
 
+from typing import TYPE_CHECKING, Any
+
 from amser.api import load, open_results, run, write_report
+
+if TYPE_CHECKING:
+    from scenarios import Experiment, ScenarioError
+    from sim.results import Results, ResultsError
 
 __version__ = "0.1.0"
 
-__all__ = ["load", "open_results", "run", "write_report"]
+__all__ = [
+    "Experiment",
+    "Results",
+    "ResultsError",
+    "ScenarioError",
+    "load",
+    "open_results",
+    "run",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """The types behind the functions, imported when they are asked for: ``import amser`` takes no time."""
+    if name in ("Experiment", "ScenarioError"):
+        import scenarios
+
+        return getattr(scenarios, name)
+    if name in ("Results", "ResultsError"):
+        import sim.results
+
+        return getattr(sim.results, name)
+    raise AttributeError(f"module 'amser' has no attribute '{name}'")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def load(scenario: str | Path, sets: Sequence[str] = ()) -> Experiment:
     """Read a scenario file, or a ready scenario by name, with overrides such as ``devices.phones.count=80``.
 
-    Raises ``scenarios.ScenarioError``, whose text lists every fault with its file, line and column.
+    Raises ``ScenarioError``, whose text lists every fault with its file, line and column.
     """
     import scenarios
 
@@ -31,15 +31,19 @@ def run(
 ) -> Results:
     """Run a scenario (or an experiment that is loaded already) and return its results.
 
-    ``jobs`` processes share the work; with more than one, the calling script needs the usual
-    ``if __name__ == "__main__":``.  Replications that an earlier run under ``results_root`` finished are
-    reused.  ``report=True`` also writes ``report.html`` into the results folder.
+    ``jobs`` processes share the work; they import nothing of the calling script.  Replications that an earlier
+    run under ``results_root`` finished are reused.  ``report=True`` also writes ``report.html`` into the results
+    folder.
 
-    Raises ``scenarios.ScenarioError`` for a faulty scenario and ``KeyboardInterrupt`` on Ctrl-C.
+    Raises ``ScenarioError`` for a faulty scenario, and for one that names what is not there, before anything
+    is measured; ``KeyboardInterrupt`` on Ctrl-C, when finished replications are kept.  A replication that fails
+    stands in ``results.manifest["failures"]``, and ``results.complete`` is False.
     """
+    from amser.rehearsal import rehearse
     from sim.experiment import run as run_experiment
 
     experiment = load(scenario, sets) if isinstance(scenario, (str, Path)) else scenario
+    rehearse(experiment)
     results = run_experiment(experiment, jobs=jobs, results_root=Path(results_root))
     if report:
         from amser.report import write_report
@@ -52,7 +56,7 @@ def open_results(folder: str | Path) -> Results:
     """Open a results folder, or the newest run in a scenario's folder.
 
     ``.summary``, ``.uploads()`` and ``.measurements`` are pandas frames.
-    Raises ``sim.results.ResultsError``.
+    Raises ``ResultsError``.
     """
     from sim.results import Results
 

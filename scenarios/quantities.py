@@ -94,8 +94,9 @@ _SIZE = {
 }
 _RATE = {**_decimal("bit/s", "-kMGT"), **_decimal("bps", "-kMGT"), **_decimal("B/s", "-kMG", 8.0)}
 
-DURATION = Dimension("a duration", "s", _TIME, "50 ms")
-POSITIVE_DURATION = Dimension("a duration", "s", _TIME, "10 min", lowest_allowed=False)
+_CENTURY_S = 100 * 365.25 * 86400.0  # beyond it a time is a slip of the pen, and sums lose their milliseconds
+DURATION = Dimension("a duration", "s", _TIME, "50 ms", highest=_CENTURY_S)
+POSITIVE_DURATION = Dimension("a duration", "s", _TIME, "10 min", lowest_allowed=False, highest=_CENTURY_S)
 SIZE = Dimension("a size", "byte", _SIZE, "12 kB")
 RATE = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s", lowest_allowed=False)
 RATE_OR_ZERO = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s")

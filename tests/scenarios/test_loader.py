@@ -60,6 +60,7 @@ def test_a_good_file_is_one_point_in_si_units() -> None:
             ],
         ),
         ("duration: 10 min", "duration: 10", ["s.yaml:2:1: duration: a duration needs a unit"]),
+        ("duration: 10 min", "duration: 1e30 d", ["s.yaml:2:1: duration: a duration must be at most 3.15576e+09 s"]),
         (
             "10 Mbit/s",
             "10 MB",
