@@ -74,7 +74,7 @@ def _profile_figures(name: str) -> dict[str, str]:
     return {
         "idle": f"{profile.idle_power_w:.3g} W",
         "busy core": f"+{profile.cpu_power_w:.3g} W",
-        "encoding time": f"{band} x host",
+        "encoding time": f"{band} x host" + (" (inferred)" if profile.band_inferred else ""),
         "battery": "mains" if profile.battery_j is None else f"{profile.battery_j / 3600:.1f} Wh",
     }
 

@@ -31,8 +31,8 @@ class Context:
 
     ``payload_bits`` and ``encode_s`` are those of this utterance under each codec, in the order of
     ``codec_names()``: a device knows its own encoder and can tell both from the utterance's length.
-    ``link_rate_bps`` is the device's estimate: the rate of its last upload, or its share of the cell; 0 when
-    it has none.  ``battery`` is the charge as a share of a full battery, 1 for a device without one.
+    ``link_rate_bps`` is the device's estimate: what one more upload of it would get of its cell now; 0 when
+    that is nothing.  ``battery`` is the charge as a share of a full battery, 1 for a device without one.
     """
 
     time_s: float = 0.0

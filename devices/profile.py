@@ -38,7 +38,8 @@ class Profile:
 
     ``cpu_power_w`` is one busy core and ``all_cores_power_w`` all of them, both above ``idle_power_w``.
     ``encode_scale`` multiplies times measured on the calibration host; ``encode_scale_low`` and ``_high`` are
-    its band (equal when only one benchmark is known).  ``battery_j`` is None for a device fed by mains.
+    its band; with ``band_inferred`` its upper end is not this device's but that of the worst device with both
+    ratings. ``battery_j`` is None for a device fed by mains.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Profile:
     encode_scale: float = 1.0
     encode_scale_low: float = 1.0
     encode_scale_high: float = 1.0
+    band_inferred: bool = False
     battery_j: float | None = None
     all_cores_power_w: float | None = None
     cores: int = 1
@@ -96,6 +98,7 @@ def load_profile(name: str, host: HostRating | None = None) -> Profile:
         encode_scale=central,
         encode_scale_low=low,
         encode_scale_high=high,
+        band_inferred="matrix_gflops" not in entry and high > central,
         battery_j=_battery_j(entry),
         all_cores_power_w=entry.get("all_cores_power_w"),
         cores=entry.get("cores", 1),
@@ -132,10 +135,19 @@ def _scales(entry: Mapping[str, Any], host: HostRating) -> tuple[float, float, f
         scale = float(entry["encode_scale"])
         return scale, scale, scale
     central = host.seven_zip_single / entry["seven_zip_single"]
-    if "matrix_gflops" not in entry or host.matrix_gflops is None:
+    if host.matrix_gflops is None:
         return central, central, central
+    if "matrix_gflops" not in entry:
+        return central, central, central * _widest(host.seven_zip_single, host.matrix_gflops)
     by_matrix = host.matrix_gflops / entry["matrix_gflops"]
     return min(central, by_matrix), central, max(central, by_matrix)
+
+
+def _widest(seven_zip_single: float, matrix_gflops: float) -> float:
+    """How far the matrix ratio is above the 7-zip ratio, at most, on the devices whose both ratings are known."""
+    both = [entry for entry in load_data("profiles").values() if "matrix_gflops" in entry]
+    host = matrix_gflops / seven_zip_single
+    return max(1.0, *(host * float(e["seven_zip_single"] / e["matrix_gflops"]) for e in both))
 
 
 def _battery_j(entry: Mapping[str, Any]) -> float | None:
