@@ -25,6 +25,14 @@ def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[
 
 def _doubts(scenario: Any, runs: list[Mapping[str, float]]) -> list[str]:
     said = []
+    silent = sum(m["uploads"] == 0 for m in runs)
+    if silent:
+        said.append(
+            f"nothing was spoken after the warm-up in {silent} of {len(runs)} replications; their figures are missing"
+        )
+        runs = [m for m in runs if m["uploads"] > 0]
+        if not runs:
+            return said
     uplink = max(m["uplink_utilisation"] for m in runs)
     server = max(m["server_utilisation"] for m in runs)
     unfinished = max(m["unfinished_fraction"] for m in runs)

@@ -85,6 +85,13 @@ def test_what_was_damaged_since_is_run_again(undisturbed: Results, tmp_path: Pat
     assert contents(again) == contents(undisturbed)
 
 
+def test_a_run_without_uploads_is_a_doubt_and_no_defect(tmp_path: Path) -> None:
+    quiet = loads(TEXT, ["devices.phones.traffic.rate=1e-9 /d"])
+    results = run(quiet, results_root=tmp_path, cache_dir=tmp_path / "cache")
+    assert results.complete
+    assert any("nothing was spoken after the warm-up in 3 of 3" in line for line in results.manifest["warnings"])
+
+
 def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path: Path) -> None:
     broken = TEXT.replace("[big, small]", "[big, 'no']").replace("  small:", "  'no':")
     experiment = loads(broken)
