@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scenarios import Experiment
-from sim.statistics import percentile_warning
+from sim.statistics import growth_warning, percentile_warning
 
 
 def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[str, float]]) -> list[str]:
@@ -33,14 +33,13 @@ def _doubts(scenario: Any, runs: list[Mapping[str, float]]) -> list[str]:
         runs = [m for m in runs if m["uploads"] > 0]
         if not runs:
             return said
-    uplink = max(m["uplink_utilisation"] for m in runs)
+    stations = {f"the uplink of {name}": f"uplink_growth_{name}" for name in scenario.cells}
+    stations["the edge server"] = "server_growth"
+    growths = {name: max(m[metric] for m in runs) for name, metric in stations.items()}
+    said += [text for name, ratio in growths.items() if (text := growth_warning(name, ratio))]
     server = max(m["server_utilisation"] for m in runs)
     unfinished = max(m["unfinished_fraction"] for m in runs)
-    if uplink > 0.98:
-        said.append(
-            f"the uplink of {', '.join(scenario.cells)} is saturated ({uplink:.0%}); latencies grow with the duration"
-        )
-    if server > 0.98:
+    if server > 0.98 and growths["the edge server"] == 1.0:
         said.append(f"the edge server is saturated ({server:.0%}); latencies grow with the duration")
     if unfinished > 0.0:
         said.append(f"{unfinished:.2%} of the uploads were unfinished at the end; their latencies are missing")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from recognizers.measurement.doubt import recognition_doubts
+from scenarios import Point
 from sim.doubts import doubts_of
 from sim.metrics import unit_of
 from sim.results import write_atomically
@@ -51,15 +52,15 @@ def _summary(study: Study) -> Iterator[dict[str, Any]]:
 
 
 def _differences(study: Study) -> Iterator[dict[str, Any]]:
-    """Each point minus the first, replication by replication: both met the same arrivals and channel."""
+    """Each point minus its baseline, replication by replication: both met the same arrivals and channel."""
     points, shared = study.experiment.points, sorted({r for _, r in study.tasks})
-    for i, point in enumerate(points[1:], start=1):
+    for i, (point, base) in enumerate(zip(points, _baselines(points), strict=True)):
         pairs = [
-            (study.metrics[i, r], study.metrics[0, r])
+            (study.metrics[i, r], study.metrics[base, r])
             for r in shared
-            if (i, r) in study.metrics and (0, r) in study.metrics
+            if (i, r) in study.metrics and (base, r) in study.metrics
         ]
-        if len(pairs) < 2 or point.scenario.seed != points[0].scenario.seed:
+        if i == base or len(pairs) < 2 or point.scenario.seed != points[base].scenario.seed:
             continue
         for metric in (name for name in pairs[0][0] if name in pairs[0][1]):
             paired = paired_difference([a[metric] for a, _ in pairs], [b[metric] for _, b in pairs])
@@ -73,6 +74,14 @@ def _differences(study: Study) -> Iterator[dict[str, Any]]:
                 "n": paired.difference.n,
                 "variance_reduction": paired.variance_reduction,
             }
+
+
+def _baselines(points: Sequence[Point]) -> list[int]:
+    """The point that each is compared with: the first that differs in nothing but codecs, else the first of all."""
+    swept = [{k: v for k, v in p.parameters.items() if not k.endswith(".codec")} for p in points]
+    if any(s == p.parameters for s, p in zip(swept, points, strict=True)):
+        return [0] * len(points)  # no codec is swept
+    return [swept.index(mine) for mine in swept]
 
 
 def write_manifest(study: Study) -> None:

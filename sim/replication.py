@@ -13,6 +13,7 @@ import numpy as np
 
 from scenarios.schema.scenario import LogSpec
 from sim.compile import Situation, build_world
+from sim.growth import Growth
 from sim.metrics import Accumulator, as_json
 from sim.recorder import Columns
 from sim.results import FINISHED, LOG_NAMES, UploadLog, write_atomically
@@ -44,6 +45,7 @@ class Site:
     figures: dict[str, float]
     """What belongs to the site and not to an upload (``World.run``)."""
     events: int
+    growth: Growth
 
 
 def run_site(situation: Situation, streams: Streams, keep: Callable[[Columns], None], tick: Tick | None = None) -> Site:
@@ -51,16 +53,20 @@ def run_site(situation: Situation, streams: Streams, keep: Callable[[Columns], N
     scenario = situation.scenario
     warmup_s = None if isinstance(scenario.warmup, str) else scenario.warmup
     accumulator = Accumulator(situation.tables, warmup_s, scenario.duration)
+    cells = list(scenario.cells)
+    cell_of_group = np.array([cells.index(group.cell) for group in scenario.devices.values()])
+    growth = Growth(cell_of_group, len(cells), scenario.duration)
 
     def sink(columns: Columns) -> None:
         accumulator.add(columns)
+        growth.add(columns)
         if scenario.sites > 1:
             columns["site"] = np.full(len(columns["upload"]), streams.site, dtype=np.int32)
         keep(columns)
 
     world = build_world(situation, streams, sink)
     figures = world.run(tick)
-    return Site(accumulator, figures, world.events)
+    return Site(accumulator, figures, world.events, growth)
 
 
 def together(situation: Situation, sites: Iterable[Site]) -> dict[str, float]:
@@ -71,15 +77,18 @@ def together(situation: Situation, sites: Iterable[Site]) -> dict[str, float]:
     events = 0
     for site in sites:
         if whole is None:
-            whole = site.accumulator
+            whole, growth = site.accumulator, site.growth
             whole.tables = situation.tables
         else:
             whole.merge(site.accumulator)
+            growth.merge(site.growth)
         figures.append(site.figures)
         events += site.events
     assert whole is not None, "a scenario has a site"
     mean = {name: float(np.mean([f[name] for f in figures])) for name in figures[0]}
     mean["idle_power_w"] *= scenario.sites
+    stations = [*(f"uplink_growth_{name}" for name in scenario.cells), "server_growth"]
+    mean.update(zip(stations, growth.ratios(), strict=True))
     return whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
 
 

@@ -131,9 +131,10 @@ class Results:
 
     @cached_property
     def differences(self) -> pd.DataFrame:
-        """Each point minus the first, paired by replication: parameters, metric, difference, low, high, n.
+        """Each point minus its baseline, paired by replication: parameters, metric, difference, low, high, n.
 
-        Empty for one point or one replication.
+        The baseline is the first point with the same values of all keys but codecs; without swept codecs the first.
+        ``variance_reduction`` says what the common random numbers earned.  Empty for one point or one replication.
         """
         path = self.folder / "differences.csv"
         needed = [*self.parameters, "metric", "difference", "low", "high", "n"]

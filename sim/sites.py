@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def run_shard(shard: Shard) -> list[Site]:
         for streams in task.streams(shard.first, shard.last):
             keep = keeper(task.situation.scenario.log, log.write, streams)
             site = run_site(task.situation, streams, keep)
-            found.append(Site(site.accumulator.without_tables(), site.figures, site.events))
+            found.append(replace(site, accumulator=site.accumulator.without_tables()))
     finally:
         log.close()
     return found

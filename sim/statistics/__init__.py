@@ -14,7 +14,7 @@ from sim.statistics.intervals import (
 from sim.statistics.quantiles import needed_samples, quantile_interval
 from sim.statistics.ratios import Confusion, bootstrap_ratio, ratio_interval
 from sim.statistics.sketch import QuantileSketch
-from sim.statistics.steady import batch_means, mser, offered_load_warning, percentile_warning
+from sim.statistics.steady import batch_means, growth, growth_warning, mser, percentile_warning
 
 __all__ = [
     "Confusion",
@@ -23,10 +23,11 @@ __all__ = [
     "QuantileSketch",
     "batch_means",
     "bootstrap_ratio",
+    "growth",
+    "growth_warning",
     "mean_interval",
     "mser",
     "needed_samples",
-    "offered_load_warning",
     "paired_difference",
     "percentile_warning",
     "proportion_interval",

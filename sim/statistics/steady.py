@@ -99,14 +99,23 @@ def percentile_warning(name: str, probability: float, samples: int, confidence: 
     )
 
 
-def offered_load_warning(name: str, offered: float) -> str | None:
-    """A sentence where a link or server is offered more than it can carry, else ``None``.
+def growth(came: int, left: int) -> float:
+    """How many came to a station for each that left it; 1 where chance explains what stayed.
 
-    ``offered`` is work arriving in a second over work done in a second.
+    A queue whose load is below 1 loses, in the long run, as many as it gains.  Growth counts from three standard
+    deviations of Poisson arrivals on.  For first-come-first-served the ratio is the load; where uploads share a
+    link it is more, because all that are under way have had a part of the capacity.
     """
-    if offered < 1.0:
+    if came - left <= 3.0 * math.sqrt(came):
+        return 1.0
+    return came / max(left, 1)
+
+
+def growth_warning(name: str, ratio: float) -> str | None:
+    """A sentence where the queue of a link or server grows (``growth`` above 1), else ``None``."""
+    if ratio <= 1.0:
         return None
     return (
-        f"{name} is unstable: it is offered {offered:.2f} times what it can carry, so its queue grows as "
-        "long as the run lasts and its latencies depend on the run's length"
+        f"{name} is unstable (load above 1): {ratio:.3g} uploads came for each that left in the second half of the "
+        "run, so its queue grows as long as the run lasts, and its latencies depend on the run's length"
     )

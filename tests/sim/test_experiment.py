@@ -35,6 +35,17 @@ def test_paired_differences_are_tighter_than_independent_ones(undisturbed: Resul
     assert row["variance_reduction"] > 1
 
 
+def test_codecs_are_compared_at_the_same_load(tmp_path: Path) -> None:
+    """With two loads, each codec is compared with the first one at its own load, not at the first load."""
+    sets = ["sweep.grid={devices.phones.codec: [big, small], devices.phones.count: [5, 20]}", "sweep.replications=2"]
+    results = run(loads(TEXT, sets), results_root=tmp_path, cache_dir=tmp_path / "cache")
+    found = results.differences.query("metric == 'latency_mean_s'").set_index("devices.phones.count")["difference"]
+    means = results.summary.query("metric == 'latency_mean_s'").set_index(results.parameters)["mean"]
+    assert sorted(found.index) == [5, 20]
+    for count in (5, 20):
+        assert found[count] == pytest.approx(means["small", count] - means["big", count], rel=1e-9)
+
+
 def test_manifest_says_what_was_run(undisturbed: Results) -> None:
     manifest = undisturbed.manifest
     assert manifest["complete"] and not manifest["failures"]

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from sim.statistics import (
     QuantileSketch,
     batch_means,
+    growth,
+    growth_warning,
     mean_interval,
     mser,
-    offered_load_warning,
     paired_difference,
     percentile_warning,
 )
@@ -127,9 +128,15 @@ def test_warnings() -> None:
     assert percentile_warning("latency_p99_s", 0.99, 368) is None
     told = percentile_warning("latency_p99_s", 0.99, 367)
     assert told is not None and "367 samples" in told and "368" in told
-    assert offered_load_warning("cell", 0.99) is None
-    unstable = offered_load_warning("cell 'street'", 1.25)
-    assert unstable is not None and "cell 'street'" in unstable and "1.25" in unstable
+    assert growth_warning("cell", 1.0) is None
+    unstable = growth_warning("cell 'street'", 1.25)
+    assert unstable is not None and "cell 'street' is unstable" in unstable and "1.25 uploads" in unstable
+
+
+def test_growth_from_three_deviations_on() -> None:
+    assert growth(0, 0) == growth(100, 130) == growth(100, 70) == 1.0
+    assert growth(100, 69) == 100 / 69
+    assert growth(400, 0) == 400.0
 
 
 VALUES = st.lists(st.one_of(st.just(0.0), st.floats(1e-8, 1e6)), min_size=1, max_size=200)
