@@ -58,6 +58,7 @@ def measure(
             f"emotion network '{emotion.name}' takes {getattr(emotion, 'bands', 0)} Mel bands, the "
             f"recogniser {bands}: choose a recogniser of as many bands, or `emotion: {{kind: none}}`"
         )
+    encode_s = {name: encode_cost(codec).host_s for name, codec in codecs.items()}  # unknown costs fail before the work
     named = _cells(corpus, codecs, bands)
     cells = [cell for _, cell in named]
     with Store(cache_dir or default_cache()) as store, _bar(progress, len(cells)) as advance:
@@ -67,7 +68,6 @@ def measure(
         advance(len(cells) - len(missing))
         order = {utterance.id: position for position, utterance in enumerate(corpus.utterances)}
         measuring.work(sorted(missing, key=lambda cell: order[cell.utterance.id]))
-        encode_s = {name: encode_cost(codec).host_s for name, codec in codecs.items()}
         table = add_errors(frame(measuring, named, encode_s), store)
     table.attrs = {
         "corpus": corpus.name,

@@ -85,7 +85,7 @@ def calibrate_device(
 
 
 def _versions() -> dict[str, str]:
-    libraries = ("numpy", "scipy", "soundfile", "av", "constriction")
+    libraries = ("numpy", "scipy", "numba", "soundfile", "av")
     return {"python": platform.python_version()} | {name: version(name) for name in libraries}
 
 
