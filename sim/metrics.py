@@ -37,6 +37,10 @@ UNITS: dict[str, str] = {
 }
 
 
+GROUP_J = "energy_j of group "
+"""Begins the name of a sum of one device group."""
+
+
 def unit_of(metric: str) -> str:
     """The unit of a metric, from the table or from the end of its name."""
     if metric in UNITS:
@@ -100,6 +104,11 @@ class Accumulator:
             whole.merge(tally)
         return whole, {"warmup_s": first * self.duration_s / WINDOWS, "warmup_found": float(settled)}
 
+    def group_energies_j(self) -> dict[int, float]:
+        """Joules that the uploads after the warm-up added, by the number of their device group."""
+        sums = self._settled()[0].sums
+        return {int(k.removeprefix(GROUP_J)): v for k, v in sums.items() if k.startswith(GROUP_J)}
+
     def metrics(self, extra: Mapping[str, float]) -> dict[str, float]:
         """All figures; those without data are NaN."""
         tally, found = self._settled()
@@ -138,6 +147,9 @@ def _add(tally: Tally, tables: Tables, columns: Columns) -> None:
     tally.outcomes += np.bincount(outcome, minlength=len(OUTCOMES))
     for name in (*(f"{c}_j" for c in COMPONENTS), "energy_j", "server_j", "payload_bytes", "wire_bytes"):
         tally.add_sum(name, np.asarray(columns[name], dtype=float))
+    group = np.asarray(columns["group"])
+    for number in np.unique(group).tolist():
+        tally.add_sum(f"{GROUP_J}{number}", np.asarray(columns["energy_j"])[group == number])
     tally.add_sum("audio_s", tables.audio_s[np.asarray(columns["utterance"])])
     replied = (outcome == DELIVERED) | (outcome == LATE)
     if not replied.all():

@@ -13,6 +13,7 @@ import numpy as np
 
 from scenarios.schema.scenario import LogSpec
 from sim.compile import Situation, build_world
+from sim.fleet_energy import fleet_energy
 from sim.growth import Growth
 from sim.metrics import Accumulator, as_json
 from sim.recorder import Columns
@@ -89,7 +90,9 @@ def together(situation: Situation, sites: Iterable[Site]) -> dict[str, float]:
     mean["idle_power_w"] *= scenario.sites
     stations = [*(f"uplink_growth_{name}" for name in scenario.cells), "server_growth"]
     mean.update(zip(stations, growth.ratios(), strict=True))
-    return whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
+    metrics = whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
+    counted_s = scenario.duration - metrics["warmup_s"]
+    return {**metrics, **fleet_energy(scenario, whole.group_energies_j(), counted_s)}
 
 
 def simulate(

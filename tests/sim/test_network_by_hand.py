@@ -168,3 +168,19 @@ def test_blocks_that_are_sent_again_keep_their_stages(run_text: Callable) -> Non
     assert len(stages) == len(STAGES)
     assert done[stages].min().min() >= -1e-9
     assert done[stages].sum(axis=1).to_numpy() == pytest.approx(done["latency_s"].to_numpy(), abs=1e-9)
+
+
+def test_power_and_lifetime_of_the_fleet(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """One upload of WIRE_BITS at 1 W every 10 s on a device of 0.1 W: 0.1 + WIRE_BITS / 10 Mbit/s / 10 s watts.
+
+    A full battery of 100 J lasts 100 J over that; a group fed by mains does not count.
+    """
+    profile = "{kind: custom, cpu_power: 2 W, idle_power: 100 mW}"
+    often = "{kind: periodic, period: 10 s, phase: aligned}"
+    sender = group("a", "battery: 100 J", traffic=often).replace("{kind: custom, cpu_power: 2 W}", profile)
+    mains = group("b", traffic="{kind: periodic, period: 1 h, phase: aligned}")
+    metrics, _ = run_text(body("transport: udp, sharing: dedicated", sender, mains, duration="100 s"))
+    sender_w = 0.1 + WIRE_BITS / 10e6 / 10.0
+    mains_w = WIRE_BITS / 10e6 / 100.0  # its one upload, at 0 s
+    assert metrics["battery_lifetime_s"] == pytest.approx(100.0 / sender_w, rel=1e-9)
+    assert metrics["device_power_w"] == pytest.approx((sender_w + mains_w) / 2, rel=1e-9)
