@@ -136,7 +136,7 @@ def test_warm_up_is_found(run_text: Callable) -> None:  # type: ignore[type-arg]
 
     columns |= {f"{stage}_s": np.zeros(4_000) for stage in STAGES}
     columns |= {name: np.zeros(4_000) for name in ("payload_bytes", "wire_bytes", "batch")}
-    columns |= {name: np.zeros(4_000, np.int64) for name in ("utterance", "codec", "outcome", "upload")}
+    columns |= {name: np.zeros(4_000, np.int64) for name in ("utterance", "codec", "outcome", "upload", "group")}
     columns |= {"speech_end_s": spoken, "latency_s": latency}
     found = Accumulator(Tables.unrecognised({"c": 1}, np.ones(1)), None, 1_000.0)
     for part in np.array_split(rng.permutation(4_000), 7):
