@@ -18,7 +18,7 @@ def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[
             continue
         label = ", ".join(f"{k}={v}" for k, v in point.parameters.items()) or "the run"
         said += [f"{label}: {text}" for text in _doubts(point.scenario, runs)]
-    if experiment.replications == 1:
+    if all(replication == 0 for _, replication in metrics):
         said.append("one replication: no intervals can be given; set sweep.replications to 5 or more")
     return said
 
