@@ -112,12 +112,6 @@ PUBLISHED: tuple[Hardware, ...] = (
         f"idle 50 W: {REMEMBERED}", _BATCHED,
     ),
     Hardware(
-        "h100", "NVIDIA H100", "not stated, batch of 32",
-        {"turbo": 404.0}, "inferencebench: turbo 404x at batch 32",
-        989.0, 70.0, 700.0, "TDP of the SXM module, 700 W: " + REMEMBERED,
-        f"idle 70 W: {REMEMBERED}", _BATCHED,
-    ),
-    Hardware(
         "laptop-i5", "Intel i5 laptop processor", "rten",
         {"base": 18.0, "small": 5.0, "medium": 2.0},
         "robertknight/rten issue 403: base 18x, small 5x, medium 2x",

@@ -215,6 +215,17 @@ def test_a_random_whisper_can_be_timed() -> None:
     assert torch.isfinite(tiny.model.decoder.positional_embedding).all()  # openai-whisper leaves it as memory was
 
 
+def test_the_measured_h100_can_be_named() -> None:
+    """Bigger models take longer; a batch of eight costs less than eight batches of one; power is each model's own."""
+    services = [load_service(server(service=f"h100/{m}")) for m in ("tiny", "base", "small", "medium", "large-v3")]
+    alone = [one.batch_s(1, 5.0) for one in services]
+    assert alone == sorted(alone) and "(measured)" in services[0].source
+    assert all(one.batch_s(8, 40.0) < 4 * one.batch_s(1, 5.0) for one in services)
+    assert services[0].active_w < services[-1].active_w
+    spec = server(service={"kind": "calibration", "hardware": "h100", "model": "large-v3"})
+    assert load_service(spec).batch_s(1, 5.0) == alone[-1]
+
+
 def test_half_precision_hears_what_full_precision_hears() -> None:
     """fp16 keeps 11 bits: encoder features of order 1 differ by some thousandths at most after two layers."""
     import torch
