@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amser.exits import Exit, MissingError, UserError
+from amser.cli.options import check_device
+from amser.exits import Exit, UserError
 from amser.tables import Table
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def server(
     from recognizers.service.batches import BATCHES, DURATIONS_S, Timing
     from recognizers.service.server_calibration import HOST_POWER, Job, calibrate_server
 
-    _refuse_missing_device(device)
+    check_device("--device", device)
     job = Job(
         models=tuple(model or ["nano"]),
         emotion=tuple(emotion or ["amser"]),
@@ -124,16 +124,6 @@ def device(
     found = calibrate_device(codecs, speech, seven_zip_mips=seven_zip, repeats=repeats, report=_say())
     _write(output, found.model_dump_json(indent=1))
     return Exit.DONE
-
-
-def _refuse_missing_device(device: str) -> None:
-    """A device that torch does not know or cannot reach is a mistake of the command, or of the machine."""
-    import torch
-
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
-        raise UserError(f"--device {device}: write cpu, cuda, or cuda:1 for the second")
-    if device != "cpu" and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
-        raise MissingError(f"--device {device}: PyTorch sees {torch.cuda.device_count()} CUDA devices here")
 
 
 def _say() -> Callable[[str], None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from amser.cli.options import Json
+from amser.cli.options import Json, check_device
 from amser.exits import Exit, UserError
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ def evaluate(
     folds: Annotated[int | None, typer.Option(min=2, help="Group the speakers into this many folds.")] = None,
     clean: Annotated[bool, typer.Option("--clean", help="Train on uncompressed Mels only.")] = False,
     epochs: Epochs = None,
+    patience: Annotated[int | None, typer.Option(min=1, help="Epochs without a better dev loss to stop.")] = None,
+    together: Annotated[
+        str | None, typer.Option(metavar="DEVICE", help="Train all folds side by side on cpu or cuda; for a GPU.")
+    ] = None,
     seed: Seed = 1,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where finished folds are kept.")
@@ -81,11 +85,13 @@ def evaluate(
 ) -> int:
     """Leave-one-out evaluation of emotion networks at every compress rate; resumes where it stopped."""
     from recognizers.corpora import open_corpus
-    from recognizers.emotion.evaluation import cross_validate, evaluate_weights
+    from recognizers.emotion.evaluation import Together, cross_validate, evaluate_weights
     from recognizers.emotion.examples import load_examples
     from recognizers.emotion.training import Recipe
 
     names = _networks(network)
+    if together:
+        check_device("--together", together)
     with _counter("Mel spectrograms") as advance:
         examples = load_examples(open_corpus(corpus), advance=advance)
     if words != "reference":
@@ -98,7 +104,10 @@ def evaluate(
         from recognizers.emotion.recognizer import load_emotion
 
         return _show([evaluate_weights(load_emotion(weights), examples)], json)
-    recipe = Recipe(seed=seed, across_rates=not clean, epochs=epochs or Recipe.epochs)
+    recipe = Recipe(
+        seed=seed, across_rates=not clean, epochs=epochs or Recipe.epochs, patience=patience or Recipe.patience
+    )
+    side_by_side = Together(together) if together else None
     found = []
     for name in names:
         with _counter(f"folds of {name}") as advance:
@@ -107,6 +116,7 @@ def evaluate(
                 tell(done, total)
 
             options: dict[str, Any] = {"by": by, "folds": folds, "recipe": recipe, "on_fold": on_fold}
+            options["together"] = side_by_side
             found.append(cross_validate(name, examples, output, **options))
     return _show(found, json)
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from amser.exits import MissingError, UserError
 
 ScenarioName = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="A scenario file, or a name of `amser list scenarios`.")
@@ -29,3 +32,13 @@ ResultsDir = Annotated[
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check_device(option: str, device: str) -> None:
+    """A device that PyTorch does not know or cannot reach is a mistake of the command, or of the machine."""
+    import torch
+
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise UserError(f"{option} {device}: write cpu, cuda, or cuda:1 for the second")
+    if device != "cpu" and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
+        raise MissingError(f"{option} {device}: PyTorch sees {torch.cuda.device_count()} CUDA devices here")

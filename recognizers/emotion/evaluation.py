@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ from recognizers.emotion.metrics import METRICS, Scores, bootstrap, paired_diffe
 from recognizers.emotion.networks import NetworkSpec, build_network, parameter_count
 from recognizers.emotion.protocol import Fold, leave_one_out
 from recognizers.emotion.recognizer import EmotionRecognizer, predict
-from recognizers.emotion.training import Recipe, describe_recipe, train_network
+from recognizers.emotion.training import Epoch, Recipe, describe_recipe, train_network
 from recognizers.emotion.types import RATES, EmotionError
 from recognizers.emotion.weights import start_from
 from recognizers.emotion.words import Tokenizer
 
-__all__ = ["Evaluation", "Predictions", "cross_validate", "difference", "evaluate_weights"]
+__all__ = ["Evaluation", "Predictions", "Together", "cross_validate", "difference", "evaluate_weights"]
 
 Ints = npt.NDArray[np.int64]
 CODE_VERSION = 1
@@ -146,16 +146,21 @@ def cross_validate(
     rates: Sequence[float] = RATES,
     start: Path | None = None,
     on_fold: Callable[[str, int, int], None] | None = None,
+    together: Together | None = None,
 ) -> Evaluation:
     """Train and test every fold; finished folds in `folder` are read, not trained again.
 
     `on_fold(name, done, total)` is called after each. Fold k is trained with the recipe's seed plus k, and every
-    fold from the weights `start`, if given.
+    fold from the weights `start`, if given. With `together` all missing folds are trained in lockstep instead.
     """
     recipe = recipe or Recipe()
     spec = NetworkSpec.of(architecture, examples.labels, size=size, tokenizer=tokenizer, modalities=modalities)
     parts = leave_one_out(examples, by, folds)
-    place = folder / f"{architecture}-{_key(spec, examples, recipe, parts, rates, start)}"
+    if together and start:
+        raise EmotionError("folds in lockstep start from fresh weights; leave one of the two out")
+    place = folder / f"{architecture}-{_key(spec, examples, recipe, parts, rates, start, together is not None)}"
+    if together:
+        run_folds_together(spec, examples, parts, [(recipe, place)], together, rates)
     rows = []
     for number, fold in enumerate(parts):
         rows.append(_finished(place, fold) or _run_fold(spec, examples, fold, recipe, number, rates, place, start))
@@ -180,6 +185,7 @@ def _key(
     parts: Sequence[Fold],
     rates: Sequence[float],
     start: Path | None,
+    lockstep: bool,
 ) -> str:
     """Twelve hex digits that change with whatever changes the results."""
     texts = [examples.texts, *(examples.words(rate) for rate in rates)]
@@ -193,6 +199,7 @@ def _key(
         "folds": [fold.name for fold in parts],
         "rates": list(rates),
         "start": hashlib.sha256(start.read_bytes()).hexdigest() if start else None,
+        **({"lockstep": True} if lockstep else {}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -222,21 +229,81 @@ def _run_fold(
     prepare = start_from(start) if start else None
     trained = train_network(spec, examples.take(fold.train), examples.take(fold.dev), seeded, prepare=prepare)
     test = examples.take(fold.test)
+    network, tokenizer = trained.network, trained.tokenizer
     guesses = {
-        str(rate): predict(
-            trained.network, trained.tokenizer, compressed(test.mels, rate), test.words(rate), spec.modalities
-        ).argmax(axis=1)
+        rate: predict(network, tokenizer, compressed(test.mels, rate), test.words(rate), spec.modalities)
         for rate in rates
     }
+    return _written(place, examples, fold, guesses, trained.history, trained.best, seeded.seed)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Train the missing folds in lockstep (`recognizers.emotion.lockstep`), on any device of PyTorch."""
+
+    device: str = "cpu"
+    until: float = float("inf")
+    """A time of `time.monotonic` at which training ends with the best epoch so far."""
+    on_epoch: Callable[[int, float], None] | None = None
+
+
+def run_folds_together(
+    spec: NetworkSpec,
+    examples: Examples,
+    folds: Sequence[Fold],
+    recipes: Sequence[tuple[Recipe, Path]],
+    together: Together,
+    rates: Sequence[float] = RATES,
+) -> None:
+    """Train all folds under all recipes at once and write those that are missing in each recipe's folder.
+
+    The recipes may differ in their seed and in `across_rates` only. Raises `EmotionError` if they differ in more.
+    """
+    from recognizers.emotion.lockstep import Runner, train_in_lockstep
+
+    first = recipes[0][0]
+    alike = {dataclasses.replace(recipe, seed=0, across_rates=True) for recipe, _ in recipes}
+    if len(alike) > 1:
+        raise EmotionError("trainings in lockstep may differ in their seed and across_rates only")
+    missing = [
+        (recipe, place, number, fold)
+        for recipe, place in recipes
+        for number, fold in enumerate(folds)
+        if _finished(place, fold) is None
+    ]
+    if not missing:
+        return
+    runners = [Runner(f.train, f.dev, r.seed + number, r.across_rates) for r, _, number, f in missing]
+    trained = train_in_lockstep(spec, examples, runners, first, together.device, together.on_epoch, together.until)
+    tests = [fold.test for *_, fold in missing]
+    guesses = {rate: trained.predict(tests, rate) for rate in rates}
+    for number, ((_, place, _, fold), runner) in enumerate(zip(missing, runners, strict=True)):
+        if runner.best is None:
+            raise EmotionError(f"a recipe needs at least one epoch, found {first.epochs}")
+        own = {rate: found[number] for rate, found in guesses.items()}
+        _written(place, examples, fold, own, runner.history, runner.best, runner.seed)
+
+
+def _written(
+    place: Path,
+    examples: Examples,
+    fold: Fold,
+    probabilities: Mapping[float, npt.NDArray[np.float32]],
+    history: Sequence[Epoch],
+    best: Epoch,
+    seed: int,
+) -> dict[str, Any]:
+    """A finished fold as the JSON file that a later run reads; whole or not at all."""
+    test = examples.take(fold.test)
     row = {
         "fold": fold.name,
         "ids": test.ids,
         "speakers": test.speakers,
         "true": test.targets.tolist(),
-        "predicted": {rate: found.tolist() for rate, found in guesses.items()},
-        "history": [dataclasses.asdict(epoch) for epoch in trained.history],
-        "best_epoch": trained.best.number,
-        "seed": seeded.seed,
+        "predicted": {str(rate): found.argmax(axis=1).tolist() for rate, found in probabilities.items()},
+        "history": [dataclasses.asdict(epoch) for epoch in history],
+        "best_epoch": best.number,
+        "seed": seed,
     }
     place.mkdir(parents=True, exist_ok=True)
     temporary = place / f"fold-{fold.name}.part"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.metrics import score
 from recognizers.emotion.networks import NetworkSpec, build_network
 from recognizers.emotion.recognizer import ablated, predict
-from recognizers.emotion.types import EmotionError
+from recognizers.emotion.types import EmotionError, Mel
 from recognizers.emotion.words import Tokenizer
 
 __all__ = ["Epoch", "Recipe", "Trained", "train_network"]
@@ -93,7 +93,7 @@ def train_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         network, tokenizer = build_network(spec)
-        _standardise(network, train)
+        standardise(network, train.mels)
         if prepare:
             prepare(network)
         history, best = _Run(network, tokenizer, spec, recipe, train, dev, rng).fit(on_epoch)
@@ -184,7 +184,7 @@ class _Run:
         self.network.train()
         optimizer.zero_grad(set_to_none=True)
         loss: Tensor = self.loss(self.network(batch), targets)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 3.0)
         optimizer.step()
         schedule.step()
@@ -226,9 +226,9 @@ def _class_weights(part: Examples, recipe: Recipe, of: Examples | None = None) -
     return torch.tensor(weights, dtype=torch.float32)
 
 
-def _standardise(network: EmotionNetwork, train: Examples) -> None:
+def standardise(network: EmotionNetwork, mels: Sequence[Mel]) -> None:
     """Give the network the training set's mean and deviation of every band."""
-    frames = np.concatenate([mel[:, ::4] for mel in train.mels], axis=1).astype(np.float64)
+    frames = np.concatenate([mel[:, ::4] for mel in mels], axis=1).astype(np.float64)
     network.band_mean.copy_(torch.from_numpy(frames.mean(axis=1)))
     network.band_deviation.copy_(torch.from_numpy(np.maximum(frames.std(axis=1), 1e-3)))
 

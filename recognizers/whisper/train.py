@@ -175,7 +175,7 @@ class Run:
         parts = np.array([float(loss.detach()), float(ctc.detach())])
         loss = loss + CTC_WEIGHTS[self.progress > CTC_FIRST] * ctc
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimiser.step()
         pin_constant(self.model)
@@ -289,7 +289,7 @@ def _batches(run: Run, sampler: Sampler) -> Iterator[Batch]:
     """Batches until the schedule ends, from processes of their own where there are some."""
     import torch
 
-    progress = torch.tensor([run.progress], dtype=torch.float64).share_memory_()  # type: ignore[no-untyped-call]
+    progress = torch.tensor([run.progress], dtype=torch.float64).share_memory_()
     options, first = run.options, run.step
 
     class Stream(torch.utils.data.IterableDataset[Batch]):

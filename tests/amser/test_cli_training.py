@@ -50,6 +50,7 @@ def test_trained_weights_can_be_evaluated(tones: Path, capsys: pytest.CaptureFix
         (["train", "emotion", "--corpus", "nowhere"], 3, "nowhere"),
         (["train", "emotion"], 2, "--corpus"),
         (["evaluate", "--corpus", "nowhere", "-n", "amsre"], 2, "did you mean 'amser'?"),
+        (["evaluate", "--corpus", "nowhere", "--together", "tpu"], 2, "write cpu, cuda"),
         (["calibrate", "server", "-m", "huge"], 3, "huge"),
         # Without the extra `cluster` the message asks for it; with it, the scheduler that nobody started is missed.
         (["run", "quickstart", "--cluster", "tcp://127.0.0.1:1"], 3, "--cluster"),
