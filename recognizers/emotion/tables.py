@@ -75,13 +75,16 @@ def scores_table(evaluations: Sequence[Evaluation]) -> str:
 
 
 def difference_table(evaluations: Sequence[Evaluation]) -> str:
-    """The first network's accuracy minus each other's, and every network's 12.5 % minus 100 %; in points."""
-    first = evaluations[0]
-    rates = sorted(first.predictions.predicted)
+    """The first network minus each other that was trained alike, and all at 12.5 % minus 100 %; points of accuracy."""
+    references: dict[str, Evaluation] = {}
+    for evaluation in evaluations:
+        references.setdefault(evaluation.trained, evaluation)
+    rates = sorted(evaluations[0].predictions.predicted)
     header = ["difference of accuracy", "points", "95 % interval (paired bootstrap)"]
     rows = []
-    for other in evaluations[1:]:
-        if other.predictions.ids == first.predictions.ids:
+    for other in evaluations:
+        first = references[other.trained]
+        if other is not first and other.predictions.ids == first.predictions.ids:
             points = first.scores(rates[-1]).accuracy - other.scores(rates[-1]).accuracy
             interval = difference(first, other, rates[-1])["accuracy"]
             rows.append([f"{_title(first)} − {_title(other)} ({other.trained}), 100 %", *_points(points, interval)])
