@@ -19,7 +19,10 @@ def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[
         label = ", ".join(f"{k}={v}" for k, v in point.parameters.items()) or "the run"
         said += [f"{label}: {text}" for text in _doubts(point.scenario, runs)]
     if all(replication == 0 for _, replication in metrics):
-        said.append("one replication: no intervals can be given; set sweep.replications to 5 or more")
+        said.append(
+            "one replication: latency and energy have intervals from batches of the run, where it was long enough, "
+            "other figures none; set sweep.replications to 5 or more"
+        )
     return said
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -14,9 +14,10 @@ import pandas as pd
 from recognizers.measurement.doubt import recognition_doubts
 from scenarios import Point
 from sim.doubts import doubts_of
+from sim.long_run import long_run_intervals
 from sim.metrics import unit_of
 from sim.results import write_atomically
-from sim.statistics import mean_interval, paired_difference
+from sim.statistics import Interval, mean_interval, paired_difference
 from sim.study import ENGINE_VERSION, Study
 
 
@@ -34,21 +35,32 @@ def finish(study: Study) -> None:
 
 
 def _summary(study: Study) -> Iterator[dict[str, Any]]:
-    for point, runs, planned in zip(study.experiment.points, study.runs(), study.planned(), strict=True):
+    points = zip(study.experiment.points, study.keys, study.runs(), study.planned(), strict=True)
+    for point, key, runs, planned in points:
         if not runs:
             continue
+        inner = _within_one_run(study, key, point, runs[0]) if planned == 1 else {}
         for metric in runs[0]:
             interval = mean_interval([r[metric] for r in runs])
+            ends = inner.get(metric, interval)
             yield {
                 **point.parameters,
                 "metric": metric,
                 "unit": unit_of(metric),
                 "mean": interval.mean,
-                "low": interval.low,
-                "high": interval.high,
+                "low": ends.low,
+                "high": ends.high,
                 "n": interval.n,
                 "planned": planned,
             }
+
+
+def _within_one_run(study: Study, key: str, point: Point, metrics: Mapping[str, float]) -> dict[str, Interval]:
+    """Intervals from batches of the only replication, where its whole log was kept."""
+    log = study.folder / "points" / f"{key}-s0" / "uploads.parquet"
+    if point.scenario.log.keep != "all" or not log.is_file():
+        return {}
+    return long_run_intervals(log, metrics["warmup_s"])
 
 
 def _differences(study: Study) -> Iterator[dict[str, Any]]:
