@@ -67,6 +67,7 @@ def run(
     except KeyboardInterrupt:
         finish(study)
         raise Interrupted(Results(study.folder) if study.metrics else None) from None
+    study.clear_halves()
     finish(study)
     return Results(study.folder)
 

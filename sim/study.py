@@ -73,6 +73,11 @@ class Study:
         """The tasks that are to be run."""
         return {at: t for at, t in self.tasks.items() if at not in self.metrics and t.folder.name not in self.failures}
 
+    def clear_halves(self) -> None:
+        """Remove what workers that were killed have left half done; all tasks are over."""
+        for half in (self.folder / "points").glob(".*"):
+            shutil.rmtree(half, ignore_errors=True)
+
     def runs(self) -> list[list[dict[str, float]]]:
         """By point, the metrics of its finished replications in their order."""
         found: list[list[dict[str, float]]] = [[] for _ in self.experiment.points]
