@@ -66,7 +66,7 @@ class Table:
     def _groups(self, width: int) -> list[list[int]]:
         """The columns of figures in groups that fit into ``width`` beside the names."""
         gap = 3
-        lines = [*(_folded(c).split("\n") for c in self.columns)]
+        lines = [_folded(c).split("\n") for c in self.columns]
         widths = [
             max([*map(len, lines[i]), *(len(row[i]) for row in self.rows)]) + gap for i in range(len(self.columns))
         ]

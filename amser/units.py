@@ -66,7 +66,7 @@ def significant(value: float, digits: int = 3) -> str:
 
 
 def with_interval(scale: Scale, mean: float, low: float, high: float) -> str:
-    """``mean ± half-width`` on ``scale``, both to the mean's digits.
+    """``mean ± half-width`` on ``scale``, both to the mean's digits, but to no more than two of the half-width.
 
     The mean stands alone where there is no interval (one replication) or it is narrower than the digits shown.
     """
@@ -75,6 +75,8 @@ def with_interval(scale: Scale, mean: float, low: float, high: float) -> str:
     if not (math.isfinite(half) and math.isfinite(mean)) or "e" in text:
         return text
     decimals = len(text.partition(".")[2])
+    if half > 0.0 and (fewer := max(0, 1 - math.floor(math.log10(half)))) < decimals:
+        decimals, text = fewer, f"{mean * scale.factor:,.{fewer}f}".replace(",", " ")
     # Without decimals the last digits of a large mean may be padding zeros; its half-width has two digits then.
     shown = significant(half, 2) if half >= 10 else f"{half:.{decimals}f}"
     return text if not float(shown.replace(" ", "")) else f"{text} ± {shown}"

@@ -78,17 +78,29 @@ def frames_of(samples: int) -> int:
     return samples // HOP_SAMPLES
 
 
-def mel_frequencies(bands: int) -> npt.NDArray[np.float64]:
-    """Edges and centres (Hz) of ``bands`` Slaney filters from 0 to 8 kHz, shape (bands + 2,).
+_HZ_PER_MEL, _KNEE_HZ, _LOG_STEP = 200.0 / 3.0, 1000.0, np.log(6.4) / 27.0
+_KNEE_MEL = _KNEE_HZ / _HZ_PER_MEL
 
-    Slaney's scale (Auditory Toolbox, 1998; the default of ``librosa``): linear with 200/3 Hz a mel below
-    1 kHz, logarithmic above with 27 mels for a factor of 6.4.
+
+def mel_of_hz(hz: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Frequencies (Hz) on Slaney's scale (Auditory Toolbox, 1998; the default of ``librosa``); shape as ``hz``.
+
+    Linear with 200/3 Hz a mel below 1 kHz, logarithmic above with 27 mels for a factor of 6.4.
     """
-    hz_per_mel, knee_hz, log_step = 200.0 / 3.0, 1000.0, np.log(6.4) / 27.0
-    knee_mel = knee_hz / hz_per_mel
-    top_mel = knee_mel + np.log(SAMPLE_RATE_HZ / 2 / knee_hz) / log_step
-    mels = np.linspace(0.0, top_mel, bands + 2)
-    return np.where(mels < knee_mel, mels * hz_per_mel, knee_hz * np.exp(log_step * (mels - knee_mel)))
+    wide = np.asarray(hz, dtype=np.float64)
+    above = _KNEE_MEL + np.log(np.maximum(wide, _KNEE_HZ) / _KNEE_HZ) / _LOG_STEP
+    return np.where(wide < _KNEE_HZ, wide / _HZ_PER_MEL, above)
+
+
+def hz_of_mel(mels: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """The inverse of ``mel_of_hz``: frequencies in Hz."""
+    wide = np.asarray(mels, dtype=np.float64)
+    return np.where(wide < _KNEE_MEL, wide * _HZ_PER_MEL, _KNEE_HZ * np.exp(_LOG_STEP * (wide - _KNEE_MEL)))
+
+
+def mel_frequencies(bands: int) -> npt.NDArray[np.float64]:
+    """Edges and centres (Hz) of ``bands`` Slaney filters from 0 to 8 kHz, shape (bands + 2,)."""
+    return hz_of_mel(np.linspace(0.0, float(mel_of_hz(SAMPLE_RATE_HZ / 2)), bands + 2))
 
 
 @lru_cache(maxsize=8)

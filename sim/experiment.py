@@ -65,6 +65,7 @@ def run(
         while ask_for_more(study):
             _work(study, jobs, executor, tell)
     except KeyboardInterrupt:
+        study.clear_halves()
         finish(study)
         raise Interrupted(Results(study.folder) if study.metrics else None) from None
     study.clear_halves()

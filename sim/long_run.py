@@ -1,13 +1,15 @@
 """Intervals of a point that was run once: batches of its uploads stand for replications.
 
 The uploads after the warm-up, in the order in which they were spoken, are cut into ``BATCHES`` equal batches (Law,
-Simulation Modeling and Analysis, 9.5).  A mean has Student's t interval over the batch means, a percentile over the
-percentiles of the batches.  Where von Neumann's test finds neighbouring batches correlated, the run is too short for
-an honest interval and none is given.
+Simulation Modeling and Analysis, 9.5).  A mean has Student's t interval over the batch means.  A percentile has one
+around the percentile of all uploads, as wide as those of the batches scatter around it (sectioning: Asmussen and
+Glynn, Stochastic Simulation, III.5), since the mean of the batches' percentiles is biased.  Where von Neumann's test
+finds neighbouring batches correlated, the run is too short for an honest interval and none is given.
 """
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from sim.metrics import QUANTILES
-from sim.statistics import Interval, batch_means
+from sim.statistics import Interval, batch_means, t_quantile
 
 BATCHES = 20
 SMALLEST_TAIL = 10
@@ -54,4 +56,10 @@ def _quantile(values: Floats, probability: float) -> Interval | None:
     if size * min(probability, 1 - probability) < SMALLEST_TAIL:
         return None
     rows = values[values.size - size * BATCHES :].reshape(BATCHES, size)
-    return _mean(np.quantile(rows, probability, axis=1))
+    sections = np.quantile(rows, probability, axis=1)
+    if not batch_means(sections, BATCHES).independent:
+        return None
+    whole = float(np.quantile(values, probability))
+    scatter = math.sqrt(float(np.mean((sections - whole) ** 2)) / (BATCHES - 1))
+    half = t_quantile(0.95, BATCHES - 1) * scatter
+    return Interval(whole, whole - half, whole + half, BATCHES)

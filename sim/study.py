@@ -74,7 +74,7 @@ class Study:
         return {at: t for at, t in self.tasks.items() if at not in self.metrics and t.folder.name not in self.failures}
 
     def clear_halves(self) -> None:
-        """Remove what workers that were killed have left half done; all tasks are over."""
+        """Remove what workers that were killed or stopped have left half done; no task is under way."""
         for half in (self.folder / "points").glob(".*"):
             shutil.rmtree(half, ignore_errors=True)
 

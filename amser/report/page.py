@@ -55,7 +55,8 @@ def _figures(study: Study) -> Iterator[str]:
         "What the bytes buy",
         trade_off(view),
         "Each mark is one codec: further left costs less, lower word errors and higher emotion accuracy are "
-        "better. Bars are 95 % intervals over replications. The buttons change what the cost is." + several,
+        "better. Bars are 95 % intervals over replications (of a single run: over batches of its uploads). The buttons "
+        "change what the cost is." + several,
     )
     for axis in view.axes():
         name = view.summary.parameters[axis]

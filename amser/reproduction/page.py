@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 from amser import __version__
 from amser.installation import installation
-from amser.report.look import styled
+from amser.report.look import legend_below, styled
 from amser.report.page import CONFIG, html_table
 from amser.reproduction import tables
 from amser.reproduction.rows import Part, Published, Row
@@ -22,6 +22,7 @@ from amser.tables import Table
 COLOURS = ("#08457E", "#A33C00", "#00583F", "#8B2F6B", "#B07D00", "#57534E")
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "x", "star")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+PANELS_A_ROW = 3
 HOW = (
     "What was published, what came out here, on which corpus and weights, and the difference stand in columns of their "
     "own. A difference between figures of different corpora tells about the corpora too."
@@ -148,10 +149,10 @@ def _emotions(rows: Sequence[Row], published: Published) -> str:
     corpora = tables.corpora_of(rows)
     if not corpora:
         return ""
-    parts = [_drawn(emotions_figure(rows, corpora), "emotion")]
+    parts = [_drawn(emotions_figure(rows), "emotion")]
     for corpus in corpora:
         inside = [row for row in rows if row.table == "emotion" and row.corpus == corpus]
-        parts.append(f"<h3>{escape(corpus)}</h3><p class='note'>{escape(_basis(inside[0]))}</p>")
+        parts.append(f"<h3>{escape(corpus)}</h3><p class='note'>{escape(_basis(inside))}</p>")
         for metric in ("accuracy", "f1_weighted"):
             table = tables.networks_table(rows, corpus, metric)
             parts.append(f"<p class='note'>{escape(table.title)}</p>{_scrolled(table)}")
@@ -159,24 +160,32 @@ def _emotions(rows: Sequence[Row], published: Published) -> str:
     return _section("Emotion against compress rate", EMOTIONS, *parts)
 
 
-def _basis(row: Row) -> str:
-    return f"{row.n} utterances. Weights: {row.weights}. Protocol: {row.protocol}. Measured {row.measured}."
+def _basis(rows: Sequence[Row]) -> str:
+    first, weights = rows[0], " / ".join(dict.fromkeys(row.weights for row in rows))
+    return f"{first.n} utterances. Weights: {weights}. Protocol: {first.protocol}. Measured {first.measured}."
 
 
-def emotions_figure(rows: Sequence[Row], corpora: Sequence[str]) -> go.Figure:
-    """A panel for each corpus, a curve for each network."""
-    figure = make_subplots(rows=1, cols=len(corpora), subplot_titles=list(corpora), horizontal_spacing=0.06)
-    for column, corpus in enumerate(corpora, start=1):
-        for place, network in enumerate(tables.TITLES):
-            chosen = [r for r in rows if (r.table, r.corpus, r.metric) == ("emotion", corpus, "accuracy")]
-            curve = sorted((r for r in chosen if r.subject == network), key=lambda r: float(r.rate or 0))
+def emotions_figure(rows: Sequence[Row]) -> go.Figure:
+    """A panel for each corpus and training, a curve for each network."""
+    chosen = [row for row in rows if (row.table, row.metric) == ("emotion", "accuracy")]
+    panels = list(dict.fromkeys((row.corpus, row.weights) for row in chosen))
+    columns = min(PANELS_A_ROW, len(panels))
+    lines = -(-len(panels) // columns)
+    titles = [f"{corpus}<br>{weights}" for corpus, weights in panels]
+    spacing = {"horizontal_spacing": 0.07, "vertical_spacing": 0.34 / lines}
+    figure = make_subplots(lines, columns, subplot_titles=titles, **spacing)
+    for place, panel in enumerate(panels):
+        inside = [row for row in chosen if (row.corpus, row.weights) == panel]
+        for number, network in enumerate(tables.TITLES):
+            curve = sorted((r for r in inside if r.subject == network), key=lambda r: float(r.rate or 0))
             if curve:
-                trace = _curve(curve, tables.TITLES[network], place, column == 1)
-                figure.add_trace(trace, row=1, col=column)
-    figure.update_yaxes(title="accuracy [%]", row=1, col=1)
+                trace = _curve(curve, tables.TITLES[network], number, place == 0)
+                figure.add_trace(trace, row=place // columns + 1, col=place % columns + 1)
+    figure.update_yaxes(title="accuracy [%]", col=1)
     _rate_axis(figure)
-    styled(figure, 430)
-    return figure.update_layout(legend={"orientation": "h", "y": -0.25})
+    styled(figure, 110 + 320 * lines)
+    figure.update_layout(margin_t=70)
+    return legend_below(figure, list(tables.TITLES.values()))
 
 
 def _overhead(rows: Sequence[Row], published: Published) -> str:

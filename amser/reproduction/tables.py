@@ -73,10 +73,12 @@ def networks_table(rows: Sequence[Row], corpus: str, metric: str) -> Table:
     chosen = [r for r in rows if r.table == "emotion" and r.corpus == corpus and r.metric == metric]
     for lines in _grouped(chosen):
         found = {r.rate: r for r in lines}
+        trainings = {r.weights for r in chosen if r.subject == lines[0].subject}
+        name = subject_name(lines[0]) + (f", {lines[0].weights}" if len(trainings) > 1 else "")
         ends = (RATES[0], RATES[-1])
         cells = [with_interval(found[r]) if r in ends else f"{100 * found[r].value:.1f}" for r in RATES]
         change = 100 * (found[RATES[-1]].value - found[RATES[0]].value)
-        table.rows.append([subject_name(lines[0]), *cells, f"{change:+.1f}"])
+        table.rows.append([name, *cells, f"{change:+.1f}"])
     return table
 
 

@@ -14,8 +14,6 @@ from amser.reproduction.rows import Part
 if TYPE_CHECKING:
     from recognizers.corpora import Corpus
 
-DIGIT_SPEAKERS = ("theo", "yweweler")
-"""Speakers of fsdd that nano's training never heard (recognizers.whisper.training_data)."""
 OFFLINE = "AMSER_CORPORA names no folder of corpora"
 
 Step = tuple[str, Callable[[], Part]]
@@ -101,8 +99,9 @@ def _shipped(options: Options) -> Part:
 def _digits(options: Options) -> Part:
     from amser.reproduction.words import measured_words, word_rows
     from recognizers.whisper import load_whisper
+    from recognizers.whisper.training_data import HELD_OUT_DIGIT_SPEAKERS
 
-    corpus = _limited(_found(options, "fsdd").select(speakers=DIGIT_SPEAKERS), options.limit)
+    corpus = _limited(_found(options, "fsdd").select(speakers=HELD_OUT_DIGIT_SPEAKERS), options.limit)
     nano = load_whisper("nano")
     return word_rows(measured_words(corpus, nano), "fsdd, two speakers never heard", nano)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from channel.mel import mel_frequencies, mel_of_hz
 from recognizers.whisper.padding import DYNAMIC_RANGE
 
 __all__ = ["augment", "interpolate", "truncate_rank"]
@@ -49,20 +50,9 @@ def _size(mel: Mel, rng: np.random.Generator) -> Mel:
 
 def _resized(bands: int, factor: float) -> npt.NDArray[np.float64]:
     """Fractional band numbers at which a Mel of frequencies raised by `factor` reads the original one."""
-    centres = np.arange(1, bands + 1) * _TOP_MEL / (bands + 1)
-    return np.clip(_mel_of(_hertz_of(centres) / factor) * (bands + 1) / _TOP_MEL - 1, 0, bands - 1)
-
-
-def _mel_of(hertz: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Slaney's scale, which Whisper's filters use: linear up to 1 kHz (15 Mel), 27 Mel per factor 6.4 above."""
-    return np.where(hertz < 1000, hertz * 0.015, 15 + 27 * np.log(np.maximum(hertz, 1000) / 1000) / np.log(6.4))
-
-
-def _hertz_of(mel: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.where(mel < 15, mel / 0.015, 1000 * 6.4 ** (np.maximum(mel - 15, 0) / 27))
-
-
-_TOP_MEL = float(_mel_of(np.array(8000.0)))
+    edges = mel_frequencies(bands)
+    per_band = mel_of_hz(edges[1])
+    return np.clip(mel_of_hz(edges[1:-1] / factor) / per_band - 1, 0, bands - 1)
 
 
 def _blur(mel: Mel, rng: np.random.Generator) -> Mel:

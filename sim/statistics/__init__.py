@@ -10,6 +10,7 @@ from sim.statistics.intervals import (
     paired_difference,
     proportion_interval,
     replications_needed,
+    t_quantile,
 )
 from sim.statistics.quantiles import needed_samples, quantile_interval
 from sim.statistics.ratios import Confusion, bootstrap_ratio, ratio_interval
@@ -34,4 +35,5 @@ __all__ = [
     "quantile_interval",
     "ratio_interval",
     "replications_needed",
+    "t_quantile",
 ]

@@ -19,7 +19,7 @@ from amser.exits import Exit, UserError
 from amser.reproduction import tables
 from amser.reproduction.emotions import committed, write_committed
 from amser.reproduction.overhead import overhead
-from amser.reproduction.page import render
+from amser.reproduction.page import emotions_figure, render
 from amser.reproduction.rows import RATES, Part, Row, frame, load_published
 from amser.reproduction.words import codecs_by_rate, word_rows
 from amser.reproduction.work import Options, reproduce
@@ -102,9 +102,19 @@ def test_overhead_comes_out_of_the_scenario(tmp_path: Path) -> None:
 
 def test_committed_figures_are_rows_of_networks() -> None:
     part = committed()
-    assert part.missing or {row.table for row in part.rows} == {"emotion"}
+    assert not part.missing and {row.table for row in part.rows} == {"emotion"}
     for row in part.rows:
         assert row.low <= row.value <= row.high and row.measured != "in this run"
+
+
+def test_trainings_of_one_network_stay_apart() -> None:
+    """A network trained in two ways has two lines in a table, and a curve in each of two panels, one value a rate."""
+    rows = [row for row in committed().rows if row.corpus == "EMO-DB"]
+    assert len({row.weights for row in rows}) == 2
+    names = [cells[0] for cells in tables.networks_table(rows, "EMO-DB", "accuracy").rows]
+    assert len(set(names)) == len(names) == 8
+    curves = emotions_figure(rows).data
+    assert len(curves) == 8 and all(len(curve.x) == len(RATES) for curve in curves)
 
 
 def test_committed_figures_are_read_as_they_were_written(tmp_path: Path) -> None:

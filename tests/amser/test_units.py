@@ -85,6 +85,8 @@ def test_interval_only_where_there_is_one() -> None:
     assert with_interval(ms, 1.331, 1.131, 1.531) == "1 330 ± 200"
     assert with_interval(kb, 23_400, 23_100, 23_700) == "23.4 ± 0.3"
     assert with_interval(ms, 0.3, math.nan, math.nan) == "300"
+    # Two digits of the half-width are enough, and the mean has no more decimals than it.
+    assert with_interval(Scale(1.0, "%"), 0.0648, 0.0648 - 0.1422, 0.0648 + 0.1422) == "0.06 ± 0.14"
     # Narrower than the digits shown: equal replications, or rounding noise between low and high.
     assert with_interval(kb, 23_400, 23_390, 23_410) == "23.4"
     assert with_interval(ms, 0.3, 0.3 - 1e-17, 0.3 + 1e-16) == "300"

@@ -10,8 +10,10 @@ from channel.mel import (
     LONGEST_SAMPLES,
     AudioError,
     frames_of,
+    hz_of_mel,
     log_mel,
     mel_filters,
+    mel_of_hz,
 )
 
 
@@ -89,3 +91,12 @@ def test_one_frame_that_whisper_refuses(samples: int) -> None:
 def test_what_has_no_mel_is_refused_by_name(audio: np.ndarray, words: str) -> None:
     with pytest.raises(AudioError, match=words):
         log_mel(audio)
+
+
+def test_the_mel_scale_is_librosas() -> None:
+    import librosa
+
+    hz = np.concatenate([np.linspace(0.0, 8000.0, 200), [1000.0]])
+    # Both are the same closed form in double precision; only the order of rounding differs.
+    np.testing.assert_allclose(mel_of_hz(hz), librosa.hz_to_mel(hz), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(hz_of_mel(mel_of_hz(hz)), hz, rtol=1e-12, atol=1e-9)

@@ -27,4 +27,4 @@ def contents(results: Results) -> dict[str, bytes]:
     """Every file that must not depend on when, where or by how many workers it was made."""
     tables = ("summary.csv", "summary.json", "differences.csv")
     files = [*results.folder.glob("points/[!.]*/*"), *(results.folder / name for name in tables)]
-    return {str(f.relative_to(results.folder)): f.read_bytes() for f in files}
+    return {str(f.relative_to(results.folder)): f.read_bytes() for f in files if f.exists()}

@@ -13,8 +13,8 @@ import pytest
 from scenarios import ScenarioError, loads
 from sim.experiment import run
 from sim.metrics import Accumulator
-from sim.results import Results
 from sim.tally import Latencies
+from tests.sim.small_study import contents
 
 TEXT = """
 amser: 1
@@ -30,11 +30,6 @@ devices:
     {count: 10, profile: pixel-8, radio: lte, traffic: {kind: poisson, rate: 4 /min}, codec: small, cell: cell}
 server: {service: {kind: exponential, mean: 100 ms}}
 """
-
-
-def contents(results: Results) -> dict[str, bytes]:
-    files = [*results.folder.glob("points/*/*"), results.folder / "summary.csv"]
-    return {str(f.relative_to(results.folder)): f.read_bytes() for f in files}
 
 
 @pytest.mark.parametrize("log", ["all", "sample"])
