@@ -17,6 +17,7 @@ from amser.cli import (
     codecs,
     corpus,
     emotion,
+    evaluate,
     reproduce,
     results,
     scenario,
@@ -82,6 +83,6 @@ app.add_typer(codecs.app, name="study")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(emotion.app, name="train")
-_command("evaluate", emotion.evaluate, "Evaluate emotion networks at every compress rate.")
+_command("evaluate", evaluate.evaluate, "Evaluate emotion networks at every compress rate.")
 app.add_typer(reproduce.app, name="reproduce")
 _command("info", catalogue.info, "Print versions, weights, calibrations and cache.")

@@ -1,30 +1,58 @@
-"""``amser train emotion`` and ``amser evaluate``: the speech emotion networks."""
+"""``amser train emotion``, and what it shares with ``amser evaluate``: options, words, vectors, progress."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import typer
 
-from amser.cli.options import Json, check_device
+from amser.cli.options import check_device
 from amser.exits import Exit, UserError
 
 if TYPE_CHECKING:
-    from recognizers.emotion.evaluation import Evaluation
-    from recognizers.emotion.training import Epoch
+    from recognizers.emotion.examples import Examples
+    from recognizers.emotion.glove import Glove
+    from recognizers.emotion.training import Epoch, Recipe
 
 app = typer.Typer(help="Train networks.", no_args_is_help=True, rich_markup_mode=None)
 
-Speech = Annotated[str, typer.Option("--corpus", metavar="DIR", help="A labelled corpus's folder or manifest.")]
+Speech = Annotated[
+    str, typer.Option("--corpus", metavar="DIR", help="A labelled corpus's folder or manifest, or `shipped`.")
+]
 Networks = Annotated[
     list[str] | None, typer.Option("--network", "-n", help="amser, umons, xu or yoon; default: all; repeatable.")
 ]
+Words = Annotated[
+    str, typer.Option(metavar="MODEL", help="Whose words: a Whisper, `sphinx`, `reference` transcripts, or `none`.")
+]
+Modalities = Annotated[str, typer.Option(help="What the networks meet: both, audio or text.")]
+GloveFile = Annotated[
+    Path | None, typer.Option("--glove", metavar="FILE", help="Start the word vectors from a GloVe text file.")
+]
+Frozen = Annotated[bool, typer.Option("--frozen", help="Do not train the vectors of --glove any further.")]
+Size = Annotated[str, typer.Option(help="Sizes of the networks: small (as shipped) or published.")]
+Clean = Annotated[bool, typer.Option("--clean", help="Train on uncompressed Mels only, not across rates.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Most epochs.")]
+Patience = Annotated[int | None, typer.Option(min=1, help="Epochs without a better dev loss to stop.")]
+BatchSize = Annotated[int | None, typer.Option("--batch", min=2, help="Utterances in a batch.")]
+Device = Annotated[str, typer.Option(help="Where the networks run: cpu, cuda, or cuda:1 for the second GPU.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the training.")]
+
+FREQUENT_WORDS = 10_000
+"""Words of a GloVe file that trained weights know besides those of their corpus: 6 MB at 300 numbers in fp16."""
+SHOWN = 5
+"""Most broken files or missing words that are named one by one."""
+
+
+class Advance(Protocol):
+    """Tells how far something is."""
+
+    def __call__(self, done: int, total: int, text: str = "", /) -> None:
+        """``done`` of ``total``, and what is going on."""
 
 
 @app.callback()
@@ -36,142 +64,139 @@ def _group() -> None:
 def train(
     corpus: Speech,
     network: Networks = None,
+    words: Words = "reference",
+    modalities: Modalities = "both",
+    glove: GloveFile = None,
+    frozen: Frozen = False,
+    size: Size = "small",
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only this many training utterances.")] = None,
+    clean: Clean = False,
+    epochs: Epochs = None,
+    patience: Patience = None,
+    batch: BatchSize = None,
+    device: Device = "cpu",
+    seed: Seed = 1,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where emotion-NETWORK.safetensors goes.")
     ] = Path("weights"),
-    limit: Annotated[int | None, typer.Option(min=1, help="Use only this many training utterances.")] = None,
-    epochs: Epochs = None,
-    seed: Seed = 1,
 ) -> int:
     """Train emotion networks on a corpus and write their weights; name them in a scenario's `emotion:`."""
     from recognizers.corpora import open_corpus
     from recognizers.emotion.train import load_split, train_emotion
-    from recognizers.emotion.training import Recipe
 
-    names = _networks(network)
-    with _counter("Mel spectrograms") as advance:
+    names = networks_of(network)
+    check_options(size, modalities, words, glove, frozen, device)
+    with counter("Mel spectrograms") as advance:
         examples, dev = load_split(open_corpus(corpus), limit=limit, seed=seed, advance=advance)
-    recipe = Recipe(seed=seed, epochs=epochs or Recipe.epochs)
+    say_left_out(examples)
+    examples, dev = (heard(part, words, (0.125, 1.0)) for part in (examples, dev))
+    vectors = glove_of(glove, [examples, dev], frozen, FREQUENT_WORDS)
+    recipe = recipe_of(seed, clean, epochs, patience, batch)
     output.mkdir(parents=True, exist_ok=True)
     for name in names:
         path = output / f"emotion-{name}.safetensors"
-        best = train_emotion(name, examples, dev, path, recipe=recipe, on_epoch=_say_epoch(name)).best
+        best = train_emotion(
+            name,
+            examples,
+            dev,
+            path,
+            recipe=recipe,
+            size=size,
+            modalities=modalities,
+            glove=vectors,
+            device=device,
+            on_epoch=_say_epoch(name),
+        ).best
         sys.stdout.write(f"{path}: best epoch {best.number}, dev accuracy {best.dev_accuracy:.1%}\n")
     return Exit.DONE
 
 
-def evaluate(
-    corpus: Speech,
-    network: Networks = None,
-    weights: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Evaluate these weights instead of training folds.")
-    ] = None,
-    words: Annotated[
-        str, typer.Option(metavar="MODEL", help="Whose words: a Whisper, `sphinx`, or `reference` transcripts.")
-    ] = "nano",
-    by: Annotated[str, typer.Option(help="What a fold leaves out: speaker or session.")] = "speaker",
-    folds: Annotated[int | None, typer.Option(min=2, help="Group the speakers into this many folds.")] = None,
-    clean: Annotated[bool, typer.Option("--clean", help="Train on uncompressed Mels only.")] = False,
-    epochs: Epochs = None,
-    patience: Annotated[int | None, typer.Option(min=1, help="Epochs without a better dev loss to stop.")] = None,
-    together: Annotated[
-        str | None, typer.Option(metavar="DEVICE", help="Train all folds side by side on cpu or cuda; for a GPU.")
-    ] = None,
-    seed: Seed = 1,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where finished folds are kept.")
-    ] = Path("results/evaluate"),
-    json: Json = False,
-) -> int:
-    """Leave-one-out evaluation of emotion networks at every compress rate; resumes where it stopped."""
-    from recognizers.corpora import open_corpus
-    from recognizers.emotion.evaluation import Together, cross_validate, evaluate_weights
-    from recognizers.emotion.examples import load_examples
-    from recognizers.emotion.training import Recipe
-
-    names = _networks(network)
-    if together:
-        check_device("--together", together)
-    with _counter("Mel spectrograms") as advance:
-        examples = load_examples(open_corpus(corpus), advance=advance)
-    if words != "reference":
-        from amser.codec_study import recogniser_named
-        from recognizers.emotion.hearing import with_heard_words
-
-        with _counter("recognising") as advance:
-            examples = with_heard_words(examples, recogniser_named(words), advance=advance)
-    if weights is not None:
-        from recognizers.emotion.recognizer import load_emotion
-
-        return _show([evaluate_weights(load_emotion(weights), examples)], json)
-    recipe = Recipe(
-        seed=seed, across_rates=not clean, epochs=epochs or Recipe.epochs, patience=patience or Recipe.patience
-    )
-    side_by_side = Together(together) if together else None
-    found = []
-    for name in names:
-        with _counter(f"folds of {name}") as advance:
-
-            def on_fold(_: str, done: int, total: int, tell: Callable[[int, int], None] = advance) -> None:
-                tell(done, total)
-
-            options: dict[str, Any] = {"by": by, "folds": folds, "recipe": recipe, "on_fold": on_fold}
-            options["together"] = side_by_side
-            found.append(cross_validate(name, examples, output, **options))
-    return _show(found, json)
-
-
-def _networks(chosen: list[str] | None) -> list[str]:
+def networks_of(chosen: list[str] | None) -> list[str]:
+    """The names of the networks, all by default."""
     from recognizers.emotion.networks import ARCHITECTURES
-    from scenarios.validation import suggest
 
     for name in chosen or ():
-        if name not in ARCHITECTURES:
-            raise UserError(f"there is no emotion network '{name}'{suggest(name, list(ARCHITECTURES))}")
+        choice("there is no emotion network", name, list(ARCHITECTURES))
     return chosen or list(ARCHITECTURES)
 
 
-def _show(found: list[Evaluation], json: bool) -> int:
-    rows = [row for evaluation in found for row in _rows(evaluation)]
-    if json:
-        from amser.tables import print_json
+def choice(what: str, given: str, known: Sequence[str]) -> None:
+    """Raises ``UserError`` where ``given`` is not among the known words."""
+    from scenarios.validation import suggest
 
-        print_json(rows)
-        return Exit.DONE
-    from amser.tables import Table
-
-    body = []
-    for r in rows:
-        shares = [f"{100 * r[m]:.1f}" for m in ("unweighted_accuracy", "f1_weighted", "f1_macro")]
-        accuracy = f"{100 * r['accuracy']:.1f} ({100 * r['low']:.1f} to {100 * r['high']:.1f})"
-        body.append([r["network"], f"{100 * r['rate']:g}", accuracy, *shares, str(r["n"])])
-    heads = ["network", "rate [%]", "accuracy [%]", "UA [%]", "weighted F1 [%]", "macro F1 [%]", "n"]
-    Table(heads, body, right=frozenset(range(1, 7))).print()
-    for e in found:
-        sys.stdout.write(f"{e.architecture}: {e.corpus}, {e.protocol}, trained {e.trained}, words from {e.words}\n")
-    return Exit.DONE
+    if given not in known:
+        raise UserError(f"{what} '{given}'{suggest(given, list(known))}")
 
 
-def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
-    for rate in evaluation.predictions.predicted:
-        scores = evaluation.scores(rate)
-        low, high = evaluation.interval(rate)["accuracy"]
-        yield {
-            "network": evaluation.architecture,
-            "corpus": evaluation.corpus,
-            "protocol": evaluation.protocol,
-            "trained": evaluation.trained,
-            "rate": rate,
-            "accuracy": scores.accuracy,
-            "low": low,
-            "high": high,
-            "unweighted_accuracy": scores.unweighted_accuracy,
-            "f1_weighted": scores.f1_weighted,
-            "f1_macro": scores.f1_macro,
-            "confusion": scores.confusion.tolist(),
-            "labels": list(evaluation.labels),
-            "n": scores.count,
-        }
+def check_options(size: str, modalities: str, words: str, glove: Path | None, frozen: bool, device: str) -> None:
+    """What cannot be, or would have no effect, is said before anything is computed."""
+    choice("--size: there is no", size, ("small", "published"))
+    choice("--modalities: there is no", modalities, ("both", "audio", "text"))
+    check_device("--device", device)
+    if frozen and glove is None:
+        raise UserError("--frozen: is about the vectors of --glove; name its file, or leave --frozen out")
+    if glove is not None and "none" in (words, "none" if modalities == "audio" else ""):
+        raise UserError("--glove: the networks would meet no words; leave out --glove, or what takes the words away")
+    if modalities == "text" and words == "none":
+        raise UserError("--modalities text --words none: nothing is left to learn from")
+    if glove is not None:
+        from recognizers.emotion.glove import check_glove
+
+        check_glove(glove)
+
+
+def recipe_of(seed: int, clean: bool, epochs: int | None, patience: int | None, batch: int | None) -> Recipe:
+    """The recipe of the options; what is not given is the recipe's own."""
+    from recognizers.emotion.training import Recipe
+
+    return Recipe(
+        seed=seed,
+        across_rates=not clean,
+        epochs=epochs or Recipe.epochs,
+        patience=patience or Recipe.patience,
+        batch=batch or Recipe.batch,
+    )
+
+
+def heard(examples: Examples, words: str, rates: Sequence[float] | None = None) -> Examples:
+    """The examples with the words that ``--words`` asks for; ``rates``: those at which they are needed, or all."""
+    from dataclasses import replace
+
+    from recognizers.emotion.types import RATES
+
+    if words == "reference":
+        return examples
+    if words == "none":
+        return replace(examples, texts=("",) * len(examples), texts_at={}, text_source="none")
+    from amser.codec_study import recogniser_named
+    from recognizers.emotion.hearing import with_heard_words
+
+    with counter("recognising") as advance:
+        return with_heard_words(examples, recogniser_named(words), rates or RATES, advance=advance)
+
+
+def glove_of(path: Path | None, parts: Sequence[Examples], frozen: bool, frequent: int = 0) -> Glove | None:
+    """The vectors of the words in all parts at all rates; says how many words have one."""
+    if path is None:
+        return None
+    from recognizers.emotion.glove import read_glove
+
+    texts = [text for part in parts for group in (part.texts, *part.texts_at.values()) for text in group]
+    found = read_glove(path, texts, frequent=frequent, frozen=frozen)
+    line = f"{found.source}: {len(found.vocabulary.words)} words of {found.width} numbers"
+    if found.missing:
+        more = f" and {len(found.missing) - SHOWN} more" if len(found.missing) > SHOWN else ""
+        line += f"; not in it, so given the mean of all: {', '.join(found.missing[:SHOWN])}{more}"
+    sys.stderr.write(line + "\n")
+    return found
+
+
+def say_left_out(examples: Examples) -> None:
+    """Names the files that could not be read on standard error."""
+    for fault in examples.faults[:SHOWN]:
+        sys.stderr.write(f"left out: {fault}\n")
+    if len(examples.faults) > SHOWN:
+        sys.stderr.write(f"left out: {len(examples.faults) - SHOWN} more, which `amser corpus check` names\n")
 
 
 def _say_epoch(name: str) -> Callable[[Epoch], None] | None:
@@ -188,10 +213,10 @@ def _say_epoch(name: str) -> Callable[[Epoch], None] | None:
 
 
 @contextmanager
-def _counter(what: str) -> Iterator[Callable[[int, int], None]]:
+def counter(what: str) -> Iterator[Advance]:
     """A bar on a terminal for something that counts (done, total)."""
     if not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield lambda done, total, text="": None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -199,4 +224,8 @@ def _counter(what: str) -> Iterator[Callable[[int, int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def advance(done: int, total: int, text: str = "") -> None:
+            bar.update(task, completed=done, total=total, description=f"{what}{text}")
+
+        yield advance

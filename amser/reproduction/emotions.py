@@ -55,7 +55,7 @@ def cross_validated(
     on_fold: Callable[[str, int, int], None],
 ) -> Part:
     """All four networks trained and tested fold by fold; finished folds in ``folder`` are read again."""
-    from recognizers.emotion.evaluation import cross_validate
+    from recognizers.emotion.cross_validation import cross_validate
     from recognizers.emotion.training import Recipe
 
     recipe = Recipe(epochs=epochs or Recipe.epochs)

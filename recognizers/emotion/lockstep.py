@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,12 +51,22 @@ class Runner:
 class Lockstep:
     """K networks that train side by side."""
 
-    def __init__(self, spec: NetworkSpec, data: Resident, examples: Examples, runners: list[Runner], recipe: Recipe):
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        data: Resident,
+        examples: Examples,
+        runners: list[Runner],
+        recipe: Recipe,
+        prepare: Callable[[EmotionNetwork], None] | None = None,
+    ):
         self.spec, self.data, self.runners, self.recipe = spec, data, runners, recipe
-        networks = [self._fresh(spec, examples, runner) for runner in runners]
+        networks = [self._fresh(spec, examples, runner, prepare) for runner in runners]
         self.shape = copy.deepcopy(networks[0]).to(data.device)
         params, buffers = stack_module_state(networks)
-        self.params: Tensors = {n: p.detach().to(data.device).requires_grad_() for n, p in params.items()}
+        self.params: Tensors = {
+            n: p.detach().to(data.device).requires_grad_(p.requires_grad) for n, p in params.items()
+        }
         self.buffers: Tensors = {n: b.detach().to(data.device) for n, b in buffers.items()}
         self.average = {n: t.detach().clone() for n, t in (self.params | self.buffers).items()}
         self.best = {n: t.clone() for n, t in self.average.items()}
@@ -68,11 +78,15 @@ class Lockstep:
         self.steps = 0
 
     @staticmethod
-    def _fresh(spec: NetworkSpec, examples: Examples, runner: Runner) -> EmotionNetwork:
+    def _fresh(
+        spec: NetworkSpec, examples: Examples, runner: Runner, prepare: Callable[[EmotionNetwork], None] | None
+    ) -> EmotionNetwork:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(runner.seed)
             network, _ = build_network(spec)
         standardise(network, [examples.mels[i] for i in runner.train])
+        if prepare:
+            prepare(network)
         return network
 
     def _class_weights(self, examples: Examples) -> Tensor:
@@ -96,8 +110,16 @@ class Lockstep:
             found: Tensor = torch.vmap(one, randomness="different")(tensors, *parts)
         return found
 
-    def fit(self, on_epoch: Callable[[int, float], None] | None, until: float) -> None:
-        """Train until every network has stopped, or the clock (`time.monotonic`) passes `until`."""
+    def fit(
+        self,
+        on_epoch: Callable[[int, float], None] | None = None,
+        until: float = float("inf"),
+        on_stopped: Callable[[int], None] | None = None,
+    ) -> None:
+        """Train until every network has stopped, or the clock (`time.monotonic`) passes `until`.
+
+        `on_stopped(number)` is called for each network as soon as its training has ended.
+        """
         recipe = self.recipe
         chunks = -(-max(len(r.train) for r in self.runners) // recipe.batch)
         optimizer = torch.optim.AdamW(list(self.params.values()), weight_decay=recipe.weight_decay)
@@ -110,10 +132,16 @@ class Lockstep:
                 losses.append(self._step(places, real, optimizer))
                 schedule.step()
             mean = torch.stack(losses).mean(dim=0).cpu().numpy()
+            running = [place for place, runner in enumerate(self.runners) if runner.running]
             self._judge(number, mean)
             if on_epoch:
                 on_epoch(number, float(mean.mean()))
-            if not any(runner.running for runner in self.runners) or time.monotonic() > until:
+            last = number == recipe.epochs or time.monotonic() > until
+            for place in running:
+                self.runners[place].running &= not last
+                if on_stopped and not self.runners[place].running:
+                    on_stopped(place)
+            if not any(runner.running for runner in self.runners):
                 return
 
     def _batches(self, chunks: int) -> list[tuple[Tensor, Tensor]]:
@@ -123,8 +151,7 @@ class Lockstep:
             noisy = self.lengths[runner.train] * self.rng.uniform(0.8, 1.25, len(runner.train))
             orders.append(np.array_split(runner.train[np.argsort(noisy, kind="stable")], chunks))
         return [
-            group_places([order[place] for order in orders], self.data.device)
-            for place in self.rng.permutation(chunks)
+            group_places([order[place] for order in orders], self.data.device) for place in self.rng.permutation(chunks)
         ]
 
     def _step(self, places: Tensor, real: Tensor, optimizer: torch.optim.Optimizer) -> Tensor:
@@ -201,11 +228,11 @@ class Lockstep:
         runner.running = epoch.number - runner.best.number < self.recipe.patience
         return False
 
-    def predict(self, places: Sequence[Places], rate: float) -> list[npt.NDArray[np.float32]]:
-        """Class probabilities (N, classes) of each network's best weights on its own places."""
-        full, _ = group_places(places, self.data.device)
-        found = self.probabilities(self.best, full, rate).cpu().numpy()
-        return [row[: len(part)] for row, part in zip(found, places, strict=True)]
+    def predict(self, number: int, places: Places, rate: float) -> npt.NDArray[np.float32]:
+        """Class probabilities (N, classes) of one network's best weights at places of the examples."""
+        own = {name: tensor[number : number + 1] for name, tensor in self.best.items()}
+        full, _ = group_places([places], self.data.device)
+        return np.asarray(self.probabilities(own, full, rate)[0].cpu().numpy())
 
     def network(self, place: int) -> EmotionNetwork:
         """One of the networks with its best weights, on the CPU."""
@@ -232,22 +259,35 @@ def train_in_lockstep(
     runners: list[Runner],
     recipe: Recipe,
     device: str | torch.device = "cpu",
+    *,
+    prepare: Callable[[EmotionNetwork], None] | None = None,
     on_epoch: Callable[[int, float], None] | None = None,
     until: float = float("inf"),
+    on_stopped: Callable[[Lockstep, int], None] | None = None,
 ) -> Lockstep:
     """Train all runners on `examples`; each ends with the weights of its best epoch.
 
-    Seeded: the same runners give the same result on the same machine, but not the same as each would give
-    alone, because they share one stream of random variations. Raises `EmotionError` for an empty set.
+    `prepare` may change each fresh network; `on_stopped(lockstep, number)` is called as soon as a network's
+    training has ended, when its best weights are final. Seeded: the same runners give the same result on the same
+    machine, but not the same as each would give alone, because they share one stream of random variations. Raises
+    `EmotionError` for an empty set, no epoch, or too little memory on the device.
     """
+    if recipe.epochs < 1:
+        raise EmotionError(f"a recipe needs at least one epoch, found {recipe.epochs}")
     for runner in runners:
         if not len(runner.train) or not len(runner.dev):
             raise EmotionError("a training in lockstep has an empty training or dev set")
     where = torch.device(device)
     _, tokenizer = build_network(spec)
-    data = Resident(examples, tokenizer, spec.modalities, where)
-    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
-        torch.manual_seed(recipe.seed)
-        together = Lockstep(spec, data, examples, runners, recipe)
-        together.fit(on_epoch, until)
+    try:
+        data = Resident(examples, tokenizer, spec.modalities, where)
+        with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+            torch.manual_seed(recipe.seed)
+            together = Lockstep(spec, data, examples, runners, recipe, prepare)
+            together.fit(on_epoch, until, (lambda number: on_stopped(together, number)) if on_stopped else None)
+    except torch.cuda.OutOfMemoryError as error:
+        raise EmotionError(
+            f"{where}: its memory does not hold the corpus and {len(runners)} trainings side by side; train fewer at "
+            f"once (--at-once), or on the CPU"
+        ) from error
     return together

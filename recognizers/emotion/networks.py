@@ -80,15 +80,22 @@ class NetworkSpec:
         size: str = "small",
         tokenizer: Tokenizer | None = None,
         modalities: str = "both",
+        word_width: int | None = None,
     ) -> NetworkSpec:
-        """The spec of an untrained network. Raises `EmotionError` for an unknown architecture or size."""
+        """The spec of an untrained network, with word vectors of `word_width` numbers instead of the size's own.
+
+        Raises `EmotionError` for an unknown architecture or size.
+        """
         chosen = _architecture(architecture)
         if size not in chosen.sizes:
             raise EmotionError(f"unknown size {size!r} of {architecture}; known: {', '.join(chosen.sizes)}")
         if modalities not in MODALITIES:
             raise EmotionError(f"unknown modalities {modalities!r}; known: {', '.join(MODALITIES)}")
         words = (tokenizer or HashedWords()).describe()
-        return cls(architecture, tuple(labels), dataclasses.asdict(chosen.sizes[size]), words, modalities)
+        dims = dataclasses.asdict(chosen.sizes[size])
+        if word_width is not None:
+            dims["word_width"] = word_width
+        return cls(architecture, tuple(labels), dims, words, modalities)
 
 
 def build_network(spec: NetworkSpec) -> tuple[EmotionNetwork, Tokenizer]:

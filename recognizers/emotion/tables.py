@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recognizers.emotion.evaluation import Evaluation, difference
+from recognizers.emotion.metrics import METRICS
 from recognizers.emotion.networks import ARCHITECTURES
 
-__all__ = ["confusion_table", "difference_table", "evaluation_tables", "rates_table", "scores_table"]
+__all__ = ["confusion_table", "difference_table", "evaluation_tables", "rates_table", "scores_table", "seeds_table"]
 
 
 def evaluation_tables(evaluations: Sequence[Evaluation], *, level: int = 3) -> str:
-    """All tables of evaluations on one corpus: accuracy by rate, scores, differences to AMSER, confusion."""
+    """All tables of evaluations on one corpus: accuracy by rate and by seed, scores, differences, confusion."""
     first = evaluations[0]
     mark = "#" * level
     parts = [
-        f"Corpus {first.corpus}, {len(first.predictions.ids)} utterances, "
+        f"Corpus {first.corpus}, {first.utterances} utterances, "
         f"{len(set(first.predictions.speakers))} speakers, classes {', '.join(first.labels)}. "
-        f"Protocol: {first.protocol}. Words: {first.words}.",
+        f"Protocol: {first.protocol}. Words: {first.words}.{_seeds(first)}",
         f"{mark} Accuracy by compress rate",
         rates_table(evaluations),
         f"{mark} Scores",
         scores_table(evaluations),
     ]
+    if any(len(evaluation.seeds) > 1 for evaluation in evaluations):
+        parts += [f"{mark} Accuracy by seed at 100 %", seeds_table(evaluations)]
     if len(evaluations) > 1:
         parts += [f"{mark} Differences", difference_table(evaluations)]
     parts += [f"{mark} Confusion of {_title(first)} at 100 %", confusion_table(first)]
@@ -30,14 +33,17 @@ def evaluation_tables(evaluations: Sequence[Evaluation], *, level: int = 3) -> s
 
 
 def rates_table(evaluations: Sequence[Evaluation]) -> str:
-    """One row per network and training: accuracy (WA) at every rate, with its interval at the ends."""
+    """One row per network and training: accuracy (WA) at every rate, with its interval at the ends.
+
+    Of several seeds it is the mean, ± their standard deviation.
+    """
     rates = sorted(evaluations[0].predictions.predicted)
     header = ["network", "parameters", "trained", *(f"{rate:.2%}".replace(".00%", "%") for rate in rates)]
     rows = []
     for evaluation in evaluations:
         cells = []
         for rate in rates:
-            cell = f"{evaluation.scores(rate).accuracy:.1%}"
+            cell = _share(evaluation.over_seeds(rate)["accuracy"])
             if rate in (rates[0], rates[-1]):
                 low, high = evaluation.interval(rate)["accuracy"]
                 cell += f" ({low * 100:.1f} to {high * 100:.1f})"
@@ -47,7 +53,7 @@ def rates_table(evaluations: Sequence[Evaluation]) -> str:
 
 
 def scores_table(evaluations: Sequence[Evaluation]) -> str:
-    """WA, UA, weighted and macro F1 at the lowest and the full rate, and mean and deviation over folds."""
+    """WA, UA, weighted and macro F1 at the lowest and the full rate: means over seeds, and WA and UA over folds."""
     rates = sorted(evaluations[0].predictions.predicted)
     header = [
         "network",
@@ -63,15 +69,23 @@ def scores_table(evaluations: Sequence[Evaluation]) -> str:
     rows = []
     for evaluation in evaluations:
         for rate in (rates[-1], rates[0]):
-            found, spread = evaluation.scores(rate), evaluation.spread(rate)
-            over = [
-                f"{mean:.1%} ± {deviation * 100:.1f}" if deviation == deviation else "one test set"
-                for mean, deviation in (spread["accuracy"], spread["unweighted_accuracy"])
-            ]
-            shares = (found.accuracy, found.unweighted_accuracy, found.f1_weighted, found.f1_macro)
-            cells = [f"{share:.1%}" for share in shares]
+            found, spread = evaluation.over_seeds(rate), evaluation.over_folds(rate)
+            one_set = len(set(evaluation.predictions.folds)) == 1
+            over = ["one test set" if one_set else _share(spread[m]) for m in ("accuracy", "unweighted_accuracy")]
+            cells = [_share(found[metric]) for metric in METRICS]
             rows.append([_title(evaluation), evaluation.trained, f"{rate:.1%}", *cells, *over])
     return _table(header, rows)
+
+
+def seeds_table(evaluations: Sequence[Evaluation], rate: float = 1.0) -> str:
+    """Accuracy of the trainings with each seed, their mean and standard deviation."""
+    most = max(len(evaluation.seeds) for evaluation in evaluations)
+    rows = []
+    for evaluation in evaluations:
+        each = [f"{seed}: {evaluation.of_seed(seed, rate).accuracy:.1%}" for seed in evaluation.seeds]
+        mean = _share(evaluation.over_seeds(rate)["accuracy"])
+        rows.append([_title(evaluation), evaluation.trained, *each, *[""] * (most - len(each)), mean])
+    return _table(["network", "trained", *["seed: accuracy"] * most, "mean ± deviation"], rows)
 
 
 def difference_table(evaluations: Sequence[Evaluation]) -> str:
@@ -97,7 +111,7 @@ def difference_table(evaluations: Sequence[Evaluation]) -> str:
 
 
 def confusion_table(evaluation: Evaluation, rate: float = 1.0) -> str:
-    """Counts at a rate: rows are true, columns predicted."""
+    """Counts at a rate: rows are true, columns predicted; of several seeds the sums."""
     counts = evaluation.scores(rate).confusion
     rows = [[label, *(str(n) for n in row)] for label, row in zip(evaluation.labels, counts.tolist(), strict=True)]
     return _table(["true \\ predicted", *evaluation.labels], rows)
@@ -107,8 +121,21 @@ def _points(value: float, interval: tuple[float, float]) -> list[str]:
     return [f"{value * 100:+.1f}", f"{interval[0] * 100:+.1f} to {interval[1] * 100:+.1f}"]
 
 
+def _share(found: tuple[float, float]) -> str:
+    """A mean in percent, and the deviation in points where there is one."""
+    mean, deviation = found
+    return f"{mean:.1%} ± {deviation * 100:.1f}" if deviation == deviation else f"{mean:.1%}"
+
+
+def _seeds(evaluation: Evaluation) -> str:
+    if len(evaluation.seeds) < 2:
+        return ""
+    return f' Seeds: {", ".join(map(str, evaluation.seeds))}; "±" is the standard deviation over them, or over folds.'
+
+
 def _title(evaluation: Evaluation) -> str:
-    return ARCHITECTURES[evaluation.architecture].title
+    title = ARCHITECTURES[evaluation.architecture].title
+    return title if evaluation.modalities == "both" else f"{title}, {evaluation.modalities} only"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

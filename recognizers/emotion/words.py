@@ -13,7 +13,6 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +20,7 @@ import numpy.typing as npt
 
 from recognizers.emotion.types import EmotionError
 
-__all__ = ["HashedWords", "Tokenizer", "Vocabulary", "read_glove", "split_words", "tokenizer_from"]
+__all__ = ["HashedWords", "Tokenizer", "Vocabulary", "split_words", "tokenizer_from"]
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 PAD = 0
@@ -135,25 +134,3 @@ def tokenizer_from(description: Mapping[str, Any]) -> Tokenizer:
     if kind == "vocabulary":
         return Vocabulary(tuple(str(word) for word in description["words"]))
     raise EmotionError(f"unknown kind of words {kind!r} in the weights; known: hashed, vocabulary")
-
-
-def read_glove(path: Path, vocabulary: Vocabulary) -> dict[str, npt.NDArray[np.float32]]:
-    """Vectors of the vocabulary's words from a GloVe text file: a word and its numbers, one word a line.
-
-    Raises `EmotionError` if the file is missing, is no GloVe file, or holds none of the words.
-    """
-    if not path.is_file():
-        raise EmotionError(f"{path}: no such GloVe file; leave it out to use hashed words, which need none")
-    wanted = set(vocabulary.words)
-    vectors: dict[str, npt.NDArray[np.float32]] = {}
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, start=1):
-            word, _, numbers = line.rstrip("\n").partition(" ")
-            if word in wanted:
-                try:
-                    vectors[word] = np.array(numbers.split(), dtype=np.float32)
-                except ValueError as error:
-                    raise EmotionError(f"{path}:{number}: not a word and its numbers") from error
-    if len({vector.size for vector in vectors.values()}) != 1:
-        raise EmotionError(f"{path}: holds no vectors of one length for the {len(wanted)} words of the training set")
-    return vectors

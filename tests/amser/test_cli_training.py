@@ -40,8 +40,26 @@ def test_trained_weights_can_be_evaluated(tones: Path, capsys: pytest.CaptureFix
     rows = json.loads(capsys.readouterr().out)
     assert [row["rate"] for row in rows] == [0.125, 0.1875, 0.25, 0.5, 1.0]
     assert all(row["n"] == 16 and 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1 for row in rows)
+    assert run([*command, "--markdown"]) == 0
+    assert "16 utterances, 4 speakers" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_folds_of_several_seeds_with_glove_vectors(tones: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("glove.txt").write_text("turn 1 0\non 0 1\nthe 1 1\n")
+    command = ["evaluate", "--corpus", str(tones), "-n", "yoon", "--words", "reference", "--modalities", "text"]
+    command += ["--glove", "glove.txt", "--frozen", "--epochs", "1", "--folds", "3", "--seeds", "2", "--at-once", "6"]
+    assert run([*command, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == "glove.txt: 3 words of 2 numbers; not in it, so given the mean of all: light\n"
+    rows = json.loads(out)
+    for row in rows:
+        assert row["seeds"] == [1, 1001] and row["modalities"] == "text" and row["n"] == 16
+        assert row["trained"] == "across rates, frozen words of glove.txt"
+        # All say the same words, so a network that meets nothing else answers alike: half right on these 8 of each.
+        assert row["accuracy"] == 0.5 and row["deviation_over_seeds"]["accuracy"] == 0.0
     assert run(command) == 0
-    assert "words from reference" in capsys.readouterr().out
+    assert "text only, means of seeds 1, 1001" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -50,7 +68,19 @@ def test_trained_weights_can_be_evaluated(tones: Path, capsys: pytest.CaptureFix
         (["train", "emotion", "--corpus", "nowhere"], 3, "nowhere"),
         (["train", "emotion"], 2, "--corpus"),
         (["evaluate", "--corpus", "nowhere", "-n", "amsre"], 2, "did you mean 'amser'?"),
-        (["evaluate", "--corpus", "nowhere", "--together", "tpu"], 2, "write cpu, cuda"),
+        (["evaluate", "--corpus", "nowhere", "--device", "tpu"], 2, "write cpu, cuda"),
+        (["evaluate", "--corpus", "nowhere", "--device", "cuda:99"], 3, "--device cuda:99: PyTorch sees"),
+        (["train", "emotion", "--corpus", "nowhere", "--device", "cuda:99"], 3, "--device cuda:99: PyTorch sees"),
+        (["train", "emotion", "--corpus", "nowhere", "--glove", "no.txt"], 3, "no.txt: no such file; give GloVe's"),
+        (["evaluate", "--corpus", "nowhere", "--modalities", "text", "--words", "none"], 2, "nothing is left"),
+        (["evaluate", "--corpus", "nowhere", "--modalities", "audi"], 2, "did you mean 'audio'?"),
+        (["evaluate", "--corpus", "nowhere", "--frozen"], 2, "name its file"),
+        (["evaluate", "--corpus", "nowhere", "--modalities", "audio", "--glove", "g.txt"], 2, "no words"),
+        (
+            ["evaluate", "--corpus", "nowhere", "--weights", "xu", "--clean", "--seeds", "2"],
+            2,
+            "--clean, --seeds: about",
+        ),
         (["calibrate", "server", "-m", "huge"], 3, "huge"),
         # Without the extra `cluster` the message asks for it; with it, the scheduler that nobody started is missed.
         (["run", "quickstart", "--cluster", "tcp://127.0.0.1:1"], 3, "--cluster"),

@@ -22,7 +22,7 @@ from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_netwo
 from recognizers.emotion.recognizer import EmotionRecognizer, load_emotion, predict
 from recognizers.emotion.training import Recipe, train_network
 from recognizers.emotion.weights import FORMAT, load_network, save_network
-from recognizers.emotion.words import HashedWords, Vocabulary, read_glove, split_words, tokenizer_from
+from recognizers.emotion.words import HashedWords, Vocabulary, split_words, tokenizer_from
 
 LABELS = ("angry", "happy", "neutral", "sad")
 NAMES = tuple(ARCHITECTURES)
@@ -249,21 +249,6 @@ def test_misspelt_words_share_pieces_and_vocabularies_do_not() -> None:
     vocabulary = Vocabulary.of(["go go stop", "go"], at_least=2)
     assert vocabulary.words == ("go",)
     assert vocabulary.encode("go stop", 9).ravel().tolist() == [3, 2]
-
-
-def test_glove_vectors_come_from_a_file(tmp_path: Path) -> None:
-    path = tmp_path / "glove.txt"
-    path.write_text("go 0.5 1.0\nstop -1 2\nthe 0 0\n")
-    vectors = read_glove(path, Vocabulary(("go", "stop", "never")))
-    assert {word: vector.tolist() for word, vector in vectors.items()} == {
-        "go": [0.5, 1.0],
-        "stop": [-1.0, 2.0],
-    }
-    with pytest.raises(EmotionError, match="no such GloVe file"):
-        read_glove(tmp_path / "none.txt", Vocabulary(("go",)))
-    path.write_text("go a b\n")
-    with pytest.raises(EmotionError, match=r"glove\.txt:1"):
-        read_glove(path, Vocabulary(("go",)))
 
 
 @pytest.mark.parametrize("size", ["small", "published"])

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from recognizers.emotion import EmotionError
-from recognizers.emotion.evaluation import Evaluation, Predictions, cross_validate, difference
+from recognizers.emotion.cross_validation import cross_validate
+from recognizers.emotion.evaluation import Evaluation, Predictions, difference
 from recognizers.emotion.examples import Examples
 from recognizers.emotion.hearing import with_heard_words
 from recognizers.emotion.metrics import bootstrap, paired_difference, score
@@ -130,6 +131,17 @@ def test_cross_validation_resumes_and_scores(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 2
 
 
+def test_folds_of_many_speakers_have_files_too(tmp_path: Path) -> None:
+    """File systems end names at 255 bytes and take no slash; two folds that begin alike must not share a file."""
+    data = examples(24, speakers=4)
+    names = {f"s{i}": f"{'a/' if i < 2 else 'b:'}{'long' * 40}{i}" for i in range(4)}
+    data = dataclasses.replace(data, speakers=tuple(names[s] for s in data.speakers))
+    found = cross_validate("yoon", data, tmp_path, recipe=dataclasses.replace(RECIPE, epochs=1))
+    assert len(list(tmp_path.rglob("fold-*.json"))) == 4 and len(set(found.predictions.folds)) == 4
+    again = cross_validate("yoon", data, tmp_path, recipe=dataclasses.replace(RECIPE, epochs=1))
+    assert again.predictions.ids == found.predictions.ids
+
+
 def evaluation(predicted: list[int], true: list[int], architecture: str = "amser") -> Evaluation:
     count = len(true)
     guesses = np.array(predicted, dtype=np.int64)
@@ -146,14 +158,77 @@ def evaluation(predicted: list[int], true: list[int], architecture: str = "amser
 def test_spread_differences_and_tables() -> None:
     true = [0, 1] * 6
     right, wrong = evaluation(true, true), evaluation([1 - t for t in true], true, "xu")
-    assert right.spread(1.0)["accuracy"] == (1.0, 0.0)
-    assert right.spread(0.125)["accuracy"] == (0.0, 0.0)
+    assert right.over_folds(1.0)["accuracy"] == (1.0, 0.0)
+    assert right.over_folds(0.125)["accuracy"] == (0.0, 0.0)
     assert difference(right, wrong, 1.0)["accuracy"] == (1.0, 1.0)
     text = evaluation_tables([right, wrong])
     assert "| AMSER (our reading) | 7 | clean | 0.0% (0.0 to 0.0) | 100.0% (100.0 to 100.0) |" in text
     assert "+100.0 | +100.0 to +100.0 |" in text
     with pytest.raises(EmotionError, match="same utterances"):
         difference(right, evaluation([0, 1], [0, 1]), 1.0)
+
+
+def of_seeds(*each: list[int], speakers: int = 3) -> Evaluation:
+    """One evaluation per seed, all right where the list has a 1, side by side."""
+    count = len(each[0])
+    true = np.arange(count * len(each)) % count % 2
+    right = np.array([value for one in each for value in one])
+    found = Predictions(
+        tuple(str(i) for _ in each for i in range(count)),
+        true.astype(np.int64),
+        {0.125: true.astype(np.int64), 1.0: np.where(right == 1, true, 1 - true).astype(np.int64)},
+        tuple(str(i % 3) for _ in each for i in range(count)),
+        tuple(str(i % speakers) for _ in each for i in range(count)),
+        tuple(1000 * number + 1 for number in range(len(each)) for _ in range(count)),
+    )
+    return Evaluation("amser", "toy", LABELS, "leave one out", "clean", 7, "reference", found)
+
+
+def test_seeds_are_averaged_and_their_deviation_shown() -> None:
+    """Accuracies of 100 % and 50 %: mean 75 %, deviation of two values |a - b| / sqrt 2 = 35.4 points."""
+    both = of_seeds([1] * 12, [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    assert both.seeds == (1, 1001) and both.utterances == 12
+    mean, deviation = both.over_seeds(1.0)["accuracy"]
+    assert mean == pytest.approx(0.75) and deviation == pytest.approx(0.5 / 2**0.5)
+    assert both.scores(1.0).accuracy == pytest.approx(mean)
+    assert both.of_seed(1001, 1.0).accuracy == 0.5
+    text = evaluation_tables([both])
+    assert "12 utterances" in text and "Seeds: 1, 1001" in text
+    assert "| 1: 100.0% | 1001: 50.0% | 75.0% ± 35.4 |" in text
+    assert "±" not in evaluation_tables([of_seeds([1] * 12)]).split("### Scores")[0]
+    with pytest.raises(EmotionError, match="utterances and seeds"):
+        difference(both, of_seeds([1] * 12), 1.0)
+
+
+@pytest.mark.parametrize("speakers", [3, 6])
+def test_more_seeds_are_not_more_utterances(speakers: int) -> None:
+    """Three trainings that answer alike say no more than one, so the interval is the same, not sqrt 3 tighter.
+
+    Of 120 utterances with few speakers utterances are drawn: deviation sqrt(0.75 * 0.25 / 120) = 0.040. The quantiles
+    of 2000 resamples are known to a tenth of the half-width.
+    """
+    one = [1, 1, 1, 0] * 30
+    alone = of_seeds(one, speakers=speakers).interval(1.0)["accuracy"]
+    thrice = of_seeds(one, one, one, speakers=speakers).interval(1.0)["accuracy"]
+    assert thrice == pytest.approx(alone, abs=0.012)
+    if speakers == 3:
+        assert thrice[1] - thrice[0] == pytest.approx(2 * 1.96 * 0.0395, rel=0.12)
+
+
+def test_seeds_of_one_command_are_those_of_several(tmp_path: Path) -> None:
+    """`--seeds 2` from seed 1 trains what seed 1 and seed 1001 alone would, and shares their finished folds."""
+    data, once = examples(24, speakers=3), dataclasses.replace(RECIPE, epochs=1)
+    both = cross_validate("yoon", data, tmp_path, recipe=once, seeds=2)
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("fold-*.json")}
+    assert len(files) == 6
+    alone = [cross_validate("yoon", data, tmp_path, recipe=dataclasses.replace(once, seed=s)) for s in (1, 1001)]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("fold-*.json")} == files
+    for rate in (0.125, 1.0):
+        apart = np.concatenate([found.predictions.predicted[rate] for found in alone])
+        np.testing.assert_array_equal(both.predictions.predicted[rate], apart)
+        assert both.over_seeds(rate)["f1_macro"][0] == pytest.approx(
+            np.mean([found.scores(rate).f1_macro for found in alone])
+        )
 
 
 def test_heard_words_come_from_the_compressed_mel() -> None:

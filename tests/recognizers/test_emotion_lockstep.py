@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch
 from torch import nn
 
 from recognizers.emotion.batch import collate
+from recognizers.emotion.cross_validation import Together, cross_validate
+from recognizers.emotion.evaluation import Evaluation
 from recognizers.emotion.examples import Examples, truncate_rank
 from recognizers.emotion.layers import Recurrence, looped_recurrence
 from recognizers.emotion.lockstep import Lockstep, Runner, smoothed_loss, train_in_lockstep
@@ -17,6 +20,7 @@ from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_netwo
 from recognizers.emotion.recognizer import predict
 from recognizers.emotion.resident import Resident
 from recognizers.emotion.training import Recipe
+from recognizers.emotion.types import EmotionError
 from recognizers.emotion.words import HashedWords
 
 CPU = torch.device("cpu")
@@ -63,7 +67,7 @@ def test_stacked_networks_answer_as_each_alone(name: str) -> None:
     data = Resident(found, build_network(spec)[1], "both", CPU)
     together = Lockstep(spec, data, found, runners, Recipe())
     for rate in (1.0, 0.125):
-        stacked = together.predict([r.dev for r in runners], rate)
+        stacked = [together.predict(n, r.dev, rate) for n, r in enumerate(runners)]
         for number, runner in enumerate(runners):
             part = found.take(runner.dev)
             mels = [truncate_rank(mel, 10) if rate < 1 else mel for mel in part.mels]
@@ -148,3 +152,67 @@ def test_lockstep_learns_and_repeats() -> None:
         assert runner.best is not None and runner.best.dev_accuracy == 1.0  # the classes differ in every frame
     for name, tensor in first.best.items():
         assert torch.equal(tensor, second.best[name])
+
+
+def test_the_best_weights_are_final_when_a_training_stops() -> None:
+    """What is written at that moment is what the end of the whole lockstep would give."""
+    found = examples()
+    places = np.arange(len(found))
+    early: dict[int, Any] = {}
+
+    def stopped(lockstep: Lockstep, number: int) -> None:
+        assert number not in early and not lockstep.runners[number].running
+        early[number] = lockstep.predict(number, places, 1.0)
+
+    tests = [places[:9], places[9:14]]
+    runners = [Runner(np.delete(places, test), test, seed, True) for seed, test in enumerate(tests)]
+    recipe = Recipe(epochs=12, patience=1, batch=8)
+    together = train_in_lockstep(NetworkSpec.of("amser", found.labels), found, runners, recipe, on_stopped=stopped)
+    assert early.keys() == {0, 1}
+    for number, probabilities in early.items():
+        np.testing.assert_array_equal(together.predict(number, places, 1.0), probabilities)
+
+
+def cross_validated(folder: Path, **options: Any) -> Evaluation:
+    recipe = Recipe(epochs=options.pop("epochs", 12), patience=1, batch=8, learning_rate=2e-2)
+    return cross_validate("amser", examples(), folder, recipe=recipe, **options)
+
+
+def test_a_killed_lockstep_keeps_the_folds_that_had_stopped(tmp_path: Path) -> None:
+    """Dies in the first epoch after a fold has stopped; the same command trains the others and those only."""
+
+    def die(number: int, loss: float) -> None:
+        if list(tmp_path.rglob("fold-*.json")):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cross_validated(tmp_path, together=Together(on_epoch=die))
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("fold-*.json")}
+    assert 1 <= len(kept) < 4
+    told: list[tuple[int, int]] = []
+    whole = cross_validated(tmp_path, together=Together(), on_fold=lambda _, done, total: told.append((done, total)))
+    assert told == [(done, 4) for done in range(len(kept) + 1, 5)]
+    assert all(path.stat().st_mtime_ns == time for path, time in kept.items())
+    assert sorted(whole.predictions.ids, key=int) == [str(place) for place in range(36)]
+
+
+def test_groups_bound_what_is_trained_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+
+    def spied(spec: NetworkSpec, found: Examples, runners: list[Runner], *args: Any, **options: Any) -> Lockstep:
+        sizes.append(len(runners))
+        return train_in_lockstep(spec, found, runners, *args, **options)
+
+    monkeypatch.setattr("recognizers.emotion.lockstep.train_in_lockstep", spied)
+    found = cross_validated(tmp_path, epochs=1, seeds=2, together=Together(at_once=3))
+    assert sizes == [3, 3, 2]  # four folds of two seeds
+    assert found.seeds == (1, 1001) and found.utterances == 36
+
+
+def test_memory_that_runs_out_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any) -> None:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(Lockstep, "fit", full)
+    with pytest.raises(EmotionError, match=r"^cpu: its memory does not hold .* 2 trainings side by side; train fewer"):
+        trained()

@@ -1,0 +1,215 @@
+"""``amser evaluate``: emotion networks on a corpus at every compress rate, over folds and seeds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from amser.cli.emotion import (
+    BatchSize,
+    Clean,
+    Device,
+    Epochs,
+    Frozen,
+    GloveFile,
+    Modalities,
+    Networks,
+    Patience,
+    Seed,
+    Size,
+    Speech,
+    Words,
+    check_options,
+    choice,
+    counter,
+    glove_of,
+    heard,
+    networks_of,
+    recipe_of,
+    say_left_out,
+)
+from amser.cli.options import Json
+from amser.exits import Exit, UserError
+
+if TYPE_CHECKING:
+    from recognizers.emotion.evaluation import Evaluation
+    from recognizers.emotion.examples import Examples
+
+Weights = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FILE", help="Test these weights (a file, or a network's shipped ones); repeatable."),
+]
+Pretrained = Annotated[bool, typer.Option("--pretrained", help="Start each fold from the shipped weights.")]
+By = Annotated[str, typer.Option(help="What a fold leaves out: speaker or session.")]
+Folds = Annotated[int | None, typer.Option(min=2, help="Group the speakers into this many folds.")]
+AtOnce = Annotated[
+    int | None, typer.Option(min=1, help="Folds trained side by side; default: 1 on a CPU, all on a GPU.")
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Train each fold so often, with seeds 1000 apart.")]
+FoldsDir = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where finished folds are kept.")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="Print all tables, with confusions, as Markdown.")]
+
+
+def evaluate(
+    corpus: Speech,
+    network: Networks = None,
+    weights: Weights = None,
+    words: Words = "nano",
+    modalities: Modalities = "both",
+    glove: GloveFile = None,
+    frozen: Frozen = False,
+    size: Size = "small",
+    pretrained: Pretrained = False,
+    by: By = "speaker",
+    folds: Folds = None,
+    clean: Clean = False,
+    epochs: Epochs = None,
+    patience: Patience = None,
+    batch: BatchSize = None,
+    device: Device = "cpu",
+    at_once: AtOnce = None,
+    seed: Seed = 1,
+    seeds: Seeds = 1,
+    output: FoldsDir = Path("results/evaluate"),
+    markdown: Markdown = False,
+    json: Json = False,
+) -> int:
+    """Leave-one-out evaluation of emotion networks at every compress rate; resumes where it stopped.
+
+    With --weights nothing is trained: they are tested on the whole corpus.
+    """
+    names = networks_of(network)
+    check_options(size, modalities, words, glove, frozen, device)
+    choice("--by: there is no", by, ("speaker", "session"))
+    if markdown and json:
+        raise UserError("--markdown, --json: choose one of the two")
+    if glove and pretrained:
+        raise UserError("--pretrained: the shipped weights have word vectors of their own; leave out --glove, or this")
+    training = {"--network": network, "--glove": glove, "--folds": folds, "--epochs": epochs, "--patience": patience}
+    training |= {"--pretrained": pretrained, "--clean": clean, "--batch": batch, "--at-once": at_once}
+    training |= {"--seeds": seeds > 1, "--size": size != "small", "--modalities": modalities != "both"}
+    unused = [option for option, given in training.items() if given]
+    if weights and unused:
+        raise UserError(f"{', '.join(unused)}: about training, but --weights trains nothing; leave out one of the two")
+    if weights:
+        return _show(_tested(weights, corpus, words, device), markdown, json)
+    options: dict[str, Any] = {"by": by, "folds": folds, "size": size, "modalities": modalities, "seeds": seeds}
+    options["recipe"] = recipe_of(seed, clean, epochs, patience, batch)
+    examples = heard(_examples(corpus), words)
+    options["glove"] = glove_of(glove, [examples], frozen)
+    found = [_cross_validated(name, examples, output, pretrained, device, at_once, options) for name in names]
+    return _show(found, markdown, json)
+
+
+def _cross_validated(
+    name: str,
+    examples: Examples,
+    output: Path,
+    pretrained: bool,
+    device: str,
+    at_once: int | None,
+    options: dict[str, Any],
+) -> Evaluation:
+    from recognizers.emotion.cross_validation import Together, cross_validate
+    from recognizers.emotion.weights import shipped_weights
+
+    start = shipped_weights(name) if pretrained else None
+    with counter(f"folds of {name}") as advance:
+        done = (0, 1)
+
+        def on_fold(_: str, count: int, total: int) -> None:
+            nonlocal done
+            done = (count, total)
+            advance(*done)
+
+        def on_epoch(number: int, loss: float) -> None:
+            advance(*done, f", epoch {number}: loss {loss:.3f}")
+
+        alone = device == "cpu" and at_once in (None, 1)
+        together = None if alone else Together(device, on_epoch=on_epoch, at_once=at_once)
+        return cross_validate(name, examples, output, start=start, on_fold=on_fold, together=together, **options)
+
+
+def _tested(weights: list[str], corpus: str, words: str, device: str) -> list[Evaluation]:
+    from recognizers.emotion.evaluation import evaluate_weights
+    from recognizers.emotion.recognizer import load_emotion
+
+    networks = [load_emotion(place) for place in weights]
+    for network in networks:
+        network.network.to(device)
+    examples = heard(_examples(corpus, networks[0].labels), words)
+    return [evaluate_weights(network, examples) for network in networks]
+
+
+def _examples(corpus: str, labels: tuple[str, ...] | None = None) -> Examples:
+    """The corpus's labelled utterances; of given classes only, which is said."""
+    from recognizers.corpora import open_corpus
+    from recognizers.emotion.examples import load_examples
+
+    opened = open_corpus(corpus)
+    others = [u.emotion for u in opened.utterances if labels and u.emotion and u.emotion not in labels]
+    if others:
+        names = ", ".join(sorted(set(others)))
+        sys.stderr.write(f"left out: {len(others)} utterances of classes that the weights do not know ({names})\n")
+    with counter("Mel spectrograms") as advance:
+        examples = load_examples(opened, labels, advance=advance)
+    say_left_out(examples)
+    return examples
+
+
+def _show(found: list[Evaluation], markdown: bool, json: bool) -> int:
+    if markdown:
+        from recognizers.emotion.tables import evaluation_tables
+
+        sys.stdout.write(evaluation_tables(found))
+        return Exit.DONE
+    rows = [row for evaluation in found for row in _rows(evaluation)]
+    if json:
+        from amser.tables import print_json
+
+        print_json(rows)
+        return Exit.DONE
+    from amser.tables import Table
+
+    body = []
+    for r in rows:
+        shares = [f"{100 * r[m]:.1f}" for m in ("unweighted_accuracy", "f1_weighted", "f1_macro")]
+        deviation = f" ± {100 * r['deviation_over_seeds']['accuracy']:.1f}" if len(r["seeds"]) > 1 else ""
+        accuracy = f"{100 * r['accuracy']:.1f}{deviation} ({100 * r['low']:.1f} to {100 * r['high']:.1f})"
+        body.append([r["network"], f"{100 * r['rate']:g}", accuracy, *shares, str(r["n"])])
+    heads = ["network", "rate [%]", "accuracy [%]", "UA [%]", "weighted F1 [%]", "macro F1 [%]", "n"]
+    Table(heads, body, right=frozenset(range(1, 7))).print()
+    for e in found:
+        seeds = f", means of seeds {', '.join(map(str, e.seeds))} (±: their deviation)" if len(e.seeds) > 1 else ""
+        trained = e.trained + ("" if e.modalities == "both" else f", {e.modalities} only")
+        sys.stdout.write(
+            f"{e.architecture}: {e.corpus}, {e.protocol}, trained {trained}{seeds}, words from {e.words}\n"
+        )
+    return Exit.DONE
+
+
+def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
+    """One row for each rate: means over the seeds, the deviation over them, the interval over speakers."""
+    for rate in evaluation.predictions.predicted:
+        over_seeds = evaluation.over_seeds(rate)
+        low, high = evaluation.interval(rate)["accuracy"]
+        yield {
+            "network": evaluation.architecture,
+            "corpus": evaluation.corpus,
+            "protocol": evaluation.protocol,
+            "trained": evaluation.trained,
+            "modalities": evaluation.modalities,
+            "seeds": list(evaluation.seeds),
+            "rate": rate,
+            **{metric: mean for metric, (mean, _) in over_seeds.items()},
+            "low": low,
+            "high": high,
+            "deviation_over_seeds": {metric: deviation for metric, (_, deviation) in over_seeds.items()},
+            "confusion": evaluation.scores(rate).confusion.tolist(),
+            "labels": list(evaluation.labels),
+            "n": evaluation.utterances,
+        }

@@ -1,0 +1,275 @@
+"""Cross-validation of emotion networks: what `amser evaluate` does.
+
+Every fold's predictions are a JSON file that is written as soon as the fold's training has ended. A run that was
+cut off goes on with the folds that are missing; a changed corpus, recipe, seed or network has another folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recognizers.emotion.evaluation import Evaluation, Predictions
+from recognizers.emotion.examples import Examples, compressed
+from recognizers.emotion.glove import Glove
+from recognizers.emotion.layers import EmotionNetwork
+from recognizers.emotion.networks import NetworkSpec, build_network, parameter_count
+from recognizers.emotion.protocol import Fold, leave_one_out
+from recognizers.emotion.recognizer import predict
+from recognizers.emotion.training import Epoch, Recipe, describe_recipe, train_network
+from recognizers.emotion.types import RATES, EmotionError
+from recognizers.emotion.weights import start_from
+
+__all__ = ["SEED_STEP", "Together", "cross_validate"]
+
+CODE_VERSION = 1
+"""Raised when a change of the code changes results; finished folds of another version are not reused."""
+SEED_STEP = 1000
+"""Between the seeds of one cross-validation: fold k is trained with its seed plus k, and no two shall meet."""
+LONGEST_NAME = 100
+"""Most characters of a fold's name in its file's; file systems end at 255."""
+
+
+@dataclass(frozen=True)
+class Together:
+    """Train the missing folds in lockstep (`recognizers.emotion.lockstep`), on any device of PyTorch."""
+
+    device: str = "cpu"
+    until: float = float("inf")
+    """A time of `time.monotonic` at which training ends with the best epoch so far."""
+    on_epoch: Callable[[int, float], None] | None = None
+    at_once: int | None = None
+    """Most trainings side by side, as memory allows; None for all."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """The training of one fold with one seed."""
+
+    fold: Fold
+    recipe: Recipe
+    place: Path
+    """Folder of the finished folds of its seed."""
+
+    @property
+    def path(self) -> Path:
+        name = re.sub(r"[^\w+.-]", "_", self.fold.name)[:LONGEST_NAME]
+        if name != self.fold.name:  # many speakers, or such as no file system takes
+            name += "-" + hashlib.sha256(self.fold.name.encode()).hexdigest()[:12]
+        return self.place / f"fold-{name}.json"
+
+    def finished(self) -> dict[str, Any] | None:
+        if not self.path.exists():
+            return None
+        try:
+            row: dict[str, Any] = json.loads(self.path.read_text())
+        except ValueError:  # a damaged file counts as missing
+            return None
+        return row
+
+    def write(
+        self,
+        examples: Examples,
+        probabilities: Mapping[float, npt.NDArray[np.float32]],
+        history: Sequence[Epoch],
+        best: Epoch,
+    ) -> None:
+        """The predictions as the JSON file that a later run reads; whole or not at all."""
+        test = examples.take(self.fold.test)
+        row = {
+            "fold": self.fold.name,
+            "ids": test.ids,
+            "speakers": test.speakers,
+            "true": test.targets.tolist(),
+            "predicted": {str(rate): found.argmax(axis=1).tolist() for rate, found in probabilities.items()},
+            "history": [dataclasses.asdict(epoch) for epoch in history],
+            "best_epoch": best.number,
+            "seed": self.recipe.seed,
+        }
+        self.place.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_suffix(".part")
+        temporary.write_text(json.dumps(row))
+        temporary.replace(self.path)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all trainings of a cross-validation share."""
+
+    spec: NetworkSpec
+    examples: Examples
+    rates: Sequence[float]
+    prepare: Callable[[EmotionNetwork], None] | None
+    finished: Callable[[_Job], None]
+    """Called when a job has been written."""
+
+
+def cross_validate(
+    architecture: str,
+    examples: Examples,
+    folder: Path,
+    *,
+    by: str = "speaker",
+    folds: int | None = None,
+    size: str = "small",
+    modalities: str = "both",
+    recipe: Recipe | None = None,
+    seeds: int = 1,
+    rates: Sequence[float] = RATES,
+    start: Path | None = None,
+    glove: Glove | None = None,
+    on_fold: Callable[[str, int, int], None] | None = None,
+    together: Together | None = None,
+) -> Evaluation:
+    """Train and test every fold; finished folds in `folder` are read, not trained again.
+
+    With `seeds` above 1 every fold is trained that often, with the recipe's seed and others `SEED_STEP` apart. Fold k
+    is trained with its seed plus k, and every fold from the weights `start` or the word vectors `glove`, if given.
+    `on_fold(name, done, total)` is called after each. With `together` the missing ones are trained in lockstep.
+    """
+    recipe = recipe or Recipe()
+    if start and glove:
+        raise EmotionError("a training starts from weights or from GloVe vectors; leave one of the two out")
+    tokenizer, width = (glove.vocabulary, glove.width) if glove else (None, None)
+    spec = NetworkSpec.of(
+        architecture, examples.labels, size=size, tokenizer=tokenizer, modalities=modalities, word_width=width
+    )
+    parts = leave_one_out(examples, by, folds)
+    jobs = []
+    for seed in range(recipe.seed, recipe.seed + seeds * SEED_STEP, SEED_STEP):
+        seeded = dataclasses.replace(recipe, seed=seed)
+        key = _key(spec, examples, seeded, parts, rates, start, glove, together is not None)
+        place = folder / f"{architecture}-{key}"
+        jobs += [
+            _Job(fold, dataclasses.replace(recipe, seed=seed + number), place) for number, fold in enumerate(parts)
+        ]
+    missing = [job for job in jobs if job.finished() is None]
+    done = len(jobs) - len(missing)
+
+    def finished(job: _Job) -> None:
+        nonlocal done
+        done += 1
+        if on_fold:
+            on_fold(job.fold.name, done, len(jobs))
+
+    prepare = start_from(start) if start else glove.fill if glove else None
+    work = _Work(spec, examples, rates, prepare, finished)
+    if together:
+        _in_lockstep(work, missing, together)
+    else:
+        _one_by_one(work, missing)
+    return Evaluation(
+        architecture=architecture,
+        corpus=examples.corpus,
+        labels=examples.labels,
+        protocol=f"leave one {by} out, {len(parts)} folds",
+        trained=_described(recipe, start, glove),
+        parameters=parameter_count(build_network(spec)[0]),
+        words=examples.text_source if modalities != "audio" else "none",
+        predictions=_joined(jobs, len(parts), rates),
+        modalities=modalities,
+    )
+
+
+def _described(recipe: Recipe, start: Path | None, glove: Glove | None) -> str:
+    words = f", {'frozen ' if glove.frozen else ''}words of {glove.source}" if glove else ""
+    return ("across rates" if recipe.across_rates else "clean") + (" from shipped" if start else "") + words
+
+
+def _key(
+    spec: NetworkSpec,
+    examples: Examples,
+    recipe: Recipe,
+    parts: Sequence[Fold],
+    rates: Sequence[float],
+    start: Path | None,
+    glove: Glove | None,
+    lockstep: bool,
+) -> str:
+    """Twelve hex digits that change with whatever changes the results."""
+    texts = [examples.texts, *(examples.words(rate) for rate in rates)]
+    content = {
+        "code": CODE_VERSION,
+        "spec": dataclasses.asdict(spec),
+        "ids": examples.ids,
+        "corpus": examples.digest,
+        "texts": hashlib.sha256(json.dumps(texts).encode()).hexdigest(),
+        "recipe": describe_recipe(recipe),
+        "folds": [fold.name for fold in parts],
+        "rates": list(rates),
+        "start": hashlib.sha256(start.read_bytes()).hexdigest() if start else None,
+        **({"glove": glove.describe()} if glove else {}),
+        **({"lockstep": True} if lockstep else {}),
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _one_by_one(work: _Work, jobs: Sequence[_Job]) -> None:
+    examples, rates, modalities = work.examples, work.rates, work.spec.modalities
+    for job in jobs:
+        train, dev, test = (examples.take(part) for part in (job.fold.train, job.fold.dev, job.fold.test))
+        trained = train_network(work.spec, train, dev, job.recipe, prepare=work.prepare)
+        network, tokenizer = trained.network, trained.tokenizer
+        guesses = {
+            rate: predict(network, tokenizer, compressed(test.mels, rate), test.words(rate), modalities)
+            for rate in rates
+        }
+        job.write(examples, guesses, trained.history, trained.best)
+        work.finished(job)
+
+
+def _in_lockstep(work: _Work, jobs: Sequence[_Job], together: Together) -> None:
+    """Groups of `at_once` jobs, each group as one stacked network; a job is written when its own training ends."""
+    from recognizers.emotion.lockstep import Lockstep, Runner, train_in_lockstep
+
+    size = together.at_once or max(1, len(jobs))
+    for group in (jobs[first : first + size] for first in range(0, len(jobs), size)):
+
+        def stopped(lockstep: Lockstep, number: int, group: Sequence[_Job] = group) -> None:
+            job, runner = group[number], lockstep.runners[number]
+            assert runner.best is not None  # every training keeps its first epoch
+            guesses = {rate: lockstep.predict(number, job.fold.test, rate) for rate in work.rates}
+            job.write(work.examples, guesses, runner.history, runner.best)
+            work.finished(job)
+
+        train_in_lockstep(
+            work.spec,
+            work.examples,
+            [Runner(job.fold.train, job.fold.dev, job.recipe.seed, job.recipe.across_rates) for job in group],
+            group[0].recipe,
+            together.device,
+            prepare=work.prepare,
+            on_epoch=together.on_epoch,
+            until=together.until,
+            on_stopped=stopped,
+        )
+
+
+def _joined(jobs: Sequence[_Job], folds: int, rates: Sequence[float]) -> Predictions:
+    """All finished jobs side by side; `folds` of them, one after the other, share a seed."""
+    rows = []
+    for place, job in enumerate(jobs):
+        row = job.finished()
+        if row is None:
+            raise EmotionError(f"{job.path}: the finished fold is gone; run again, only what is missing is trained")
+        rows.append((jobs[place - place % folds].recipe.seed, row))
+    return Predictions(
+        ids=tuple(identity for _, row in rows for identity in row["ids"]),
+        true=np.array([value for _, row in rows for value in row["true"]], dtype=np.int64),
+        predicted={
+            rate: np.array([value for _, row in rows for value in row["predicted"][str(rate)]], dtype=np.int64)
+            for rate in rates
+        },
+        folds=tuple(row["fold"] for _, row in rows for _ in row["ids"]),
+        speakers=tuple(speaker for _, row in rows for speaker in row["speakers"]),
+        seeds=tuple(seed for seed, row in rows for _ in row["ids"]),
+    )

@@ -1,0 +1,177 @@
+"""Word vectors from GloVe files: what is read, what is refused, and what training does with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recognizers.emotion import EmotionError, load_emotion
+from recognizers.emotion.examples import Examples
+from recognizers.emotion.glove import Glove, check_glove, read_glove
+from recognizers.emotion.layers import EmotionNetwork
+from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_network
+from recognizers.emotion.recognizer import predict
+from recognizers.emotion.train import split_by_speaker, train_emotion, train_on_device
+from recognizers.emotion.training import Recipe
+from recognizers.emotion.words import Vocabulary
+
+RECIPE = Recipe(epochs=2, batch=8, learning_rate=1e-2)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def examples(count: int = 24) -> Examples:
+    """Noise for Mels; the word tells the class."""
+    rng = np.random.default_rng(3)
+    targets = np.arange(count) % 2
+    mels = tuple(rng.normal(0, 0.2, (80, 30)).astype(np.float32) for _ in targets)
+    texts = tuple("please stop" if target else "please go" for target in targets)
+    names = tuple(f"s{i % 4}" for i in range(count))
+    ids = tuple(map(str, range(count)))
+    return Examples(ids, mels, texts, targets.astype(np.int64), names, names, ("high", "low"), "toy", "d", {})
+
+
+def glove(frozen: bool = False) -> Glove:
+    rng = np.random.default_rng(1)
+    words = ("go", "stop", "halt", "please")
+    vectors = rng.normal(0, 0.4, (4, 12)).astype(np.float32)
+    vectors[2] = vectors[1]
+    return Glove("glove.txt", Vocabulary(words), vectors, (), frozen)
+
+
+def table(network: EmotionNetwork) -> torch.Tensor:
+    weight = network.get_parameter("word_vectors.table.weight")
+    return weight.detach()
+
+
+def test_words_of_the_corpus_and_frequent_words_have_their_vectors(tmp_path: Path) -> None:
+    path = tmp_path / "glove.txt"
+    path.write_text(", 9 9\nthe 0 1\ngo 0.5 1.0\nstop -1 2\nnever 3 3\n")
+    found = read_glove(path, ["Stop!", "go go home"])
+    assert found.vocabulary.words == ("go", "stop") and found.missing == ("home",)
+    assert found.vectors.tolist() == [[0.5, 1.0], [-1.0, 2.0]] and found.width == 2
+    # The first two lines are a comma, which no transcript is split into, and a word.
+    assert read_glove(path, ["go"], frequent=2).vocabulary.words == ("go", "the")
+
+
+def test_a_contraction_is_the_mean_of_the_parts_that_glove_knows(tmp_path: Path) -> None:
+    """GloVe's corpora were split by the Penn Treebank's rules, so no file has "don't" but "do" and "n't"."""
+    path = tmp_path / "glove.txt"
+    path.write_text("do 1 0\nn't 0 1\nit 4 0\n's 0 2\no'clock 5 5\n")
+    found = read_glove(path, ["don't it's o'clock they're"])
+    vectors = dict(zip(found.vocabulary.words, found.vectors.tolist(), strict=True))
+    assert vectors == {"don't": [0.5, 0.5], "it's": [2.0, 1.0], "o'clock": [5.0, 5.0]}
+    assert found.missing == ("they're",)
+
+
+WORD = st.text(st.characters(categories=("Ll", "Nd"), max_codepoint=0x24F), min_size=1, max_size=8).filter(
+    lambda word: word == word.lower() and word.isalnum()
+)
+NUMBERS = st.lists(st.floats(-10, 10, width=32), min_size=3, max_size=3)
+
+
+@given(st.dictionaries(WORD, NUMBERS, min_size=1, max_size=20))
+@settings(max_examples=60, deadline=None)
+def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, vectors: dict[str, list[float]]) -> None:
+    path = tmp_path_factory.mktemp("glove") / "glove.txt"
+    lines = [f"{word} {' '.join(repr(number) for number in numbers)}\n" for word, numbers in vectors.items()]
+    path.write_text("".join(lines), encoding="utf-8")
+    found = read_glove(path, [" ".join(vectors)])
+    read = dict(zip(found.vocabulary.words, found.vectors, strict=True))
+    assert read.keys() == vectors.keys() and not found.missing
+    for word, numbers in vectors.items():
+        assert read[word].tolist() == np.array(numbers, dtype=np.float32).tolist()
+
+
+def test_headers_and_words_with_spaces_are_no_mistakes(tmp_path: Path) -> None:
+    """word2vec's text format begins with count and width; GloVe's Common Crawl file has lines such as ". . . 0.1"."""
+    path = tmp_path / "glove.txt"
+    path.write_text("3 2\ngo 1 2\n. . . 3 4\nat name@domain.com 5 6\nstop 7 8 \n\n")
+    assert read_glove(path, ["go stop"]).vectors.tolist() == [[1.0, 2.0], [7.0, 8.0]]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, r"glove\.txt: no such file; give GloVe's text file"),
+        (b"", r"glove\.txt: is empty"),
+        (b"dear reader\n", r"glove\.txt:1: not a word and its numbers.*unpack a \.zip first"),
+        (b"PK\x03\x04\x00\xff go 1", r"glove\.txt:1: not a word and its numbers"),
+        (b"word\n", r"glove\.txt:1: not a word"),
+        (b"go 1 2\nstop x 2\n", r"glove\.txt:2: not a word"),
+        (b"go 1 2\nstop nan 2\n", r"glove\.txt:2: not a word"),
+        (b"go 1 2\nnever 1\n", r"glove\.txt:2: numbers of the word: 1, of those above: 2; the file is cut off"),
+        (b"go 1 2\nnever 1 2 3\n", r"glove\.txt:2: numbers of the word: 3, of those above: 2"),
+        (b"never 1 2\n", r"glove\.txt: has none of the corpus's 2 words, such as 'go'"),
+    ],
+)
+def test_a_file_that_is_none_is_one_clear_error(content: bytes | None, says: str, tmp_path: Path) -> None:
+    path = tmp_path / "glove.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(EmotionError, match=says):
+        read_glove(path, ["go", "stop"])
+    if "such file" in says or ":1:" in says or "empty" in says:  # seen before a corpus is read
+        with pytest.raises(EmotionError, match=says):
+            check_glove(path)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_words_with_one_vector_are_one_word_to_a_network(name: str) -> None:
+    """What pretrained vectors are for: a synonym that training never met is understood."""
+    vectors = glove()
+    tokens = {"tokenizer": vectors.vocabulary, "word_width": vectors.width}
+    network, tokenizer = build_network(NetworkSpec.of(name, ("high", "low"), **tokens))  # type: ignore[arg-type]
+    vectors.fill(network)
+    mel = examples().mels[0]
+    stop, halt, other = predict(network, tokenizer, [mel] * 3, ["stop", "halt", "go"])
+    np.testing.assert_array_equal(stop, halt)
+    assert not np.array_equal(stop, other)
+    torch.testing.assert_close(table(network)[2], torch.from_numpy(vectors.vectors.mean(axis=0)))  # an unknown word
+    with pytest.raises(EmotionError, match="a table of 7 x 12"):
+        vectors.fill(build_network(NetworkSpec.of(name, ("high", "low")))[0])
+
+
+@pytest.mark.parametrize("device", ["cpu", "alone in a lockstep"])
+@pytest.mark.parametrize("frozen", [True, False])
+def test_frozen_vectors_stay_and_others_learn(frozen: bool, device: str) -> None:
+    from recognizers.emotion.training import train_network
+
+    vectors = glove(frozen)
+    train, dev = split_by_speaker(examples(), 1)
+    spec = NetworkSpec.of("amser", train.labels, tokenizer=vectors.vocabulary, word_width=vectors.width)
+    if device == "cpu":
+        network = train_network(spec, train, dev, RECIPE, prepare=vectors.fill).network
+    else:
+        network = train_on_device(spec, train, dev, RECIPE, "cpu", prepare=vectors.fill).network
+    learnt = table(network)[3:].numpy()
+    assert np.array_equal(learnt, vectors.vectors) == frozen
+    # `halt` is in no text: of the vectors that are trained it alone has no gradient, and keeps its direction.
+    cosine = learnt[2] @ vectors.vectors[2] / np.linalg.norm(learnt[2]) / np.linalg.norm(vectors.vectors[2])
+    assert cosine == pytest.approx(1.0, abs=1e-6)
+
+
+def test_weights_need_no_glove_file(tmp_path: Path) -> None:
+    source = tmp_path / "glove.txt"
+    rows = zip(glove().vocabulary.words, glove().vectors, strict=True)
+    source.write_text("".join(f"{word} {' '.join(map(str, row))}\n" for word, row in rows))
+    train, dev = split_by_speaker(examples(), 1)
+    path = tmp_path / "w.safetensors"
+    vectors = read_glove(source, train.texts, frequent=4)
+    network = train_emotion("xu", train, dev, path, recipe=RECIPE, glove=vectors).network
+    source.unlink()
+    loaded = load_emotion(path)
+    said = loaded.spec.trained_on["word_vectors"]
+    assert said["file"] == "glove.txt" and said["width"] == 12 and not said["frozen"] and len(said["sha256"]) == 64
+    mels = train.mels[:2]
+    mine = predict(network, vectors.vocabulary, mels, ["halt", "unheard of"])
+    theirs = predict(loaded.network, loaded.tokenizer, mels, ["halt", "unheard of"])
+    np.testing.assert_allclose(theirs, mine, atol=5e-3)  # the file keeps 11 bits of every weight
