@@ -17,7 +17,7 @@ OPTIONAL = {"pocketsphinx": "sphinx", "distributed": "cluster"}
 def installation() -> dict[str, dict[str, str]]:
     """Facts by section, for `amser info`; every value is text."""
     return {
-        "amser": {"version": __version__, "folder": str(Path(__file__).parent.parent)},
+        "amser": {"version": __version__, "folder": str(Path(__file__).parent.parent), **_commit()},
         "machine": {
             "python": platform.python_version(),
             "system": f"{platform.system()} {platform.machine()}",
@@ -43,6 +43,14 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def _commit() -> dict[str, str]:
+    from sim.checkout import source_of
+
+    found = source_of()
+    changed = len(found.get("changed", ()))
+    return {"commit": found["commit"] + (f", {changed} files changed" if changed else "")} if found else {}
 
 
 def _weights() -> dict[str, str]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from recognizers.measurement.doubt import recognition_doubts
 from scenarios import Point
+from sim.checkout import source_of
 from sim.doubts import doubts_of
 from sim.long_run import long_run_intervals
 from sim.metrics import unit_of
@@ -128,6 +129,7 @@ def write_manifest(study: Study) -> None:
             *doubts_of(experiment, study.metrics),
         ],
         "versions": _versions(),
+        **({"source": source} if (source := source_of()) else {}),
         "engine": ENGINE_VERSION,
         "command": sys.argv,
         **study.provenance,

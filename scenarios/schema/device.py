@@ -173,7 +173,7 @@ class CustomRadioSpec(Spec):
 
 
 class RadioPluginSpec(Spec):
-    """A radio of your own as a class with the methods of `devices.radio.Radio`."""
+    """A radio of your own: a subclass of `devices.radio.Radio`, or a class with its methods and figures."""
 
     kind: Literal["plugin"]
     class_: Annotated[str, Field(alias="class", pattern=r"^[\w.]+:\w+$")]

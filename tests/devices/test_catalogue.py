@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import ModuleType
 from typing import Any, get_args
 
 import pytest
@@ -14,7 +16,7 @@ from devices.library import STATUSES, load_data
 from devices.nr import build_nr, cycle_units, uplink_units
 from devices.profile import HostRating, build_profile, load_profile, profiles
 from devices.radio import Radio
-from devices.radios import build_radio, load_radio, radios
+from devices.radios import RADIO_METHODS, build_radio, load_radio, radios
 from scenarios.quantities import SI
 from scenarios.schema.device import (
     CatalogueProfileSpec,
@@ -209,6 +211,19 @@ def test_radio_plugin() -> None:
         {"kind": "plugin", "class": "devices.radio:Radio", "options": options}
     )
     assert isinstance(build_radio(spec), Radio)
+
+
+def test_radio_plugin_without_what_the_engine_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Methods and figures are both looked for before a run: neither may be missed in its midst."""
+    methods = {name: lambda self, *given: 0.0 for name in RADIO_METHODS}
+    module = ModuleType("users_radio")
+    module.Bare = type("Bare", (), {})  # type: ignore[attr-defined]
+    module.Nameless = type("Nameless", (), methods)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "users_radio", module)
+    for name, says in (("Bare", "lacks wake_delay_s"), ("Nameless", "has no name, source, idle_power_w; a subclass")):
+        spec = RadioPluginSpec.model_validate({"kind": "plugin", "class": f"users_radio:{name}"})
+        with pytest.raises(DeviceError, match=says):
+            build_radio(spec)
 
 
 # ---------------------------------------------------------------- NR
