@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 def check(scenario: ScenarioName, sets: Sets = None, json: Json = False) -> int:
-    """Validate a scenario and all that it names, without running it."""
+    """Validate a scenario and all that it names, without running it, and say how much work it would be."""
     import scenarios
+    from amser.forecast import forecast
     from amser.rehearsal import rehearse
 
     try:
@@ -30,14 +31,16 @@ def check(scenario: ScenarioName, sets: Sets = None, json: Json = False) -> int:
             raise
         _print_faults(error)
         return exit_code_of(error)
+    expected = forecast(experiment)
     if json:
+        from dataclasses import asdict
+
         from amser.tables import print_json
 
-        print_json({"valid": True, **_outline(experiment)})
+        print_json({"valid": True, **_outline(experiment), "forecast": asdict(expected)})
         return Exit.DONE
-    outline = _outline(experiment)
     sys.stdout.write(f"{scenario}: valid\n")
-    for name, value in outline.items():
+    for name, value in (_outline(experiment) | expected.lines()).items():
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         sys.stdout.write(f"  {name:<13}{text}\n")
     return Exit.DONE
