@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amser.cli.options import Json
+from amser.cli.options import Json, check_device
 from amser.cli.progress import progress_bar
 from amser.exits import Exit, Stopped
 
@@ -45,6 +45,8 @@ def icassp2025(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only this many utterances of each corpus.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs of each fold.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Train each fold so often, with seeds 1000 apart.")] = 1,
+    device: Annotated[str, typer.Option(help="Where networks are trained: cpu or cuda.")] = "cpu",
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where report.html and figures.csv go.")
     ] = Path("results/icassp2025"),
@@ -58,10 +60,11 @@ def icassp2025(
     from amser.reproduction import Options, Part, reproduce
     from amser.reproduction.rows import load_published
 
+    check_device("--device", device)
     known = load_published(published)
     named = os.environ.get("AMSER_CORPORA")
     corpora = None if not named else Path(named).expanduser()
-    options = Options(output, corpora, iemocap, model, evaluate, limit, epochs)
+    options = Options(output, corpora, iemocap, model, evaluate, limit, epochs, seeds, device)
     whole = Part()
     output.mkdir(parents=True, exist_ok=True)
     try:

@@ -15,6 +15,7 @@ from amser.reproduction.words import hypotheses
 if TYPE_CHECKING:
     import pandas as pd
 
+    from amser.reproduction.work import Options
     from recognizers.corpora import Corpus
     from recognizers.emotion.evaluation import Evaluation
     from recognizers.emotion.examples import Examples
@@ -47,18 +48,13 @@ def shipped_networks(corpus: Corpus, heard: pd.DataFrame, recogniser: str) -> Pa
     return Part([row for one in found for row in rows_of(one, f"shipped, trained on {one.trained}")])
 
 
-def cross_validated(
-    examples: Examples,
-    folder: Path,
-    by: str,
-    epochs: int | None,
-    on_fold: Callable[[str, int, int], None],
-) -> Part:
-    """All four networks trained and tested fold by fold; finished folds in ``folder`` are read again."""
-    from recognizers.emotion.cross_validation import cross_validate
+def cross_validated(examples: Examples, by: str, chosen: Options, on_fold: Callable[[str, int, int], None]) -> Part:
+    """All four networks trained and tested fold by fold; finished folds in ``chosen.folder`` are read again."""
+    from recognizers.emotion.cross_validation import Together, cross_validate
     from recognizers.emotion.training import Recipe
 
-    recipe = Recipe(epochs=epochs or Recipe.epochs)
+    recipe = Recipe(epochs=chosen.epochs or Recipe.epochs)
+    together = None if chosen.device == "cpu" else Together(chosen.device)
     part = Part()
     for name in NETWORKS:
 
@@ -66,21 +62,24 @@ def cross_validated(
             on_fold(name, done, total)
 
         options: dict[str, Any] = {"by": by, "recipe": recipe, "rates": sorted(RATES), "on_fold": told}
-        found = cross_validate(name, examples, folder, **options)
+        options |= {"seeds": chosen.seeds, "together": together}
+        found = cross_validate(name, examples, chosen.folder / "folds", **options)
         part.rows += rows_of(found, f"trained in each fold, {found.trained}")
     return part
 
 
 def rows_of(found: Evaluation, weights: str) -> list[Row]:
-    """Every metric at every rate, with 95 % bootstrap intervals (over speakers where there are five or more)."""
+    """Every metric at every rate: mean over the seeds, 95 % bootstrap interval (over speakers, if five or more)."""
     rows = []
+    protocol = f"{found.protocol}; words: {found.words}; classes {', '.join(found.labels)}"
+    if len(found.seeds) > 1:
+        protocol += f"; means of {len(found.seeds)} seeds"
     for rate in sorted(found.predictions.predicted, reverse=True):
-        scores, intervals = found.scores(rate), found.interval(rate)
-        protocol = f"{found.protocol}; words: {found.words}; classes {', '.join(found.labels)}"
-        head = Row("emotion", found.architecture, found.corpus, weights, protocol, rate, "", "1", 0.0, n=scores.count)
+        means, intervals, n = found.over_seeds(rate), found.interval(rate), found.utterances
+        head = Row("emotion", found.architecture, found.corpus, weights, protocol, rate, "", "1", 0.0, n=n)
         for metric in METRICS:
             low, high = intervals[metric]
-            rows.append(replace(head, metric=metric, value=float(getattr(scores, metric)), low=low, high=high))
+            rows.append(replace(head, metric=metric, value=means[metric][0], low=low, high=high))
     return rows
 
 

@@ -25,8 +25,8 @@ class Options:
 
     corpora: folder of corpora, or None.  iemocap: the release, or None.  model: a Whisper for open speech, or
     ``sphinx``.  evaluate: train the networks on the acted corpora here instead of showing committed figures.
-    limit: only so many utterances of each corpus.  epochs: most epochs of each fold.  folder: where finished
-    folds and simulated points are kept.
+    limit: only so many utterances of each corpus.  epochs: most epochs of each fold.  seeds: trainings of each fold.
+    device: where PyTorch trains.  folder: where finished folds and simulated points are kept.
     """
 
     folder: Path
@@ -36,6 +36,8 @@ class Options:
     evaluate: bool = False
     limit: int | None = None
     epochs: int | None = None
+    seeds: int = 1
+    device: str = "cpu"
 
 
 def reproduce(options: Options, tell: Callable[[float, str], None] = lambda share, text: None) -> Iterator[Part]:
@@ -123,7 +125,7 @@ def _acted(options: Options, kind: str, tell: Callable[[float, str], None]) -> P
     corpus = _limited(_found(options, kind), options.limit)
     recogniser = recogniser_named(options.model or "nano")
     examples = examples_of(corpus, measured_words(corpus, recogniser), recogniser.name)
-    return cross_validated(examples, options.folder / "folds", "speaker", options.epochs, _folds(kind, tell))
+    return cross_validated(examples, "speaker", options, _folds(kind, tell))
 
 
 def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
@@ -141,7 +143,7 @@ def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
     part = word_rows(heard, "IEMOCAP, four classes", recogniser)
     part.notes += [f"IEMOCAP: {fault}" for fault in corpus.faults[:20]]
     examples = examples_of(corpus, heard, recogniser.name)
-    part += cross_validated(examples, options.folder / "folds", "session", options.epochs, _folds("IEMOCAP", tell))
+    part += cross_validated(examples, "session", options, _folds("IEMOCAP", tell))
     return part
 
 

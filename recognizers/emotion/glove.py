@@ -70,8 +70,9 @@ class Glove:
 
 
 def check_glove(path: Path) -> None:
-    """Raises `EmotionError` where the file is missing or its first line is not GloVe's, before anything is computed."""
-    next(_lines(path))
+    """Raises `EmotionError` where the file is missing, cut off or another's: before a corpus is read for it."""
+    for _ in _lines(path):
+        pass
 
 
 def read_glove(path: Path, texts: Iterable[str], *, frequent: int = 0, frozen: bool = False) -> Glove:

@@ -17,7 +17,7 @@ import torch
 from amser.cli import main
 from amser.exits import Exit, UserError
 from amser.reproduction import tables
-from amser.reproduction.emotions import committed, write_committed
+from amser.reproduction.emotions import committed, rows_of, write_committed
 from amser.reproduction.overhead import overhead
 from amser.reproduction.page import emotions_figure, render
 from amser.reproduction.rows import RATES, Part, Row, frame, load_published
@@ -127,6 +127,18 @@ def test_committed_figures_are_read_as_they_were_written(tmp_path: Path) -> None
     accuracy = {row.rate: row.value for row in rows if row.metric == "accuracy"}
     assert accuracy == {1.0: 1.0, 0.125: 0.6} and {row.measured for row in rows} == {"2026-11-26"}
     assert {(row.subject, row.corpus, row.n) for row in rows} == {("xu", "acted", 5)}
+
+
+def test_rows_of_several_seeds_are_means_of_the_same_utterances() -> None:
+    """One training all right, one with two of five wrong: 80 %, of five utterances, not of ten."""
+    true = np.array([0, 1, 2, 3, 0])
+    both, speakers = np.concatenate([true, true]), tuple("abcde") * 2
+    guesses = {1.0: np.concatenate([true, [0, 1, 2, 0, 3]])}
+    predictions = Predictions(tuple("vwxyz") * 2, both, guesses, speakers, speakers, (1,) * 5 + (1001,) * 5)
+    found = Evaluation("xu", "acted", ("angry", "happy", "neutral", "sad"), "leave", "clean", 9, "nano", predictions)
+    (row,) = (row for row in rows_of(found, "own") if row.metric == "accuracy")
+    assert row.value == pytest.approx(0.8) and row.n == 5 and row.low < 0.8 < row.high
+    assert row.protocol.endswith("means of 2 seeds")
 
 
 def random_checkpoint(path: Path) -> None:
