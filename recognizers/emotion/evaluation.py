@@ -143,6 +143,10 @@ def evaluate_weights(recognizer: EmotionRecognizer, examples: Examples, rates: S
             f"the weights of {recognizer.name} know {', '.join(recognizer.labels)}, the corpus {examples.corpus} has "
             f"{', '.join(examples.labels)}; weights are tested on a corpus with all of their classes"
         )
+    origin = recognizer.spec.trained_on
+    trained = str(origin.get("corpus", "unknown"))
+    if examples.digest and origin.get("corpus_digest") == examples.digest:
+        trained += ", the corpus that is tested"  # its figures say nothing of other speech
     predicted = {rate: _guess(recognizer, compressed(examples.mels, rate), examples.words(rate)) for rate in rates}
     found = Predictions(examples.ids, examples.targets, predicted, ("test",) * len(examples), examples.speakers)
     return Evaluation(
@@ -150,7 +154,7 @@ def evaluate_weights(recognizer: EmotionRecognizer, examples: Examples, rates: S
         corpus=examples.corpus,
         labels=examples.labels,
         protocol="test set",
-        trained=str(recognizer.spec.trained_on.get("corpus", "unknown")),
+        trained=trained,
         parameters=parameter_count(recognizer.network),
         words=examples.text_source if recognizer.spec.modalities != "audio" else "none",
         predictions=found,

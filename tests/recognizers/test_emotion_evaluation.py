@@ -15,12 +15,13 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from recognizers.emotion import EmotionError
 from recognizers.emotion.cross_validation import cross_validate
-from recognizers.emotion.evaluation import Evaluation, Predictions, difference
+from recognizers.emotion.evaluation import Evaluation, Predictions, difference, evaluate_weights
 from recognizers.emotion.examples import Examples
 from recognizers.emotion.hearing import with_heard_words
 from recognizers.emotion.metrics import bootstrap, paired_difference, score
 from recognizers.emotion.networks import NetworkSpec
 from recognizers.emotion.protocol import leave_one_out
+from recognizers.emotion.recognizer import load_emotion
 from recognizers.emotion.tables import evaluation_tables
 from recognizers.emotion.train import split_by_speaker, train_emotion
 from recognizers.emotion.training import Recipe, train_network
@@ -253,6 +254,9 @@ def test_trained_weights_say_what_they_come_from(tmp_path: Path) -> None:
     assert path.exists()
     assert trained.spec.trained_on["corpus"] == "toy"
     assert trained.spec.trained_on["utterances"] == len(train)
+    # Both parts come from the corpus of digest "d"; of another one nothing is said.
+    assert evaluate_weights(load_emotion(path), dev).trained == "toy, the corpus that is tested"
+    assert evaluate_weights(load_emotion(path), dataclasses.replace(dev, digest="e")).trained == "toy"
 
 
 def test_training_starts_from_other_weights(tmp_path: Path) -> None:
