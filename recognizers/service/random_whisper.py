@@ -47,7 +47,7 @@ class RandomWhisper:
     """A Whisper of given dimensions with random weights, which decodes a fixed number of tokens.
 
     ``transcribe`` takes Mels of shape (bands, frames), fills them up to the model's context with their
-    floor and decodes greedily with openai-whisper's own ``decode``, end-of-text suppressed.
+    floor and decodes greedily as ``WhisperRecognizer`` does, end-of-text suppressed.
     """
 
     def __init__(self, dims: ModelDimensions, device: str = "cpu", seed: int = 0, *, half: bool | None = None) -> None:
@@ -70,6 +70,7 @@ class RandomWhisper:
         import torch
         import whisper
 
+        from recognizers.whisper.greedy import GreedyTask
         from recognizers.whisper.placing import padded_batch
 
         longest_s = max(mel.shape[1] for mel in mels) / FRAMES_PER_SECOND
@@ -83,7 +84,7 @@ class RandomWhisper:
         )
         with torch.inference_mode():
             batch = padded_batch(mels, [float(mel.min()) for mel in mels], self.frames, device, half=self.half)
-            said = whisper.decode(self.model, batch, options)
+            said = GreedyTask(self.model, options, None).run(batch)
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         return said

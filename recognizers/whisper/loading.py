@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import json
 import os
 import socket
 from collections.abc import Iterator
@@ -84,7 +85,8 @@ def _from_nano(path: Path, name: str, device: str, batch_size: int) -> WhisperRe
     training = metadata.get("training", "unknown")
     count = int(metadata["parameters"])  # those in the file; the rows of unused tokens are no parameters
     description = f"{name}: closed-vocabulary command recogniser, {_size(model, count)}; trained on {training}"
-    return WhisperRecognizer(on_device(model, device), name, _file_hash(path), description, batch_size)
+    tokens = json.loads(metadata["token_ids"])
+    return WhisperRecognizer(on_device(model, device), name, _file_hash(path), description, batch_size, tokens)
 
 
 def _from_checkpoint(path: Path, device: str, batch_size: int) -> WhisperRecognizer:

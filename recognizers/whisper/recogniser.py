@@ -1,5 +1,4 @@
-"""Whisper behind the channel: Mels of real frames in, transcripts out, in batches, by stock
-`whisper.decode`."""
+"""Whisper behind the channel: Mels of real frames in, transcripts out, decoded greedily in batches."""
 
 from __future__ import annotations
 
@@ -56,14 +55,23 @@ class _Window:
 class WhisperRecognizer:
     """A Whisper model of any size. One instance serves one thread."""
 
-    def __init__(self, model: Whisper, name: str, weights_hash: str, description: str, batch_size: int = 16) -> None:
+    def __init__(
+        self,
+        model: Whisper,
+        name: str,
+        weights_hash: str,
+        description: str,
+        batch_size: int = 16,
+        tokens: Sequence[int] | None = None,
+    ) -> None:
         """`model` on its device; `weights_hash` names the weights in caches; `batch_size` windows are decoded
-        at once."""
+        at once; `tokens`: ids of those the model can say, ascending, where that is not its whole vocabulary."""
         self.model = model.eval()
         self.name = name
         self.weights_hash = weights_hash
         self.description = description
         self.batch_size = batch_size
+        self.tokens = tokens
         self.n_mels = int(model.dims.n_mels)
         self.context_frames = 2 * int(model.dims.n_audio_ctx)
         self.context_s = self.context_frames / 100
@@ -111,16 +119,16 @@ class WhisperRecognizer:
         import torch
 
         import whisper
+        from recognizers.whisper.greedy import GreedyTask
 
         device = self.model.device
-        # fp16=False in whisper.decode expects float32 features; half precision is for accelerators only.
+        # fp16=False in DecodingOptions expects float32 features; half precision is for accelerators only.
         half = device.type != "cpu"
         options = whisper.DecodingOptions(language="en", without_timestamps=True, fp16=half)
         with torch.inference_mode():
             floors = [w.floor for w in windows]
             batch = padded_batch([w.mel for w in windows], floors, self.context_frames, device, half=half)
-            results = whisper.decode(self.model, batch, options)
-        return list(results)
+            return list(GreedyTask(self.model, options, self.tokens).run(batch))
 
 
 def _join(results: Sequence[Any]) -> Transcript:

@@ -1,4 +1,4 @@
-"""The recogniser around stock whisper.decode, on small random checkpoints in the official file format."""
+"""The recogniser against stock whisper.decode, on small random checkpoints in the official file format."""
 
 import hashlib
 import pickle
@@ -12,6 +12,7 @@ import whisper
 from whisper.model import ModelDimensions, Whisper
 
 from channel.codecs import build_codec
+from channel.mel import log_mel
 from recognizers.whisper import MelShapeError, ModelUnavailable, available_whispers, load_whisper
 from recognizers.whisper.padding import floor_of, pad_with_floor
 
@@ -61,6 +62,24 @@ def test_the_text_is_that_of_stock_decode_on_the_floor_padded_mel(short_model):
     assert ours.text == stock.text.strip()
     assert ours.avg_logprob == pytest.approx(stock.avg_logprob, abs=1e-5)
     assert ours.no_speech_prob == pytest.approx(stock.no_speech_prob, abs=1e-6)
+
+
+def test_windows_that_end_early_change_nothing_for_the_others():
+    """Stock `whisper.decode` on the whole vocabulary keeps all windows to the end; the reference for tokens and
+    probabilities.  Tolerances: rounding of float32 sums in another order."""
+    from recognizers.corpora import open_corpus
+
+    nano, corpus = load_whisper("nano"), open_corpus("shipped")
+    shortest_first = sorted(corpus.utterances, key=lambda u: u.duration_s)
+    mels = [log_mel(corpus.load_audio(u))[:, :500] for u in shortest_first[::16]]
+    said = nano.transcribe(mels)
+    options = whisper.DecodingOptions(language="en", without_timestamps=True, fp16=False)
+    stock = whisper.decode(nano.model, torch.from_numpy(np.stack([pad_with_floor(mel, 500) for mel in mels])), options)
+    assert [t.text for t in said] == [t.text for t in stock]
+    assert [t.tokens for t in said] == [len(t.tokens) for t in stock]
+    assert [t.avg_logprob for t in said] == pytest.approx([t.avg_logprob for t in stock], abs=1e-5)
+    assert [t.no_speech_prob for t in said] == pytest.approx([t.no_speech_prob for t in stock], abs=1e-6)
+    assert 2 * min(t.tokens for t in said) < max(t.tokens for t in said)
 
 
 def test_the_floor_is_what_whisper_computes_for_silence():
