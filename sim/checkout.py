@@ -1,16 +1,23 @@
-"""Which commit of the project a run was made with, where the project is run from a Git checkout."""
+"""Which version of the project a run was made with, and which commit where it is run from a Git checkout."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent.parent
 TIMEOUT_S = 10.0
+
+
+def version_of(root: Path = HERE) -> str:
+    """The version of the code that runs, as the build reads it: packages on a path are in no list of installed ones."""
+    found = re.search(r'^__version__ = "([^"]+)"', (root / "amser" / "__init__.py").read_text(encoding="utf-8"), re.M)
+    return found.group(1) if found else "unknown"
 
 
 @functools.cache

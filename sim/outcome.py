@@ -13,7 +13,7 @@ import pandas as pd
 
 from recognizers.measurement.doubt import recognition_doubts
 from scenarios import Point
-from sim.checkout import source_of
+from sim.checkout import source_of, version_of
 from sim.doubts import doubts_of
 from sim.long_run import long_run_intervals
 from sim.metrics import unit_of
@@ -138,9 +138,8 @@ def write_manifest(study: Study) -> None:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
+    found = {"python": sys.version.split()[0], "amser": version_of()}
     for package in (
-        "amser",
         "simpy",
         "numpy",
         "scipy",

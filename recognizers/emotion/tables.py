@@ -28,7 +28,8 @@ def evaluation_tables(evaluations: Sequence[Evaluation], *, level: int = 3) -> s
         parts += [f"{mark} Accuracy by seed at 100 %", seeds_table(evaluations)]
     if len(evaluations) > 1:
         parts += [f"{mark} Differences", difference_table(evaluations)]
-    parts += [f"{mark} Confusion of {_title(first)} at 100 %", confusion_table(first)]
+    summed = f", sum over {len(first.seeds)} seeds" if len(first.seeds) > 1 else ""
+    parts += [f"{mark} Confusion of {_title(first)} at 100 %{summed}", confusion_table(first)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -21,6 +21,7 @@ from recognizers.emotion.recognizer import predict
 from recognizers.emotion.resident import Resident
 from recognizers.emotion.training import Recipe
 from recognizers.emotion.types import EmotionError
+from recognizers.emotion.weights import save_network, start_from
 from recognizers.emotion.words import HashedWords
 
 CPU = torch.device("cpu")
@@ -216,3 +217,21 @@ def test_memory_that_runs_out_is_one_message(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Lockstep, "fit", full)
     with pytest.raises(EmotionError, match=r"^cpu: its memory does not hold .* 2 trainings side by side; train fewer"):
         trained()
+
+
+def test_a_lockstep_starts_from_other_weights(tmp_path: Path) -> None:
+    """With next to no learning every network keeps the donor's weights, to the 11 bits that its file has."""
+    found, path = examples(), tmp_path / "w.safetensors"
+    spec, places = NetworkSpec.of("yoon", found.labels), np.arange(len(found))
+    torch.manual_seed(5)
+    donor, _ = build_network(spec)
+    save_network(path, donor, spec)
+    recipe = Recipe(epochs=1, batch=8, learning_rate=1e-9)
+    runners = [Runner(places[:20], places[20:], seed, True) for seed in (1, 2)]
+    together = train_in_lockstep(spec, found, runners, recipe, prepare=start_from(path))
+    for number in range(2):
+        own = together.network(number).get_parameter("project_audio.weight")
+        torch.testing.assert_close(own, donor.get_parameter("project_audio.weight"), atol=1e-3, rtol=1e-3)
+    assert list(tmp_path.iterdir()) == [path]
+    whole = cross_validate("yoon", found, tmp_path / "folds", recipe=recipe, start=path, together=Together())
+    assert whole.trained == "across rates from shipped" and whole.utterances == len(found)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.checkout import source_of
+from sim.checkout import source_of, version_of
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="Git is not installed")
 
@@ -54,3 +54,9 @@ def test_an_installed_copy_claims_no_commit(repository: Path, monkeypatch: pytes
     monkeypatch.setenv("PATH", "")
     source_of.cache_clear()
     assert source_of(repository) == {}
+
+
+def test_the_version_is_that_of_the_code_that_runs() -> None:
+    import amser
+
+    assert version_of() == amser.__version__
