@@ -6,9 +6,7 @@ magnitude, Slaney's Mel filters (those of ``librosa.filters.mel``), logarithm to
 1e-10, everything below ``max - 8`` raised to it, and ``(x + 4) / 4``.  So the values of one utterance span
 at most 2.0.  Only real frames are returned, ``samples // 160`` of them; filling up to 30 s is the server's.
 
-It is faster than a general short-time Fourier transform, because all frames of a chunk go through one
-batched real FFT in single precision, and because the filters (two at most overlap in any bin) are applied
-in groups that leave out the bins where a whole group is zero.
+The transform and the filters are compiled (``channel/mel_kernel.py``), which is what makes it fast.
 """
 
 from __future__ import annotations
@@ -17,7 +15,6 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
 
 SAMPLE_RATE_HZ = 16_000
 WINDOW_SAMPLES = 400  # 25 ms
@@ -31,10 +28,6 @@ LONGEST_FRAMES = LONGEST_SAMPLES // HOP_SAMPLES
 
 _HIGHEST_PEAK = 1000.0  # far above clipping, far below 16-bit integers in disguise and overflow
 _BINS = WINDOW_SAMPLES // 2 + 1
-# Bounds the memory of long audio, and keeps each buffer below the 128 KiB from which glibc maps and unmaps fresh
-# pages for every call: on 5 s of speech that took as long as all arithmetic.
-_CHUNK_FRAMES = 64
-_FILTERS_PER_GROUP = 16
 
 Audio = npt.NDArray[np.float32]
 """Samples at 16 kHz, shape (samples,), full scale at -1 and 1."""
@@ -118,24 +111,6 @@ def mel_filters(bands: int) -> npt.NDArray[np.float32]:
     return filters
 
 
-@lru_cache(maxsize=8)
-def _filter_groups(bands: int) -> list[tuple[slice, slice, npt.NDArray[np.float32]]]:
-    """(bands, parts, filters) of each group, with only the bins where the group is not zero.
-
-    A bin is two parts, the squares of real and imaginary part: a filter that holds each weight twice adds
-    them while it sums, which spares a pass over the spectrum.
-    """
-    filters = mel_filters(bands)
-    groups = []
-    for first in range(0, bands, _FILTERS_PER_GROUP):
-        rows = slice(first, min(first + _FILTERS_PER_GROUP, bands))
-        used = np.flatnonzero(filters[rows].any(axis=0))
-        low, high = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 1)
-        weights = np.repeat(filters[rows, low:high], 2, axis=1)
-        groups.append((rows, slice(2 * low, 2 * high), np.ascontiguousarray(weights)))
-    return groups
-
-
 @lru_cache(maxsize=1)
 def _window() -> npt.NDArray[np.float32]:
     phase = 2.0 * np.pi * np.arange(WINDOW_SAMPLES) / WINDOW_SAMPLES
@@ -149,30 +124,18 @@ def power_mel(audio: npt.ArrayLike, bands: int = 80) -> npt.NDArray[np.float32]:
     """
     if bands < 1:
         raise ValueError(f"bands={bands} must be a positive integer")
+    # Here, because Numba takes a third of a second to import.
+    from channel.mel_kernel import power_in_bands
+
     samples = checked_audio(audio)
-    frames = frames_of(samples.size)
-    windows = _windows(samples, frames)
-    groups, window = _filter_groups(bands), _window()
-    mel = np.empty((bands, frames), dtype=np.float32)
-    for start in range(0, frames, _CHUNK_FRAMES):
-        chunk = slice(start, start + _CHUNK_FRAMES)
-        parts = scipy.fft.rfft(windows[chunk] * window, axis=1).view(np.float32)
-        np.multiply(parts, parts, out=parts)
-        for rows, used, weights in groups:
-            mel[rows, chunk] = weights @ parts[:, used].T
-    return mel
+    return power_in_bands(samples, _window(), _filters(bands), frames_of(samples.size))
 
 
-def _windows(samples: Audio, frames: int) -> npt.NDArray[np.float32]:
-    """Overlapping windows, shape (frames, 400), of the signal with reflected edges; a view, not a copy."""
-    half = WINDOW_SAMPLES // 2
-    if samples.size <= half:
-        padded = np.pad(samples, half, mode="reflect")
-    else:  # as np.pad does, at a tenth of its overhead
-        padded = np.concatenate((samples[half:0:-1], samples, samples[-2 : -half - 2 : -1]))
-    strides = (HOP_SAMPLES * padded.itemsize, padded.itemsize)
-    view = np.lib.stride_tricks.as_strided(padded, (frames, WINDOW_SAMPLES), strides, writeable=False)
-    return np.asarray(view)
+@lru_cache(maxsize=8)
+def _filters(bands: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    from channel.mel_kernel import packed_filters
+
+    return packed_filters(mel_filters(bands))
 
 
 def normalised(power: npt.NDArray[np.float32], loudest: float | None = None, out: Mel | None = None) -> Mel:
@@ -181,13 +144,11 @@ def normalised(power: npt.NDArray[np.float32], loudest: float | None = None, out
     ``loudest`` is the largest power if it lies outside ``power``, which may be a part of an utterance.
     ``out`` takes the result (it may be ``power`` itself), else a new array.
     """
-    mel = np.maximum(power, np.float32(LEAST_POWER), out=out)
+    top = float(power.max()) if loudest is None else loudest
+    mel = np.maximum(power, np.float32(max(LEAST_POWER, top * 1e-8)), out=out)
     np.log(mel, out=mel)
-    mel *= np.float32(1.0 / np.log(10.0))
-    top = mel.max() if loudest is None else np.float32(np.log10(max(loudest, LEAST_POWER)))
-    np.maximum(mel, top - np.float32(8.0), out=mel)
-    mel += np.float32(4.0)
-    mel *= np.float32(0.25)
+    mel *= np.float32(0.25 / np.log(10.0))
+    mel += np.float32(1.0)
     return mel
 
 

@@ -14,7 +14,9 @@ import numpy.typing as npt
 from channel.mel import Audio, Mel, checked_audio, log_mel
 
 CODE_VERSION = 1
-"""Raised whenever a change of code changes a payload or a decoded Mel: part of every fingerprint."""
+"""Raised whenever a change of code changes a payload or a decoded Mel: part of every fingerprint.
+
+Rounding does not count: the last bits of a Mel differ from machine to machine, with the width of their vectors."""
 
 
 class CodecError(ValueError):
