@@ -126,15 +126,18 @@ def test_a_file_that_is_none_is_one_clear_error(content: bytes | None, says: str
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_words_with_one_vector_are_one_word_to_a_network(name: str) -> None:
-    """What pretrained vectors are for: a synonym that training never met is understood."""
+    """What pretrained vectors are for: a synonym that training never met is understood.
+
+    Rows of one batch may be summed in another order, so they agree to single precision and not to the last bit.
+    """
     vectors = glove()
     tokens = {"tokenizer": vectors.vocabulary, "word_width": vectors.width}
     network, tokenizer = build_network(NetworkSpec.of(name, ("high", "low"), **tokens))  # type: ignore[arg-type]
     vectors.fill(network)
     mel = examples().mels[0]
     stop, halt, other = predict(network, tokenizer, [mel] * 3, ["stop", "halt", "go"])
-    np.testing.assert_array_equal(stop, halt)
-    assert not np.array_equal(stop, other)
+    np.testing.assert_allclose(stop, halt, atol=1e-6)
+    assert np.abs(stop - other).max() > 1e-5
     torch.testing.assert_close(table(network)[2], torch.from_numpy(vectors.vectors.mean(axis=0)))  # an unknown word
     with pytest.raises(EmotionError, match="a table of 7 x 12"):
         vectors.fill(build_network(NetworkSpec.of(name, ("high", "low")))[0])
