@@ -30,7 +30,8 @@ class GreedyTask(DecodingTask):  # type: ignore[misc]  # whisper ships no type h
         super().__init__(model, options)
         self._ids = torch.tensor(range(model.dims.n_vocab) if tokens is None else tokens, device=model.device)
         embedding = model.decoder.token_embedding.weight
-        self._projection = (embedding if tokens is None else embedding[self._ids]).T
+        sayable = embedding if tokens is None else embedding[self._ids]
+        self._projection = sayable.to(torch.float16 if options.fp16 else torch.float32).T
 
     def _get_audio_features(self, mel: torch.Tensor) -> torch.Tensor:
         pieces = mel.split(ENCODED_AT_ONCE if mel.device.type == "cpu" else len(mel))
