@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -37,8 +38,11 @@ MAGIC_KLT = 0x61  # high nibble 6 names the codec, low nibble is the version
 STEPS_PER_OCTAVE = 20
 FINEST = 255
 _COARSEST = 0
-_FIRST_GUESS = 48  # step 0.76: below 1 kbit/s for most speech
-_STRIDE = 24
+# What speech usually takes (docs/codecs.md).  A search begins there; what it finds does not depend on it.
+_USUAL_INDEX = np.array([40.0, 50.0, 60.0, 70.0, 80.0, 95.0, 113.0, 133.0, 173.0])
+_USUAL_OCTAVES = np.log2([550.0, 940.0, 1450.0, 2530.0, 4190.0, 8950.0, 16_800.0, 25_200.0, 41_500.0])  # of bit/s
+_USUAL_DB = np.array([10.4, 11.7, 12.7, 14.2, 15.8, 19.4, 24.9, 31.1, 43.1])  # Mel SNR
+_TRIES = 8  # of regula falsi; then halves
 _BANDS_CODES = {80: 0, 128: 1}
 _DCT_FLAG, _CHUNKS_FLAG = 0x04, 0x08
 _FLOOR_LOWEST, _FLOOR_PER_UNIT = -1.5, 128.0
@@ -168,6 +172,7 @@ class MelKlt(MelCodec):
         bounds = block_bounds(mel.shape[1])
         coefficients = self.model.forward(mel, bounds)
 
+        @cache
         def attempt(index: int) -> tuple[bytes, _Memory]:
             then = memory.copy()
             return self._code_at(coefficients, bounds, index, then), then
@@ -175,7 +180,10 @@ class MelKlt(MelCodec):
         if self.step is not None:
             index = index_of(self.step)
         elif self.rate_bps is not None:
-            index = _last_that(lambda i: len(attempt(i)[0]) <= budget_bytes)
+            # Half a byte above the budget: no whole number of bytes lies on the line between fitting and not.
+            most = np.log2(np.floor(budget_bytes) + 0.5) if budget_bytes >= 0.0 else -np.inf
+            start = _usual(np.log2(self.rate_bps), _USUAL_OCTAVES)
+            index = _last_that(lambda i: most - np.log2(len(attempt(i)[0]) + 0.25), *start)
         else:
             index = self._index_for_snr(mel, coefficients, bounds)
         coded, then = attempt(index)
@@ -185,13 +193,13 @@ class MelKlt(MelCodec):
     def _index_for_snr(self, mel: Mel, coefficients: npt.NDArray[np.float32], bounds: entropy.Ints) -> int:
         target = self.snr_db if self.snr_db is not None else 0.0
 
-        def too_coarse(index: int) -> bool:
+        def lacking_db(index: int) -> float:
             coded = self._code_at(coefficients, bounds, index, _Memory.fresh(self.bands))
             found = self._decode_at(coded, bounds, index, _Memory.fresh(self.bands))
-            return mel_snr_db(mel, np.maximum(found, _floor_of(_floor_code(float(mel.min()))))) < target
+            return target - mel_snr_db(mel, np.maximum(found, _floor_of(_floor_code(float(mel.min())))))
 
-        if too_coarse(_COARSEST):
-            return min(_last_that(too_coarse) + 1, FINEST)
+        if lacking_db(_COARSEST) > 0.0:
+            return min(_last_that(lacking_db, *_usual(target, _USUAL_DB)) + 1, FINEST)
         return _COARSEST
 
     def _code_at(
@@ -267,19 +275,29 @@ class MelKlt(MelCodec):
         }
 
 
-def _last_that(holds: Callable[[int], bool]) -> int:
-    """Largest index for which ``holds``, which holds up to some index and not beyond; 0 if it holds nowhere.
+def _usual(target: float, curve: npt.NDArray[np.float64]) -> tuple[int, float]:
+    """Index at which ``curve`` over ``_USUAL_INDEX`` has the value ``target``, and its slope there."""
+    slopes = np.gradient(curve, _USUAL_INDEX)
+    return int(np.interp(target, curve, _USUAL_INDEX)), float(np.interp(target, curve, slopes))
 
-    Strides up from a cheap coarse step before it halves, since fine steps take the longest to try.
+
+def _last_that(margin: Callable[[int], float], guess: int, per_index: float) -> int:
+    """Largest index with a positive ``margin``, which is positive up to some index and not beyond; 0 if nowhere.
+
+    Regula falsi on the grid of indices: strides by ``margin / per_index`` from ``guess`` until both signs were
+    met, then interpolates between the nearest two, and halves should that not end in a few tries.
     """
-    low, high = _COARSEST, _FIRST_GUESS
-    while high < FINEST and holds(high):
-        low, high = high, min(high + _STRIDE, FINEST)
-    if high == FINEST and holds(FINEST):
-        return FINEST
+    low, high, at_low, at_high, tries = _COARSEST, FINEST + 1, np.inf, -np.inf, 0
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
+        guess = int(np.clip(guess, low + 1, high - 1))
+        found, tries = margin(guess), tries + 1
+        low, at_low, high, at_high = (guess, found, high, at_high) if found > 0.0 else (low, at_low, guess, found)
+        if tries >= _TRIES:
+            guess = (low + high) // 2
+        elif np.isfinite(at_low) and np.isfinite(at_high):
+            guess = int(low + (high - low) * at_low / (at_low - at_high))
+        else:
+            guess += int(np.clip(found / per_index, -FINEST, FINEST))
     return low
 
 
