@@ -100,10 +100,14 @@ def _summary(found: Calibration) -> None:
 def device(
     output: Output = Path("device.json"),
     codec: Annotated[
-        list[str] | None, typer.Option("--codec", "-c", metavar="NAME", help="A codec; default: all standard ones.")
+        list[str] | None,
+        typer.Option("--codec", "-c", metavar="NAME", help="A codec; default: all whose cost is listed."),
     ] = None,
     seven_zip: Annotated[
         float | None, typer.Option(metavar="MIPS", help="Single-thread 7-zip rating; default: run 7z.")
+    ] = None,
+    host_seven_zip: Annotated[
+        float | None, typer.Option(metavar="MIPS", help="Rating of the host to scale to; default: this machine.")
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each length; the fastest counts.")] = 5,
 ) -> int:
@@ -112,7 +116,7 @@ def device(
 
     from channel.codecs import STANDARD_CODECS, build_codec
     from recognizers.corpora import open_corpus
-    from recognizers.service.device_calibration import calibrate_device
+    from recognizers.service.device_calibration import calibrate_device, calibrated_codecs
     from scenarios.validation import suggest
 
     unknown = [name for name in codec or () if name not in STANDARD_CODECS]
@@ -120,8 +124,16 @@ def device(
         raise UserError(f"there is no codec named '{unknown[0]}'{suggest(unknown[0], list(STANDARD_CODECS))}")
     corpus = open_corpus("shipped")
     speech = np.concatenate([corpus.load_audio(u) for u in corpus.utterances[:20]])
-    codecs = [build_codec(name) for name in codec or STANDARD_CODECS]
-    found = calibrate_device(codecs, speech, seven_zip_mips=seven_zip, repeats=repeats, report=_say())
+    codecs = [build_codec(name) for name in codec] if codec else calibrated_codecs()
+    found = calibrate_device(
+        codecs,
+        speech,
+        seven_zip_mips=seven_zip,
+        quiet_seven_zip_mips=host_seven_zip,
+        repeats=repeats,
+        method="; shipped speech",
+        report=_say(),
+    )
     _write(output, found.model_dump_json(indent=1))
     return Exit.DONE
 

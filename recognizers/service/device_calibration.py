@@ -28,6 +28,19 @@ DURATIONS_S = (1.0, 2.0, 4.0, 8.0, 16.0)
 LEAST_RUN_S = 0.02  # coding is repeated until it lasts this long: the clock's step then does not count
 
 
+def calibrated_codecs() -> list[Codec]:
+    """One codec for each cost that simulations look up: all standard ones, and settings that have no name."""
+    from channel.codecs import STANDARD_CODECS, build_codec
+    from scenarios.schema.codec import FlacSpec, MelKltSpec, MelSvdSpec
+
+    codecs = [build_codec(name) for name in STANDARD_CODECS]
+    codecs += [build_codec(FlacSpec(kind="flac", level=level)) for level in (0, 8)]
+    codecs += [build_codec(MelKltSpec(kind="mel-klt", step=step)) for step in (0.8, 0.4, 0.2, 0.1)]
+    codecs += [build_codec(MelKltSpec.model_validate({"kind": "mel-klt", "snr": f"{db} dB"})) for db in (10, 20)]
+    codecs.append(build_codec(MelSvdSpec.model_validate({"kind": "mel-svd", "energy": "99 %"})))
+    return list({cost_key(codec): codec for codec in reversed(codecs)}.values())[::-1]
+
+
 def calibrate_device(
     codecs: Iterable[Codec],
     speech: Audio,
@@ -41,7 +54,8 @@ def calibrate_device(
     """Time the encoders on pieces of ``speech`` (float32 at 16 kHz, at least 16 s) in CPU time of one thread.
 
     ``seven_zip_mips`` is the host's score; left out, ``7z b -mmt1`` is run.  Where other work cannot be
-    stopped, ``quiet_seven_zip_mips`` is its score without, and costs are scaled to it.  Each duration
+    stopped, ``quiet_seven_zip_mips`` is its score without, and costs are scaled to it; just so they are scaled
+    to another host by that one's score.  Each duration
     counts with the fastest of ``repeats`` runs, since other work on the machine can only add.
     """
     if speech.size < DURATIONS_S[-1] * SAMPLE_RATE_HZ:

@@ -59,10 +59,9 @@ class EncodeCalibration(BaseModel):
     seven_zip_single_thread_mips: NonNegative
     """Score of ``7z b -mmt1`` on this host, for each CPU used; devices scale by its ratio to theirs."""
     seven_zip_while_timing_mips: NonNegative | None = None
-    """The same score beside whatever else ran while the entries were timed; left out: the machine was quiet.
+    """The score where the entries were timed: beside other work, or on another machine; left out: it was the same.
 
-    Other work slows coding and 7-zip alike, so ``cost`` multiplies the entries by this score over the
-    quiet one."""
+    What slows coding slows 7-zip alike, so ``cost`` multiplies the entries by this score over the host's."""
     matrix_gflops: NonNegative | None = None
     """Double-precision matrix product of one thread, 10^9 operations a second, for profiles rated by HPL."""
     entries: tuple[EncodeEntry, ...]
@@ -81,7 +80,7 @@ class EncodeCalibration(BaseModel):
 
     @property
     def quiet_share(self) -> float:
-        """Share of the timed seconds that the host would have taken had it been quiet."""
+        """The host's seconds, had it been quiet, over the timed seconds."""
         timing, quiet = self.seven_zip_while_timing_mips, self.seven_zip_single_thread_mips
         return 1.0 if timing is None else timing / quiet
 

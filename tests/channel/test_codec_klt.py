@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channel.codecs.klt import MelKlt, index_of, mel_snr_db, step_of
+from channel.codecs.klt import FINEST, MelKlt, _last_that, index_of, mel_snr_db, step_of
 from channel.codecs.klt_entropy import CLASSES, LONGEST_BLOCK
 from channel.codecs.klt_model import block_bounds, dct_basis, load_model
 from channel.codecs.svd import MelSvd
@@ -124,6 +124,28 @@ def test_distortion_falls_and_size_grows_with_a_finer_step(mel: Mel) -> None:
     ratios = [mel_snr_db(mel, MelKlt("x", step=step).decode(data)) for step, data in zip(steps, payloads, strict=True)]
     assert sizes == sorted(sizes)
     assert ratios == sorted(ratios)
+
+
+@given(
+    end=st.integers(0, FINEST),
+    falls=st.lists(st.floats(1e-3, 10.0), min_size=FINEST + 1, max_size=FINEST + 1),
+    guess=st.integers(-10, 300),
+    per_index=st.floats(1e-3, 10.0),
+)
+def test_the_search_finds_the_last_index_wherever_it_begins(
+    end: int, falls: list[float], guess: int, per_index: float
+) -> None:
+    """Any falling margin that crosses zero after ``end``: halving alone would take 8 tries, and 8 more are allowed."""
+    margins = -np.cumsum(falls)
+    margins += (margins[end] + margins[end + 1]) / -2.0 if end < FINEST else 1.0 - margins[end]
+    tried: list[int] = []
+
+    def margin(index: int) -> float:
+        tried.append(index)
+        return float(margins[index])
+
+    assert _last_that(margin, guess, per_index) == end
+    assert len(tried) == len(set(tried)) <= 17
 
 
 @pytest.mark.parametrize("rate_bps", [1_000, 2_000, 4_000, 8_000, 16_000, 32_000])

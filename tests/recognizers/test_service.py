@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from recognizers.service import CalibrationError, calibrations, encode_cost, load_calibration, load_service
 from recognizers.service.batches import Timing, fit, measure_batches, noise_mels
 from recognizers.service.calibration import FOLDER, Point, summaries
-from recognizers.service.device_calibration import encoding_s, fit_line, parse_seven_zip
+from recognizers.service.device_calibration import calibrated_codecs, encoding_s, fit_line, parse_seven_zip
 from recognizers.service.encode import EncodeCalibration, cost_key, load_encode_calibration
 from recognizers.service.published import PUBLISHED, calibration, encoder_operations, write_json
 from recognizers.service.random_whisper import official_dimensions
@@ -303,6 +303,11 @@ def test_encode_calibration_is_of_the_host_that_device_profiles_scale_from() -> 
 
     rating = load_data("profiles")["calibration-host"]["seven_zip_single"]
     assert load_encode_calibration().seven_zip_single_thread_mips == pytest.approx(rating, rel=0.05)
+
+
+def test_encode_calibration_lists_what_its_command_times() -> None:
+    keys = {cost_key(codec) for codec in calibrated_codecs()} | {("fixed", None)}
+    assert {(entry.kind, entry.setting) for entry in load_encode_calibration().entries} == keys
 
 
 def test_encode_calibration_names_its_host() -> None:
