@@ -34,7 +34,7 @@ GloveFile = Annotated[
     Path | None, typer.Option("--glove", metavar="FILE", help="Start the word vectors from a GloVe text file.")
 ]
 Frozen = Annotated[bool, typer.Option("--frozen", help="Do not train the vectors of --glove any further.")]
-Size = Annotated[str, typer.Option(help="Sizes of the networks: small (as shipped) or published.")]
+Size = Annotated[str, typer.Option(help="Sizes of the networks: small (as shipped), published; for amser also image.")]
 Clean = Annotated[bool, typer.Option("--clean", help="Train on uncompressed Mels only, not across rates.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Most epochs.")]
 Patience = Annotated[int | None, typer.Option(min=1, help="Epochs without a better dev loss to stop.")]
@@ -85,7 +85,7 @@ def train(
     from recognizers.emotion.train import load_split, train_emotion
 
     names = networks_of(network)
-    check_options(size, modalities, words, glove, frozen, device)
+    check_options(names, size, modalities, words, glove, frozen, device)
     with counter("Mel spectrograms") as advance:
         examples, dev = load_split(open_corpus(corpus), limit=limit, seed=seed, advance=advance)
     say_left_out(examples)
@@ -128,9 +128,14 @@ def choice(what: str, given: str, known: Sequence[str]) -> None:
         raise UserError(f"{what} '{given}'{suggest(given, list(known))}")
 
 
-def check_options(size: str, modalities: str, words: str, glove: Path | None, frozen: bool, device: str) -> None:
+def check_options(
+    names: Sequence[str], size: str, modalities: str, words: str, glove: Path | None, frozen: bool, device: str
+) -> None:
     """What cannot be, or would have no effect, is said before anything is computed."""
-    choice("--size: there is no", size, ("small", "published"))
+    from recognizers.emotion.networks import ARCHITECTURES
+
+    for name in names:
+        choice(f"--size: {name} (--network) has no size", size, list(ARCHITECTURES[name].sizes))
     choice("--modalities: there is no", modalities, ("both", "audio", "text"))
     check_device("--device", device)
     if frozen and glove is None:

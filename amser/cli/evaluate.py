@@ -83,7 +83,7 @@ def evaluate(
     With --weights nothing is trained: they are tested on the whole corpus.
     """
     names = networks_of(network)
-    check_options(size, modalities, words, glove, frozen, device)
+    check_options(names, size, modalities, words, glove, frozen, device)
     choice("--by: there is no", by, ("speaker", "session"))
     if markdown and json:
         raise UserError("--markdown, --json: choose one of the two")

@@ -28,6 +28,9 @@ __all__ = ["AmserDims", "AmserNetwork"]
 
 
 KERNELS = (5, 3)
+STRIDES = ((2, 2), (2, 2), (2, 1))
+"""Of the convolutions over bands and time."""
+BANDS_LEFT = BANDS // 8
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class AmserDims:
     channels: tuple[int] = (96,)
     """Of the first convolution; the second has `width`. Each halves the frames: 12.5 steps a second
     remain."""
+    maps: tuple[int, ...] = ()
+    """Of three convolutions over bands and time that take the place of `channels`; none for those over time."""
     word_width: int = 32
     width: int = 64
     """Of both modalities in the co-attention."""
@@ -87,11 +92,55 @@ class MelEncoder(nn.Module):
         for layer in self.layers:
             x = layer(x)
             lengths = -(-lengths // 2)
-            mask = torch.arange(x.shape[2], device=x.device)[None, :] < lengths[:, None]
+            mask = _mask(x, lengths)
             # Zeros beyond the end: a result must not depend on the neighbours in the batch.
             x = x * mask[:, None, :]
         steps = self.dropout(x.transpose(1, 2))
         return self.context(steps, mask), mask
+
+
+class ImageEncoder(nn.Module):
+    """The same with convolutions over bands and time, then one over time, and one that adds context.
+
+    Filters that slide along the bands too need few utterances: a formant or a harmonic looks alike wherever it
+    lies. They see the Mel twice: as it is, and without the utterance's mean of every band, which takes voice and
+    microphone away and leaves the melody.
+    """
+
+    def __init__(self, dims: AmserDims) -> None:
+        super().__init__()
+        self.frame_pool = dims.frame_pool
+        layers = []
+        before = 2
+        for stride, maps in zip(STRIDES, dims.maps, strict=True):
+            convolution = nn.Conv2d(before, maps, 3, stride=stride, padding=1, bias=False)
+            layers.append(nn.Sequential(convolution, nn.BatchNorm2d(maps), nn.ReLU()))
+            before = maps
+        self.layers = nn.ModuleList(layers)
+        project = nn.Conv1d(before * BANDS_LEFT, dims.width, 3, padding=1, bias=False)
+        self.project = nn.Sequential(nn.Dropout(dims.dropout), project, nn.BatchNorm1d(dims.width), nn.ReLU())
+        self.dropout = nn.Dropout(dims.dropout)
+        self.context = Context(dims.width)
+
+    def forward(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Steps (B, L, width) and their mask (B, L)."""
+        x, lengths = pool_frames(mel, lengths, self.frame_pool)
+        mean = x.sum(dim=2, keepdim=True) / lengths[:, None, None]
+        mask = _mask(x, lengths)
+        x = torch.stack([x, (x - mean) * mask[:, None, :]], dim=1)
+        for (_, in_time), layer in zip(STRIDES, self.layers, strict=True):
+            x = layer(x)
+            lengths = -(-lengths // in_time)
+            mask = _mask(x, lengths)
+            x = x * mask[:, None, None, :]
+        x = self.project(x.flatten(1, 2)) * mask[:, None, :]
+        steps = self.dropout(x.transpose(1, 2))
+        return self.context(steps, mask), mask
+
+
+def _mask(x: Tensor, lengths: Tensor) -> Tensor:
+    """(B, L), True on the real steps of `x` (B, ..., L)."""
+    return torch.arange(x.shape[-1], device=x.device)[None, :] < lengths[:, None]
 
 
 class CoAttention(nn.Module):
@@ -118,7 +167,7 @@ class AmserNetwork(EmotionNetwork):
 
     def __init__(self, dims: AmserDims, classes: int, word_rows: int) -> None:
         super().__init__()
-        self.mel_encoder = MelEncoder(dims)
+        self.mel_encoder = ImageEncoder(dims) if dims.maps else MelEncoder(dims)
         self.word_vectors = WordVectors(word_rows, dims.word_width)
         self.word_dropout = nn.Dropout(dims.dropout)
         self.word_project = nn.Linear(dims.word_width, dims.width)

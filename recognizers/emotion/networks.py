@@ -28,7 +28,7 @@ class Architecture:
     dims: type
     build: Callable[[Any, int, int], EmotionNetwork]
     sizes: Mapping[str, Any]
-    """`small` ships; `published` has the widths of the paper, where they are known."""
+    """`small` ships; `published` has the widths of the paper, where they are known; AMSER has an `image` too."""
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
@@ -36,7 +36,11 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         "AMSER (our reading)",
         AmserDims,
         AmserNetwork,
-        {"small": AmserDims(), "published": AmserDims(1, (256,), 128, 256, 8, 2, 0.3)},
+        {
+            "small": AmserDims(),
+            "image": AmserDims(maps=(16, 32, 48)),
+            "published": AmserDims(1, (256,), (), 128, 256, 8, 2, 0.3),
+        },
     ),
     "umons": Architecture(
         "UMONS (Delbrouck 2020)",
@@ -52,7 +56,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         {"small": yoon.YoonDims(), "published": yoon.AS_PUBLISHED},
     ),
 }
-"""The architectures by name. AMSER's `published` size is a larger one of ours: the poster gives none."""
+"""The architectures by name. AMSER's `published` size is a larger one of ours: the poster gives none. Its `image` size
+reads the Mel as an image: slower, and better on small corpora of human speech (docs/results/emotion.md)."""
 
 MODALITIES = ("both", "audio", "text")
 

@@ -46,9 +46,9 @@ def a_network(name: str, **options: Any) -> tuple[Any, Any, NetworkSpec]:
     return network, tokenizer, spec
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_result_does_not_depend_on_its_neighbours_in_the_batch(name: str) -> None:
-    network, tokenizer, _ = a_network(name)
+@pytest.mark.parametrize(("name", "size"), [*((name, "small") for name in NAMES), ("amser", "image")])
+def test_a_result_does_not_depend_on_its_neighbours_in_the_batch(name: str, size: str) -> None:
+    network, tokenizer, _ = a_network(name, size=size)
     rng = np.random.default_rng(1)
     mels = [a_mel(rng, frames) for frames in (40, 97, 333, 160)]
     texts = ["stop it now", "", "turn on the light in the kitchen please", "play"]
@@ -70,10 +70,13 @@ def test_small_networks_are_small_and_use_both_inputs(name: str) -> None:
     assert np.abs(base - predict(network, tokenizer, [mel], ["i love this"])).max() > 1e-6
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_published_sizes_run(name: str) -> None:
-    network, tokenizer, _ = a_network(name, size="published")
-    batch = collate([a_mel(np.random.default_rng(3), 60)], ["hello there"], tokenizer)
+SIZES = [(name, size) for name, architecture in ARCHITECTURES.items() for size in architecture.sizes]
+
+
+@pytest.mark.parametrize(("name", "size"), SIZES)
+def test_all_sizes_run_even_on_one_frame(name: str, size: str) -> None:
+    network, tokenizer, _ = a_network(name, size=size)
+    batch = collate([a_mel(np.random.default_rng(3), 1)], ["hello there"], tokenizer)
     with torch.inference_mode():
         assert network(batch).shape == (1, 4)
 
@@ -251,8 +254,7 @@ def test_misspelt_words_share_pieces_and_vocabularies_do_not() -> None:
     assert vocabulary.encode("go stop", 9).ravel().tolist() == [3, 2]
 
 
-@pytest.mark.parametrize("size", ["small", "published"])
-@pytest.mark.parametrize("name", list(ARCHITECTURES))
+@pytest.mark.parametrize(("name", "size"), SIZES)
 def test_a_network_makes_no_tensor_on_another_device(name: str, size: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """PyTorch's meta device computes shapes only and refuses tensors of the CPU, as a GPU would.
 

@@ -59,10 +59,10 @@ def test_the_loop_is_pytorchs_recurrence(kind: str, both_ways: bool) -> None:
     torch.testing.assert_close(looped, recurrence(steps, lengths), atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_stacked_networks_answer_as_each_alone(name: str) -> None:
+@pytest.mark.parametrize(("name", "size"), [*((name, "small") for name in ARCHITECTURES), ("amser", "image")])
+def test_stacked_networks_answer_as_each_alone(name: str, size: str) -> None:
     found = examples()
-    spec = NetworkSpec.of(name, found.labels)
+    spec = NetworkSpec.of(name, found.labels, size=size)
     places = np.arange(len(found))
     runners = [Runner(places[:20], places[20:], seed, True) for seed in (1, 2, 3)]
     data = Resident(found, build_network(spec)[1], "both", CPU)
@@ -76,11 +76,11 @@ def test_stacked_networks_answer_as_each_alone(name: str) -> None:
             np.testing.assert_allclose(stacked[number], alone, atol=2e-4)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_one_step_is_the_step_of_each_network_alone(name: str) -> None:
+@pytest.mark.parametrize(("name", "size"), [*((name, "small") for name in ARCHITECTURES), ("amser", "image")])
+def test_one_step_is_the_step_of_each_network_alone(name: str, size: str) -> None:
     """Gradients of the sum of the losses are each network's own: against plain PyTorch, without dropout."""
     found = examples(16)
-    spec = NetworkSpec.of(name, found.labels)
+    spec = NetworkSpec.of(name, found.labels, size=size)
     places = np.arange(len(found))
     runners = [Runner(places, places, seed, False) for seed in (4, 5)]
     data = Resident(found, build_network(spec)[1], "both", CPU)
