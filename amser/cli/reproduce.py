@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +18,8 @@ from amser.exits import Exit, Stopped
 
 if TYPE_CHECKING:
     from amser.reproduction import Part
-    from amser.reproduction.rows import Published
+    from amser.reproduction.published import Published
+    from amser.tables import Table
 
 app = typer.Typer(help="Published tables, measured again.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -40,9 +43,6 @@ def icassp2025(
     evaluate: Annotated[
         bool, typer.Option("--evaluate", help="Train the networks on the acted corpora here (hours on a CPU).")
     ] = False,
-    published: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="JSON of more published figures to stand beside ours.")
-    ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only this many utterances of each corpus.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs of each fold.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Train each fold so often, with seeds 1000 apart.")] = 1,
@@ -58,10 +58,10 @@ def icassp2025(
     acted emotions; with --iemocap the poster's own corpus. Whatever was measured is kept: a second run goes on.
     """
     from amser.reproduction import Options, Part, reproduce
-    from amser.reproduction.rows import load_published
+    from amser.reproduction.published import load_published
 
     check_device("--device", device)
-    known = load_published(published)
+    known = load_published()
     named = os.environ.get("AMSER_CORPORA")
     corpora = None if not named else Path(named).expanduser()
     options = Options(output, corpora, iemocap, model, evaluate, limit, epochs, seeds, device)
@@ -85,26 +85,35 @@ def _write(output: Path, whole: Part, known: Published) -> None:
 
     made = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
     frame(whole.rows, known).to_csv(output / "figures.csv", index=False)
-    page = render(whole, known, [made, f"{len(whole.rows)} figures", known.source])
+    page = render(whole, known, [made, f"{len(whole.rows)} figures"])
     (output / "report.html").write_text(page, encoding="utf-8")
 
 
 def _show(output: Path, whole: Part, known: Published, json: bool) -> int:
-    from amser.reproduction import frame, tables
-
     if json:
+        from amser.reproduction import frame
         from amser.tables import print_json
 
         rows = frame(whole.rows, known).to_dict(orient="records")
-        print_json({"figures": rows, "missing": whole.missing, "not_known": list(known.not_known)})
+        printed = [{**asdict(figure), "value": figure.value} for figure in known.figures]
+        print_json({"figures": rows, "missing": whole.missing, "published": printed})
         return Exit.DONE
-    tables.words_table(whole.rows).print()
-    for corpus in tables.corpora_of(whole.rows):
-        sys.stdout.write("\n")
-        tables.networks_table(whole.rows, corpus, "accuracy").print()
-    sys.stdout.write("\n")
-    tables.overhead_table(whole.rows, known).print()
-    for line in [*(f"not known: {one['why']}" for one in known.not_known), *(f"missing: {m}" for m in whole.missing)]:
-        sys.stderr.write(f"{line}\n")
-    sys.stdout.write(f"\nreport   {output / 'report.html'}\nfigures  {output / 'figures.csv'}\n")
+    for table in _tables(whole, known):
+        if table.rows:
+            table.print()
+            sys.stdout.write("\n")
+    for line in whole.missing:
+        sys.stderr.write(f"missing: {line}\n")
+    sys.stdout.write(f"report   {output / 'report.html'}\nfigures  {output / 'figures.csv'}\n")
     return Exit.DONE
+
+
+def _tables(whole: Part, known: Published) -> Iterator[Table]:
+    """The poster's tables, then ours, then both of the same corpus."""
+    from amser.reproduction import tables
+
+    yield from (tables.printed_table(one) for one in known.tables if one.table == "emotion")
+    yield tables.words_table(whole.rows)
+    yield from (tables.networks_table(whole.rows, one, "accuracy") for one in tables.corpora_of(whole.rows))
+    yield tables.beside_table((row for row in whole.rows if row.table == "emotion"), known)
+    yield tables.overhead_table(whole.rows, known)

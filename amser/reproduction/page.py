@@ -16,7 +16,8 @@ from amser.installation import installation
 from amser.report.look import legend_below, styled
 from amser.report.page import CONFIG, html_table
 from amser.reproduction import tables
-from amser.reproduction.rows import Part, Published, Row
+from amser.reproduction.published import Published
+from amser.reproduction.rows import Part, Row
 from amser.tables import Table
 
 COLOURS = ("#08457E", "#A33C00", "#00583F", "#8B2F6B", "#B07D00", "#57534E")
@@ -24,8 +25,8 @@ SYMBOLS = ("circle", "square", "triangle-up", "diamond", "x", "star")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 PANELS_A_ROW = 3
 HOW = (
-    "What was published, what came out here, on which corpus and weights, and the difference stand in columns of their "
-    "own. A difference between figures of different corpora tells about the corpora too."
+    "The poster's tables as printed, and what came out here, each corpus in tables of its own. A published figure "
+    "stands beside one of ours, and a difference is given, only on the same corpus."
 )
 WORDS = (
     "Word error rate in per cent, errors summed over all utterances, after Whisper's English normaliser; in brackets "
@@ -53,12 +54,13 @@ def render(part: Part, published: Published, facts: Sequence[str]) -> str:
     """The whole page as text; ``facts`` stand under the title."""
     here = files("amser.report")
     sections = [
-        _missing(part, published),
-        _words(part.rows, published),
+        _missing(part),
+        _printed(published),
+        _words(part.rows),
         _emotions(part.rows, published),
         _overhead(part.rows, published),
         _papers(published),
-        _every_figure(part.rows, published),
+        _every_figure(part.rows),
         _provenance(part),
     ]
     return Template((here / "page.html").read_text(encoding="utf-8")).substitute(
@@ -73,20 +75,25 @@ def render(part: Part, published: Published, facts: Sequence[str]) -> str:
     )
 
 
-def _missing(part: Part, published: Published) -> str:
-    lines = [f"Not known: {one['why']}." for one in published.not_known]
-    lines += [f"Missing: {line}." for line in part.missing]
-    if not lines:
-        return ""
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
-    return f"<section class='warnings'><b>What this page cannot show</b><ul>{items}</ul></section>"
+def _missing(part: Part) -> str:
+    items = "".join(f"<li>{escape(line)}.</li>" for line in part.missing)
+    return f"<section class='warnings'><b>Missing</b><ul>{items}</ul></section>" if items else ""
 
 
-def _words(rows: Sequence[Row], published: Published) -> str:
+def _printed(published: Published) -> str:
+    parts = []
+    for one in published.tables:
+        table = tables.printed_table(one)
+        parts.append(f"<p class='note'>{escape(table.title)}</p>{_scrolled(table)}")
+    notes = "".join(f"<li>{escape(note)}</li>" for note in published.notes)
+    return _section("What the poster prints", f"{published.source}.", *parts, f"<ul>{notes}</ul>")
+
+
+def _words(rows: Sequence[Row]) -> str:
     chosen = [row for row in rows if row.table == "wer" and row.metric == "wer"]
     if not chosen:
         return ""
-    parts = [_drawn(words_figure(chosen), "wer"), _scrolled(tables.words_table(rows)), _beside(chosen, published)]
+    parts = [_drawn(words_figure(chosen), "wer"), _scrolled(tables.words_table(rows))]
     flagged = tables.words_table(rows, "flagged")
     if flagged.rows:
         parts.append(f"<h3>Flagged as doubtful [%]</h3><p class='note'>{escape(DOUBTFUL)}</p>{_scrolled(flagged)}")
@@ -102,9 +109,9 @@ def _scrolled(table: Table, look: str = "scroll") -> str:
 
 
 def _beside(rows: Sequence[Row], published: Published) -> str:
-    """Published beside ours, where something was published of these rows."""
-    known = [row for row in rows if published.beside(row)]
-    return _scrolled(tables.beside_table(known, published)) if known else ""
+    """Published beside ours, where these rows are of the corpus that was published on."""
+    table = tables.beside_table(rows, published)
+    return _scrolled(table) if table.rows else ""
 
 
 def words_figure(rows: Sequence[Row]) -> go.Figure:
@@ -198,10 +205,10 @@ def _papers(published: Published) -> str:
     return _section("What the baselines' papers report", PAPERS, _scrolled(table, "scroll prose"))
 
 
-def _every_figure(rows: Iterable[Row], published: Published) -> str:
-    table = tables.beside_table(rows, published)
+def _every_figure(rows: Iterable[Row]) -> str:
+    table = tables.every_table(rows)
     details = f"<details><summary>All {len(table.rows)} figures</summary>{_scrolled(table)}</details>"
-    return _section("Published and ours, figure by figure", "The same rows are in figures.csv.", details)
+    return _section("Every figure of ours", "The same rows are in figures.csv.", details)
 
 
 def _provenance(part: Part) -> str:

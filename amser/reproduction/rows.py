@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib.resources import files
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from amser.exits import UserError
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from amser.reproduction.published import Published
 
 RATES = (1.0, 0.5, 0.25, 0.1875, 0.125)
 """The poster's compress rates: rank / bands."""
@@ -59,75 +56,17 @@ class Part:
         return self
 
 
-@dataclass(frozen=True)
-class Published:
-    """The published figures that are known, and why others are not."""
-
-    title: str
-    source: str
-    figures: tuple[Mapping[str, Any], ...]
-    not_known: tuple[Mapping[str, str], ...]
-    papers: tuple[Mapping[str, Any], ...]
-
-    def beside(self, row: Row) -> list[Mapping[str, Any]]:
-        """The published figures that stand beside a row: the same metric at the same rate.
-
-        A word error rate stands beside every recogniser's; networks and codecs only beside their own.
-        """
-        keys = ("table", "metric") if row.table == "wer" else ("table", "metric", "subject")
-        alike = (f for f in self.figures if all(f[key] == getattr(row, key) for key in keys))
-        return [figure for figure in alike if _same_rate(figure.get("rate"), row.rate)]
-
-
-def _same_rate(published: float | None, ours: float | None) -> bool:
-    return published is None or (ours is not None and abs(published - ours) < 1e-9)
-
-
-def load_published(extra: Path | None = None) -> Published:
-    """The poster's figures as committed, and those of a JSON file of the same form.
-
-    Raises ``UserError`` for a file that is none.
-    """
-    known = json.loads((files("amser.reproduction") / "icassp2025.json").read_text(encoding="utf-8"))
-    more = [] if extra is None else _read(extra)
-    tables = {figure["table"] for figure in more}
-    return Published(
-        known["title"],
-        known["source"],
-        (*more, *known["figures"]),
-        tuple(one for one in known["not_known"] if one["table"] not in tables),
-        tuple(known["papers"]),
-    )
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    form = '{"figures": [{"table": "wer", "subject": "whisper", "metric": "wer", "rate": 0.125, "value": 0.05, ...}]}'
-    try:
-        figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
-        for place, figure in enumerate(figures):
-            lacking = [key for key in ("table", "subject", "metric", "value", "on") if key not in figure]
-            if lacking:
-                raise UserError(f"{path}: figure {place + 1} lacks {', '.join(lacking)}; expected {form}")
-            float(figure["value"])
-        return list(figures)
-    except OSError as error:
-        raise UserError(f"cannot read the published figures {path}: {error.strerror or error}") from error
-    except (ValueError, TypeError, KeyError) as error:
-        raise UserError(f"{path} is not a file of published figures ({error}); expected {form}") from error
-
-
 def frame(rows: Iterable[Row], published: Published) -> pd.DataFrame:
-    """All rows as a tidy frame, one line for each published figure that stands beside a row.
+    """All rows as a tidy frame, each with what was published of the same thing on the same corpus.
 
-    ``difference`` is ours minus published, in the row's unit; NaN where nothing published is known.
+    ``difference`` is ours minus published, in the row's unit; NaN where nothing of the kind was published.
     """
     import pandas as pd
 
     records = []
     for row in rows:
-        for known in published.beside(row) or [{"value": float("nan"), "on": "", "source": ""}]:
-            value = float(known["value"])
-            beside = {"published": value, "published_on": known["on"]}
-            beside["published_source"] = known.get("source", published.source)
-            records.append(dataclasses.asdict(row) | beside | {"difference": row.value - value})
+        known = published.beside(row)
+        value = known.value if known else float("nan")
+        beside = {"published": value, "published_source": published.title if known else ""}
+        records.append(dataclasses.asdict(row) | beside | {"difference": row.value - value})
     return pd.DataFrame(records)

@@ -1,10 +1,11 @@
-"""The reproduction as tables: ours by rate, published beside ours, and what the baselines' papers report."""
+"""The reproduction as tables: the poster as printed, ours by rate, both side by side where the corpus is the same."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from amser.reproduction.rows import LOW_RATES, RATES, Published, Row
+from amser.reproduction.published import Published, PublishedTable
+from amser.reproduction.rows import LOW_RATES, RATES, Row
 from amser.tables import Table
 
 TITLES = {"amser": "AMSER (our reading)", "umons": "UMONS", "xu": "Xu et al.", "yoon": "Yoon et al."}
@@ -18,7 +19,6 @@ METRICS = {
     "time": "time of 20,000 files",
     "energy": "energy of 20,000 files",
 }
-UNKNOWN = "not known"
 
 
 def rate_name(rate: float | None) -> str:
@@ -31,10 +31,16 @@ def subject_name(row: Row) -> str:
     return TITLES.get(row.subject, row.subject)
 
 
-def figure_text(row: Row, value: float | None = None) -> str:
+def figure_text(row: Row) -> str:
     """A value in the unit that tables show: per cent for shares, seconds, kilowatt-hours."""
-    shown = row.value if value is None else value
-    return f"{100 * shown:.1f} %" if row.unit == "1" else f"{shown:.5f} kWh" if row.unit == "kWh" else f"{shown:.2f} s"
+    if row.unit == "1":
+        return f"{100 * row.value:.1f} %"
+    return f"{row.value:.5f} kWh" if row.unit == "kWh" else f"{row.value:.2f} s"
+
+
+def interval_text(row: Row) -> str:
+    """The 95 % interval of a share, or a dash."""
+    return "–" if row.low != row.low else f"{100 * row.low:.1f} to {100 * row.high:.1f} %"
 
 
 def difference_text(row: Row, published: float) -> str:
@@ -82,33 +88,48 @@ def networks_table(rows: Sequence[Row], corpus: str, metric: str) -> Table:
     return table
 
 
+def printed_table(one: PublishedTable) -> Table:
+    """A table of the poster as it is printed: a line for each compress rate."""
+    head = "compress rate" if one.table == "emotion" else ""
+    table = Table([head, *one.columns.values()], title=f"{one.caption} (the poster, as printed)")
+    table.right = frozenset(range(len(table.columns)))
+    table.rows = [[name, *texts] for name, texts in one.rows.items()]
+    return table
+
+
 def beside_table(rows: Iterable[Row], published: Published) -> Table:
-    """Every figure: published and where, ours and on what, and the difference, each in its own column."""
-    columns = ["figure", "rate", "published", "published on", "ours", "95 % interval", "ours on", "weights", "n"]
-    table = Table([*columns, "ours minus published"], right=frozenset({2, 4, 8, 9}))
+    """The rows with a printed value on the same corpus: printed, ours and the difference in columns of their own."""
+    columns = ["figure", "rate", "published", "ours", "95 % interval", "ours minus published"]
+    table = Table([*columns, "protocol", "weights", "n"], right=frozenset({2, 3, 5, 8}))
     for row in rows:
-        interval = "–" if row.low != row.low else f"{100 * row.low:.1f} to {100 * row.high:.1f} %"
-        on = row.corpus if row.measured == "in this run" else f"{row.corpus} ({row.measured})"
-        ours = [figure_text(row), interval, on, row.weights, f"{row.n:,}"]
-        head = [f"{subject_name(row)}, {METRICS[row.metric]}", "–" if row.table == "overhead" else rate_name(row.rate)]
         known = published.beside(row)
-        for one in known:
-            theirs = [figure_text(row, float(one["value"])), str(one["on"])]
-            table.rows.append([*head, *theirs, *ours, difference_text(row, float(one["value"]))])
-        if not known:
-            table.rows.append([*head, UNKNOWN, "–", *ours, "–"])
+        if known is None:
+            continue
+        ours = [figure_text(row), interval_text(row), difference_text(row, known.value), row.protocol, row.weights]
+        name = f"{subject_name(row)}, {METRICS[row.metric]}"
+        table.rows.append([name, rate_name(row.rate), known.printed, *ours, f"{row.n:,}"])
+    return table
+
+
+def every_table(rows: Iterable[Row]) -> Table:
+    """Every figure of ours with what it stands on, and nothing of others."""
+    table = Table(["figure", "rate", "value", "95 % interval", "on", "weights", "n"], right=frozenset({2, 6}))
+    for row in rows:
+        on = row.corpus if row.measured == "in this run" else f"{row.corpus} ({row.measured})"
+        rate = "–" if row.table == "overhead" else rate_name(row.rate)
+        name = f"{subject_name(row)}, {METRICS[row.metric]}"
+        table.rows.append([name, rate, figure_text(row), interval_text(row), on, row.weights, f"{row.n:,}"])
     return table
 
 
 def overhead_table(rows: Iterable[Row], published: Published) -> Table:
     """Time and energy of 20,000 files: published, ours, difference, and whether ours was fitted to it."""
     table = Table(["20,000 files", "published", "ours", "ours minus published", ""], right=frozenset({1, 2, 3}))
-    for row in (row for row in rows if row.table == "overhead"):
-        for known in published.beside(row):
-            value = float(known["value"])
-            shown = f"{value:.4f} kWh" if row.unit == "kWh" else figure_text(row, value)
+    for row in rows:
+        known = published.beside(row)
+        if row.table == "overhead" and known is not None:
             how = "predicted" if (row.subject, row.metric) == ("AMSER", "energy") else "fitted"
-            cells = [shown, figure_text(row), difference_text(row, value), how]
+            cells = [known.printed, figure_text(row), difference_text(row, known.value), how]
             table.rows.append([f"{row.subject}, {row.metric}", *cells])
     return table
 
@@ -117,9 +138,8 @@ def papers_table(published: Published) -> Table:
     """What the baselines' own papers report on IEMOCAP, with their protocols."""
     table = Table(["network", "metric", "reported", "on", "protocol", "source"], right=frozenset({2}))
     for one in published.papers:
-        name, metric = TITLES[str(one["subject"])], METRICS[str(one["metric"])]
-        reported = f"{100 * float(one['value']):.1f} %"
-        table.rows.append([name, metric, reported, str(one["on"]), str(one["protocol"]), str(one["source"])])
+        reported = f"{100 * one.value:.1f} %"
+        table.rows.append([TITLES[one.subject], METRICS[one.metric], reported, one.on, one.protocol, one.source])
     return table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ import soundfile
 import torch
 
 from amser.cli import main
-from amser.exits import Exit, UserError
+from amser.exits import Exit
 from amser.reproduction import tables
 from amser.reproduction.emotions import committed, rows_of, write_committed
 from amser.reproduction.overhead import overhead
 from amser.reproduction.page import emotions_figure, render
-from amser.reproduction.rows import RATES, Part, Row, frame, load_published
+from amser.reproduction.published import load_published
+from amser.reproduction.rows import RATES, Part, Row, frame
 from amser.reproduction.words import codecs_by_rate, word_rows
 from amser.reproduction.work import Options, reproduce
 from recognizers.emotion.evaluation import Evaluation, Predictions
@@ -60,34 +61,51 @@ def test_word_errors_are_summed_before_they_are_divided() -> None:
     assert [(row.metric, row.value, row.n) for row in rows] == [("wer", 0.1, 2), ("flagged", 0.5, 2)]
 
 
-def test_published_and_ours_stand_in_columns_of_their_own(tmp_path: Path) -> None:
-    own = tmp_path / "mine.json"
-    figure = {"table": "wer", "subject": "whisper", "metric": "wer", "rate": 0.125, "value": 0.06, "on": "corpus A"}
-    own.write_text(json.dumps({"figures": [figure, figure | {"value": 0.09, "on": "corpus B"}]}))
-    known = load_published(own)
-    found = frame([ROW, Row(**(asdict(ROW) | {"rate": 0.5}))], known)
-    assert found["published"].tolist()[:2] == [0.06, 0.09] and np.isnan(found["published"][2])
-    assert found["difference"].tolist()[:2] == pytest.approx([0.02, -0.01])
-    assert set(found["value"]) == {0.08} and found["published_on"].tolist() == ["corpus A", "corpus B", ""]
-    table = tables.beside_table([ROW], known)
-    assert [table.rows[0][i] for i in (2, 3, 4, 6, 9)] == ["6.0 %", "corpus A", "8.0 %", "speech", "+2.0 points"]
-    assert [one["table"] for one in known.not_known] == ["emotion"]
-
-
-def test_what_is_not_known_is_said() -> None:
+def test_all_printed_values_are_there_digit_by_digit() -> None:
+    """Forty shares with five places and the four values of the overhead; spot checks against the poster."""
     known = load_published()
-    assert tables.beside_table([ROW], known).rows[0][2] == "not known"
-    page = render(Part([ROW], missing=["a corpus"]), known, [])
-    assert "Missing: a corpus." in page and "word error rate at five compress rates" in page
+    shares = [figure for figure in known.figures if figure.table == "emotion"]
+    assert len(shares) == 40 and len(known.figures) == 44
+    assert {len(figure.printed) for figure in shares} == {7}
+    cells = {(f.metric, f.subject, f.rate): f.printed for f in shares}
+    assert cells["accuracy", "amser", 0.1875] == "0.69540" and cells["accuracy", "yoon", 1.0] == "0.58260"
+    assert cells["f1_weighted", "umons", 0.125] == "0.67713" and cells["f1_weighted", "xu", 0.5] == "0.63487"
+    table = tables.printed_table(known.tables[0])
+    assert table.rows[0] == ["12.50 %", "0.69833", "0.67840", "0.63343", "0.55523"]
+    overhead = {(f.subject, f.metric): f.value for f in known.figures if f.table == "overhead"}
+    # Both columns give the same power, 49.6 and 49.8 W: digits that were mistyped would hardly agree.
+    watts = [3.6e6 * overhead[who, "energy"] / overhead[who, "time"] for who in ("raw", "AMSER")]
+    assert watts == pytest.approx([49.6, 49.8], abs=0.05)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"figures": [{"table": "wer"}]}', '{"figures": 3}'])
-def test_a_broken_file_of_published_figures_is_one_line(tmp_path: Path, text: str) -> None:
-    (tmp_path / "own.json").write_text(text)
-    with pytest.raises(UserError, match=r"own\.json"):
-        load_published(tmp_path / "own.json")
-    with pytest.raises(UserError, match="cannot read"):
-        load_published(tmp_path / "none.json")
+def test_the_baselines_accuracies_point_to_session_2() -> None:
+    """Fourteen of fifteen are k / 1,023 cut or rounded to five places; of all sizes to 1,300 no other fits them."""
+    shares = [f for f in load_published().figures if f.metric == "accuracy" and f.subject != "amser"]
+
+    def fits(value: float, n: int) -> bool:
+        near = [k / n * 1e5 for k in (int(value * n), int(value * n) + 1)]
+        return any(int(v + 1e-9) == round(value * 1e5) or round(v) == round(value * 1e5) for v in near)
+
+    counts = {n: sum(fits(figure.value, n) for figure in shares) for n in range(200, 1300)}
+    assert counts[1023] == 14 and max(count for n, count in counts.items() if n != 1023) < 10
+    (other,) = (figure for figure in shares if not fits(figure.value, 1023))
+    assert (other.subject, other.rate) == ("xu", 0.25)
+
+
+def test_a_published_figure_stands_beside_the_same_corpus_only() -> None:
+    """Ours on IEMOCAP has its neighbour and a difference; the same network on another corpus has neither."""
+    ours = Row("emotion", "umons", "iemocap", "own folds", "leave one session out", 0.125, "accuracy", "1", 0.7, n=1023)
+    other = replace(ours, corpus="EMO-DB")
+    known = load_published()
+    found = frame([ours, other], known)
+    assert found["published"][0] == 0.6784 and np.isnan(found["published"][1])
+    assert found["difference"][0] == pytest.approx(0.0216) and np.isnan(found["difference"][1])
+    table = tables.beside_table([ours, other, ROW], known)
+    assert [row[2:6] for row in table.rows] == [["0.67840", "70.0 %", "–", "+2.2 points"]]
+    acted = [replace(other, rate=rate, metric=metric) for rate in RATES for metric in ("accuracy", "f1_weighted")]
+    page = render(Part([*acted, ROW], missing=["a corpus"]), known, [])
+    assert "Missing" in page and "points" not in page.partition("<body>")[2]
+    assert all(figure.printed in page for figure in known.figures)
 
 
 def test_overhead_comes_out_of_the_scenario(tmp_path: Path) -> None:
