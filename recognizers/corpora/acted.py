@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from recognizers.corpora.audio import AUDIO_SUFFIXES, probe
+from recognizers.corpora.audio import AUDIO_SUFFIXES, LOSSY_SUFFIXES, probe
 from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance
 
 __all__ = ["find_cremad", "find_emodb", "find_ravdess", "open_cremad", "open_emodb", "open_ravdess"]
@@ -125,25 +126,55 @@ def _open(
     read: Callable[[re.Match[str]], Reading | None],
     example: str,
 ) -> Corpus:
-    utterances: dict[str, Utterance] = {}
+    recordings: dict[str, list[Path]] = {}
+    readings: dict[str, Reading] = {}
     faults: list[Fault] = []
-    for path in sorted(_audio_files(root)):
+    for path in sorted(_audio_files(root), key=lambda path: (path.suffix.lower() in LOSSY_SUFFIXES, path)):
         match = pattern.match(path.stem)
         if match is None:
             faults.append(Fault(path, f"not named as {name} names its files ({example})"))
             continue
         reading = read(match)
-        if reading is None:
-            continue
-        emotion, speaker, text = reading
-        duration = probe(path)
-        if isinstance(duration, Fault):
-            faults.append(duration)
-        elif path.stem not in utterances:  # the RAVDESS archive holds every file twice
-            utterances[path.stem] = Utterance(path.stem, path, text, emotion, speaker, duration)
+        if reading is not None:
+            readings[path.stem] = reading
+            recordings.setdefault(path.stem, []).append(path)
+    chosen = _first_readable(recordings, faults)
+    utterances = [_utterance(path, readings[stem], duration) for stem, (path, duration) in chosen.items()]
     if not utterances:
         raise CorpusError(f"{root}: no usable {name} file; expected names such as {example}")
-    return Corpus(name, root, tuple(utterances.values()), tuple(faults))
+    return Corpus(name, root, tuple(utterances), (*faults, *_repeated(recordings, chosen)))
+
+
+def _utterance(path: Path, reading: Reading, duration_s: float) -> Utterance:
+    emotion, speaker, text = reading
+    return Utterance(path.stem, path, text, emotion, speaker, duration_s)
+
+
+def _first_readable(recordings: Mapping[str, list[Path]], faults: list[Fault]) -> dict[str, tuple[Path, float]]:
+    """Of each recording the first file that is audio, and its duration; those before it become faults."""
+    chosen = {}
+    for stem, paths in recordings.items():
+        for path in paths:
+            duration = probe(path)
+            if not isinstance(duration, Fault):
+                chosen[stem] = (path, duration)
+                break
+            faults.append(duration)
+    return chosen
+
+
+def _repeated(recordings: Mapping[str, list[Path]], chosen: Mapping[str, tuple[Path, float]]) -> list[Fault]:
+    """One line for each pair of folders: CREMA-D comes as WAV and as MP3, RAVDESS's archive holds every file twice."""
+    pairs = Counter(
+        (path.parent, path.suffix, chosen[stem][0].parent, chosen[stem][0].suffix)
+        for stem, paths in recordings.items()
+        if stem in chosen
+        for path in paths[paths.index(chosen[stem][0]) + 1 :]
+    )
+    return [
+        Fault(folder, f"{count} *{suffix} of recordings that are read as *{read_suffix} in {read}; not read again")
+        for (folder, suffix, read, read_suffix), count in sorted(pairs.items())
+    ]
 
 
 def _audio_files(root: Path) -> Iterator[Path]:

@@ -11,12 +11,14 @@ import soundfile
 
 from recognizers.corpora.types import CorpusError, Fault
 
-__all__ = ["AUDIO_SUFFIXES", "SAMPLE_RATE_HZ", "probe", "read_audio", "resample"]
+__all__ = ["AUDIO_SUFFIXES", "LOSSY_SUFFIXES", "SAMPLE_RATE_HZ", "probe", "read_audio", "resample"]
 
 SAMPLE_RATE_HZ = 16000
 """Whisper's rate, and this project's."""
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".sph", ".aiff", ".aif"})
 """What libsndfile reads of speech corpora's formats."""
+LOSSY_SUFFIXES = frozenset({".ogg", ".opus", ".mp3"})
+"""Of these a recording is read only where it is there in no other format."""
 
 
 def probe(path: Path) -> float | Fault:

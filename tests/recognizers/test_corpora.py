@@ -177,6 +177,21 @@ def test_acted_corpora_read_their_file_names(tmp_path: Path) -> None:
     assert [f.path.name for f in open_corpus("cremad", tmp_path / "c").faults] == ["1076_MTI_SAD_XX.wav"]
 
 
+def test_a_recording_in_two_formats_is_read_lossless_and_said_once_a_folder(tmp_path: Path) -> None:
+    """CREMA-D as distributed: AudioMP3/ sorts before AudioWAV/, and MP3 would make every figure one of MP3."""
+    names = ("1001_DFA_ANG_XX", "1001_IEO_SAD_HI", "1002_TAI_NEU_XX")
+    for name in names:
+        write_tone(tmp_path / f"AudioMP3/{name}.mp3", seconds=0.5)
+        write_tone(tmp_path / f"AudioWAV/{name}.wav")
+    (tmp_path / "AudioWAV/1002_TAI_NEU_XX.wav").write_bytes(b"")
+    corpus = open_corpus("cremad", tmp_path)
+    assert sorted(u.path.name for u in corpus.utterances) == [f"{n}.{'mp3' if n == names[2] else 'wav'}" for n in names]
+    broken, repeated = corpus.faults
+    assert broken.path.name == "1002_TAI_NEU_XX.wav" and broken.reason.startswith("not readable as audio")
+    assert repeated.path.name == "AudioMP3"
+    assert repeated.reason.startswith(f"2 *.mp3 of recordings that are read as *.wav in {tmp_path / 'AudioWAV'}")
+
+
 def test_unknown_places_and_kinds_name_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"write a manifest\.tsv"):
         open_corpus(tmp_path)
