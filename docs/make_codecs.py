@@ -28,18 +28,20 @@ from channel.codecs import Codec, build_codec
 from docs.make_plots import IMAGES, STYLE
 from recognizers.study import DEFAULT_CODECS, study_codecs
 from scenarios.quantities import SI
-from scenarios.schema.codec import CodecSpec, MelKltSpec, MelSvdSpec, OpusSpec
+from scenarios.schema.codec import CodecSpec, MelKltSpec, MelSvdSpec
 
 PAGE = Path(__file__).parent / "results" / "codecs.md"
 CURVES = {  # family: colour, mark, line
     "mp3": ("#8B2F6B", "v", ":"),
     "opus": ("#D55E00", "^", "--"),
+    "opus wide band": ("#7A3600", "^", "-."),
     "opus frames of 60 ms": ("#F0A46B", "^", ":"),
     "mel-svd fp32": ("#1C4E7A", "o", ":"),
     "mel-svd fp16": ("#0072B2", "o", "--"),
     "mel-svd int8": ("#56B4E9", "o", "-."),
     "mel-klt": ("#00583F", "*", "-"),
 }
+LONG_PACKETS = tuple(f"opus-{kbps}-60ms" for kbps in (6, 8, 12, 16))
 PANELS = {
     "wer": "word error rate [%]",
     "emotion_accuracy": "emotion accuracy [%]",
@@ -52,13 +54,6 @@ SPHINX_CODECS = (
     *(f"amser-{share}-fp16" for share in ("12.5", "25")),
     *(f"klt-{rate}" for rate in (2, 3, 4, 6, 8, 12, 16, 24, 32)),
 )
-
-
-def own_specs() -> dict[str, CodecSpec]:
-    """Settings that no standard name has: long Opus packets, which spare framing."""
-    return {
-        f"opus-{kbps}, 60 ms": OpusSpec(kind="opus", rate=SI(kbps * 1000), frame=SI(0.06)) for kbps in (6, 8, 12, 16)
-    }
 
 
 def mel_specs() -> dict[str, CodecSpec]:
@@ -95,7 +90,7 @@ def nano(limit: int | None) -> pd.DataFrame:
     from recognizers.emotion.recognizer import load_emotion
     from recognizers.whisper import load_whisper
 
-    codecs = codecs_of(DEFAULT_CODECS, own_specs())
+    codecs = codecs_of((*DEFAULT_CODECS, *LONG_PACKETS), {})
     return study_codecs(speech("shipped", limit), codecs, load_whisper("nano"), load_emotion("amser"), progress=True)
 
 
@@ -109,7 +104,7 @@ def sphinx(limit: int | None) -> pd.DataFrame:
 
 def mel(limit: int | None) -> pd.DataFrame:
     """LibriSpeech without a recogniser."""
-    codecs = codecs_of((*DEFAULT_CODECS, "klt-1"), own_specs() | mel_specs())
+    codecs = codecs_of((*DEFAULT_CODECS, *LONG_PACKETS, "klt-1"), mel_specs())
     return study_codecs(speech("librispeech-clean", limit), codecs, progress=True)
 
 

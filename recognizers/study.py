@@ -29,7 +29,9 @@ DEFAULT_CODECS = (
     "flac",
     "g722",
     *(f"mp3-{rate}" for rate in (8, 16, 24, 32, 48, 64)),
-    *(f"opus-{rate}" for rate in (6, 8, 12, 16, 24, 32)),
+    *(f"opus-{rate}" for rate in (6, 8, 9, 12, 16, 24, 32)),
+    "opus-6-wb",
+    "opus-8-wb",
     *(f"amser-{share}-{number}" for number in ("fp16", "int8") for share in ("12.5", "18.75", "25", "50")),
     *(f"klt-{rate}" for rate in RATES_KBPS),
 )
@@ -113,7 +115,8 @@ def family_of(codec: Codec) -> str:
         case "Opus":
             frame_ms = float(str(parameters["frame_s"])) * 1e3
             frames = "" if frame_ms == 20 else f" frames of {frame_ms:g} ms"
-            return f"opus{frames}" + (" in Ogg" if parameters["container"] == "ogg" else "")
+            band = f" {parameters['band']} band" if "band" in parameters else ""
+            return f"opus{band}{frames}" + (" in Ogg" if parameters["container"] == "ogg" else "")
         case other:
             return names.get(other, codec.name)
 

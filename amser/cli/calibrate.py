@@ -110,13 +110,20 @@ def device(
         float | None, typer.Option(metavar="MIPS", help="Rating of the host to scale to; default: this machine.")
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Runs of each length; the fastest counts.")] = 5,
+    add_to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Another host's calibration to complete, scaled by the codecs that it has too."
+        ),
+    ] = None,
 ) -> int:
     """Time the encoders on this machine, in CPU time of one thread."""
     import numpy as np
 
     from channel.codecs import STANDARD_CODECS, build_codec
     from recognizers.corpora import open_corpus
-    from recognizers.service.device_calibration import calibrate_device, calibrated_codecs
+    from recognizers.service.device_calibration import added_to, calibrate_device, calibrated_codecs
+    from recognizers.service.encode import load_encode_calibration
     from scenarios.validation import suggest
 
     unknown = [name for name in codec or () if name not in STANDARD_CODECS]
@@ -125,16 +132,17 @@ def device(
     corpus = open_corpus("shipped")
     speech = np.concatenate([corpus.load_audio(u) for u in corpus.utterances[:20]])
     codecs = [build_codec(name) for name in codec] if codec else calibrated_codecs()
+    base = None if add_to is None else load_encode_calibration(str(add_to))
     found = calibrate_device(
         codecs,
         speech,
-        seven_zip_mips=seven_zip,
+        seven_zip_mips=seven_zip if base is None else base.seven_zip_single_thread_mips,
         quiet_seven_zip_mips=host_seven_zip,
         repeats=repeats,
         method="; shipped speech",
         report=_say(),
     )
-    _write(output, found.model_dump_json(indent=1))
+    _write(output, (found if base is None else added_to(base, found)).model_dump_json(indent=1, exclude_none=True))
     return Exit.DONE
 
 

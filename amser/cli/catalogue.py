@@ -77,14 +77,16 @@ def _devices(kind: str) -> Rows:
 
 
 def _codecs() -> Rows:
-    from scenarios.schema.codec import STANDARD_CODECS
+    from scenarios.schema.codec import STANDARD_CODECS, audio_band_hz
 
     rows = []
     for name, spec in STANDARD_CODECS.items():
         settings = {k: v for k, v in spec.model_dump(mode="json", exclude_defaults=True).items() if k != "kind"}
         first = (type(spec).__doc__ or "").strip().split("\n")[0].rstrip(".")
         shown = ", ".join(f"{k} {_setting(k, v)}" for k, v in settings.items())
-        rows.append({"name": name, "kind": spec.kind, "settings": shown, "what": first})
+        band_hz = audio_band_hz(spec)
+        heard = "" if band_hz is None else f"{band_hz / 1000:g} kHz"
+        rows.append({"name": name, "kind": spec.kind, "settings": shown, "audio up to": heard, "what": first})
     return rows
 
 
@@ -92,6 +94,8 @@ def _setting(key: str, value: Any) -> str:
     """A codec's parameter as it would be written in a scenario."""
     if key == "rate":
         return f"{value / 1000:g} kbit/s"
+    if key == "frame":
+        return f"{value * 1000:g} ms"
     return f"{value * 100:g} %" if key == "compress" else str(value)
 
 

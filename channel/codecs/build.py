@@ -67,6 +67,7 @@ def _build(spec: CodecSpec, name: str, bands: int) -> Codec:
                 vbr=spec.vbr,
                 application=spec.application,
                 container=spec.container,
+                band=spec.band,
             )
         case FixedSpec():
             return Fixed(name, bands, size_bytes=spec.size, rate_bps=spec.rate)

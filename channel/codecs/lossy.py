@@ -188,10 +188,11 @@ class Opus(_FFmpegCodec):
         vbr: bool = True,
         application: str = "voip",
         container: str = "packets",
+        band: str | None = None,
     ) -> None:
         super().__init__(name, bands)
         self.rate_bps, self.frame_s, self.vbr = rate_bps, frame_s, vbr
-        self.application, self.container = application, container
+        self.application, self.container, self.band = application, container, band
 
     def _options(self) -> dict[str, str]:
         return {
@@ -205,16 +206,26 @@ class Opus(_FFmpegCodec):
         samples = to_int16(audio)
         if self.container == "ogg":
             return self._encode_ogg(samples)
+        packets, skip = self._packets(samples) if self.band is None else self._packets_in_band(samples)
+        header = varint(samples.size) + varint(skip)
+        framed = b"".join(_length(len(packet)) + packet for packet in packets)
+        return Payload(header + framed, len(header) + len(framed) - sum(map(len, packets)))
+
+    def _packets(self, samples: npt.NDArray[np.int16]) -> tuple[list[bytes], int]:
+        """The packets, and the samples at 16 kHz that a decoder drops at the start (pre-skip)."""
         context: Any = _encoder("libopus", self.rate_bps, "s16", self._options())
         # The header's delay (pre-skip) is in the stream, so the last frame must reach that much further.
         skip = _pre_skip(bytes(context.extradata)) * SAMPLE_RATE_HZ // _OPUS_RATE_HZ
         padded = np.pad(samples, (0, skip))
         packets = _packets(context, _frames(padded, context.frame_size, "s16"))
-        needed = -(-padded.size // context.frame_size)
-        packets = packets[:needed]
-        header = varint(samples.size) + varint(skip)
-        framed = b"".join(_length(len(packet)) + packet for packet in packets)
-        return Payload(header + framed, len(header) + len(framed) - sum(map(len, packets)))
+        return packets[: -(-padded.size // context.frame_size)], skip
+
+    def _packets_in_band(self, samples: npt.NDArray[np.int16]) -> tuple[list[bytes], int]:
+        from channel.codecs.libopus import Encoder
+
+        with Encoder(self.rate_bps, self.vbr, self.application, self.band) as encoder:
+            padded = np.pad(samples, (0, encoder.lookahead))
+            return encoder.packets(padded, round(self.frame_s * SAMPLE_RATE_HZ)), encoder.lookahead
 
     def _encode_ogg(self, samples: npt.NDArray[np.int16]) -> Payload:
         import av
@@ -287,7 +298,15 @@ class Opus(_FFmpegCodec):
             "container": self.container,
             "decoder": "libopus",
             **_versions(),
+            **self._forced(),
         }
+
+    def _forced(self) -> dict[str, object]:
+        if self.band is None:
+            return {}
+        from channel.codecs.libopus import version
+
+        return {"band": self.band, "encoder": version()}
 
 
 def _pre_skip(head: bytes) -> int:

@@ -98,6 +98,49 @@ def calibrate_device(
     )
 
 
+def added_to(base: EncodeCalibration, timed: EncodeCalibration) -> EncodeCalibration:
+    """``base`` with the entries that only ``timed`` has, scaled by what both have.
+
+    Two machines differ in what they are fast at, so the scale is the geometric mean over the shared entries of the
+    ratios at 4 s of speech, and each new entry says how far these spread.  Raises ``CalibrationError`` where
+    they share nothing.
+    """
+    known = {(entry.kind, entry.setting): entry for entry in base.entries}
+    ratios = []
+    for entry in timed.entries:
+        mine = known.get((entry.kind, entry.setting))
+        if mine is not None and entry.kind != "fixed":
+            ratios.append(_at_4_s(mine) / _at_4_s(entry))
+    if not ratios:
+        raise CalibrationError("nothing timed here is in the other calibration: name a codec that both have")
+    scale = float(np.exp(np.mean(np.log(ratios))))
+    source = (
+        f"timed on {timed.machine['accelerator']} with {_libraries(timed)} on {timed.date}, times {scale:.3f}: the "
+        f"mean ratio of this file's to its times of {len(ratios)} entries ({min(ratios):.3f} to {max(ratios):.3f})"
+    )
+    new = [
+        entry.model_copy(
+            update={
+                "constant_s": round(entry.constant_s * scale, 8),
+                "per_audio_second_s": round(entry.per_audio_second_s * scale, 8),
+                "source": source,
+            }
+        )
+        for entry in timed.entries
+        if (entry.kind, entry.setting) not in known
+    ]
+    entries = sorted((*base.entries, *new), key=lambda entry: (entry.kind, entry.setting or 0.0))
+    return base.model_copy(update={"entries": tuple(entries)})
+
+
+def _at_4_s(entry: EncodeEntry) -> float:
+    return entry.constant_s + 4.0 * entry.per_audio_second_s
+
+
+def _libraries(calibration: EncodeCalibration) -> str:
+    return ", ".join(f"{name} {number}" for name, number in calibration.versions.items())
+
+
 def _versions() -> dict[str, str]:
     libraries = ("numpy", "scipy", "numba", "soundfile", "av")
     return {"python": platform.python_version()} | {name: version(name) for name in libraries}

@@ -43,6 +43,8 @@ class EncodeEntry(BaseModel):
     per_audio_second_s: NonNegative
     worst_relative_error: NonNegative
     repeats: Annotated[int, Field(ge=1)]
+    source: str | None = None
+    """How this entry came about where it was not timed with the others."""
 
 
 class EncodeCalibration(BaseModel):
@@ -136,12 +138,17 @@ _SEARCHED = ("energy", "rate_bps", "snr_db")  # mel-svd and mel-klt look for the
 
 
 def cost_key(codec: object) -> tuple[str, float | None]:
-    """Kind (with ``:target`` where the codec searches) and setting under which a codec's cost is listed."""
+    """Kind and setting under which a codec's cost is listed.
+
+    The kind is ``kind:target`` where the codec searches, ``opus:band`` where a band is forced.
+    """
     kind, parameter = _KINDS.get(type(codec).__name__, (type(codec).__name__, None))
     given: Mapping[str, Any] = getattr(codec, "parameters", dict)()
     if kind in ("mel-svd", "mel-klt"):
         for target in _SEARCHED:
             if given.get(target) is not None:
                 return f"{kind}:{target}", float(given[target])
+    if kind == "opus" and given.get("band") is not None:
+        kind = f"opus:{given['band']}"  # twice the samples to code, or half
     value = given.get(parameter) if parameter is not None else None
     return kind, None if value is None else float(value)

@@ -6,6 +6,7 @@ by name.  The reasons for the defaults and the measured rates stand in ``docs/co
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -86,9 +87,13 @@ class OpusSpec(Spec):
     """What libopus is tuned for."""
     container: Literal["packets", "ogg"] = "packets"
     """`packets`: one or two bytes of length before each packet; `ogg`: an Ogg Opus file (RFC 7845)."""
+    band: Literal["narrow", "medium", "wide"] | None = None
+    """Audio up to 4, 6 or 8 kHz, whatever the rate; by default libopus chooses: 4 kHz below 9 kbit/s, else 8 kHz."""
 
     @model_validator(mode="after")
     def _standard_frame(self) -> OpusSpec:
+        if self.band is not None and self.container == "ogg":
+            raise ValueError("band: a forced band needs `container: packets`")
         if not any(abs(self.frame - f) < 1e-9 for f in OPUS_FRAMES_S):
             found = f"{self.frame * 1e3:g} ms"
             raise ValueError(f"frame: Opus packets last 2.5, 5, 10, 20, 40 or 60 ms, found {found}")
@@ -183,11 +188,55 @@ CodecSpec = Annotated[
 ]
 
 
+_MP3_BANDS_HZ = {8_000: 3_000.0, 16_000: 5_500.0, 24_000: 5_800.0}  # measured with white noise (tests)
+
+
+def audio_band_hz(spec: CodecSpec) -> float | None:
+    """Highest audio frequency that ``spec`` carries, of the 8 kHz there are; None where nothing is known of it.
+
+    LAME and libopus narrow the band at low rates by themselves.
+    """
+    match spec:
+        case Mp3Spec():
+            return _MP3_BANDS_HZ.get(round(spec.rate), 7_300.0)
+        case OpusSpec():
+            return _opus_band_hz(spec)
+        case FixedSpec() | CodecPluginSpec():
+            return None
+    return 8_000.0
+
+
+def _opus_band_hz(spec: OpusSpec) -> float:
+    """What was forced, else 8 kHz where the rate, less what short packets and a constant rate cost, is 9 kbit/s.
+
+    ``compute_equiv_rate`` and the thresholds for one channel of libopus 1.6 (src/opus_encoder.c).
+    """
+    if spec.band is not None:
+        return {"narrow": 4_000.0, "medium": 6_000.0, "wide": 8_000.0}[spec.band]
+    rate = spec.rate if spec.vbr else math.floor(spec.rate * spec.frame / 8 + 0.5) * 8 / spec.frame
+    rate -= 60.0 * max(0.0, 1.0 / spec.frame - 50.0)
+    return 8_000.0 if rate * (1.0 if spec.vbr else 11.0 / 12.0) >= 9_000.0 else 4_000.0
+
+
 def _exactly_one(spec: Spec, *names: str) -> None:
     given = [name for name in names if getattr(spec, name) is not None]
     if len(given) != 1:
         found = " and ".join(given) if given else "none"
         raise ValueError(f"give exactly one of {', '.join(names)}; found {found}")
+
+
+def _opus() -> dict[str, CodecSpec]:
+    long = {"": SI(0.02), "-60ms": SI(0.06)}
+    codecs: dict[str, CodecSpec] = {}
+    for kbps in (6, 8, 9, 12, 16, 24, 32, 48, 64):
+        for ending, frame in long.items():
+            if ending and kbps > 24:  # a byte of framing in 20 ms no longer counts
+                continue
+            spec = OpusSpec(kind="opus", rate=SI(kbps * 1000), frame=frame)
+            codecs[f"opus-{kbps}{ending}"] = spec
+            if kbps < 9:  # where libopus would code 4 kHz
+                codecs[f"opus-{kbps}-wb{ending}"] = spec.model_copy(update={"band": "wide"})
+    return codecs
 
 
 def _standard() -> dict[str, CodecSpec]:
@@ -199,8 +248,7 @@ def _standard() -> dict[str, CodecSpec]:
     }
     for kbps in (8, 16, 24, 32, 48, 64):
         codecs[f"mp3-{kbps}"] = Mp3Spec(kind="mp3", rate=SI(kbps * 1000))
-    for kbps in (6, 8, 12, 16, 24, 32, 48, 64):
-        codecs[f"opus-{kbps}"] = OpusSpec(kind="opus", rate=SI(kbps * 1000))
+    codecs |= _opus()
     for percent in (12.5, 18.75, 25, 50, 100):
         name, share = f"amser-{percent:g}", SI(percent / 100)
         codecs[name] = MelSvdSpec(kind="mel-svd", compress=share)

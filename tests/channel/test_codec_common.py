@@ -22,7 +22,7 @@ from channel.mel import log_mel
 from scenarios.quantities import SI
 from scenarios.schema.codec import CodecPluginSpec, FixedSpec, FlacSpec, OpusSpec
 
-AUDIO_CODECS = ["raw", "flac", "mu-law", "g722", "mp3-8", "mp3-32", "opus-6", "opus-16", "opus-64"]
+AUDIO_CODECS = ["raw", "flac", "mu-law", "g722", "mp3-8", "mp3-32", "opus-6", "opus-6-wb", "opus-16-60ms", "opus-64"]
 MEL_CODECS = ["amser-12.5", "amser-50-fp16", "amser-25-int8", "klt-1", "klt-4", "klt-32"]
 Audio = npt.NDArray[np.float32]
 

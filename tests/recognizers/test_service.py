@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from recognizers.service import CalibrationError, calibrations, encode_cost, load_calibration, load_service
 from recognizers.service.batches import Timing, fit, measure_batches, noise_mels
 from recognizers.service.calibration import FOLDER, Point, summaries
-from recognizers.service.device_calibration import calibrated_codecs, encoding_s, fit_line, parse_seven_zip
-from recognizers.service.encode import EncodeCalibration, cost_key, load_encode_calibration
+from recognizers.service.device_calibration import added_to, calibrated_codecs, encoding_s, fit_line, parse_seven_zip
+from recognizers.service.encode import EncodeCalibration, EncodeEntry, cost_key, load_encode_calibration
 from recognizers.service.published import PUBLISHED, calibration, encoder_operations, write_json
 from recognizers.service.random_whisper import official_dimensions
 from scenarios.schema.server import NoRecogniserSpec, ServerSpec, WhisperSpec
@@ -339,3 +339,28 @@ def test_seven_zip_output() -> None:
     assert parse_seven_zip(text) == 2432.0
     with pytest.raises(CalibrationError, match="Tot"):
         parse_seven_zip("nothing")
+
+
+def test_entries_of_another_machine_are_scaled_by_what_both_timed() -> None:
+    """There coding takes half and a third of the time: the new entry counts sqrt(6) times what it took."""
+    base = load_encode_calibration()
+
+    def entry(kind: str, setting: float | None, seconds: float) -> EncodeEntry:
+        return EncodeEntry(
+            kind=kind, setting=setting, constant_s=0.0, per_audio_second_s=seconds, worst_relative_error=0.0, repeats=1
+        )
+
+    def at(*entries: EncodeEntry) -> EncodeCalibration:
+        return base.model_copy(update={"entries": entries})
+
+    fixed = entry("fixed", None, 0.0)
+    slow = at(entry("mp3", 8_000.0, 0.006), entry("opus", 6_000.0, 0.004), fixed)
+    fast = at(entry("mp3", 8_000.0, 0.003), entry("opus", 6_000.0, 0.004 / 3), entry("new", None, 0.001), fixed)
+    made = added_to(slow, fast)
+    assert made.entries[:1] == (fixed,) and {*slow.entries} < {*made.entries} and len(made.entries) == 4
+    new = made.cost("new", None)
+    assert new.per_audio_second_s / base.quiet_share == pytest.approx(0.001 * 6**0.5, abs=1e-8)  # rounded to 8 places
+    source = next(one.source for one in made.entries if one.kind == "new")
+    assert source is not None and "2.000 to 3.000" in source
+    with pytest.raises(CalibrationError, match="nothing timed here"):
+        added_to(slow, at(entry("new", None, 0.001), fixed))
