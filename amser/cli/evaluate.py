@@ -46,9 +46,6 @@ Weights = Annotated[
 Pretrained = Annotated[bool, typer.Option("--pretrained", help="Start each fold from the shipped weights.")]
 By = Annotated[str, typer.Option(help="What a fold leaves out: speaker or session.")]
 Folds = Annotated[int | None, typer.Option(min=2, help="Group the speakers into this many folds.")]
-AtOnce = Annotated[
-    int | None, typer.Option(min=1, help="Folds trained side by side; default: 1 on a CPU, all on a GPU.")
-]
 Seeds = Annotated[int, typer.Option(min=1, help="Train each fold so often, with seeds 1000 apart.")]
 FoldsDir = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where finished folds are kept.")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="Print all tables, with confusions, as Markdown.")]
@@ -71,7 +68,6 @@ def evaluate(
     patience: Patience = None,
     batch: BatchSize = None,
     device: Device = "cpu",
-    at_once: AtOnce = None,
     seed: Seed = 1,
     seeds: Seeds = 1,
     output: FoldsDir = Path("results/evaluate"),
@@ -90,7 +86,7 @@ def evaluate(
     if glove and pretrained:
         raise UserError("--pretrained: the shipped weights have word vectors of their own; leave out --glove, or this")
     training = {"--network": network, "--glove": glove, "--folds": folds, "--epochs": epochs, "--patience": patience}
-    training |= {"--pretrained": pretrained, "--clean": clean, "--batch": batch, "--at-once": at_once}
+    training |= {"--pretrained": pretrained, "--clean": clean, "--batch": batch}
     training |= {"--seeds": seeds > 1, "--size": size != "small", "--modalities": modalities != "both"}
     unused = [option for option, given in training.items() if given]
     if weights and unused:
@@ -100,38 +96,24 @@ def evaluate(
     options: dict[str, Any] = {"by": by, "folds": folds, "size": size, "modalities": modalities, "seeds": seeds}
     options["recipe"] = recipe_of(seed, clean, epochs, patience, batch)
     examples = heard(_examples(corpus), words)
-    options["glove"] = glove_of(glove, [examples], frozen)
-    found = [_cross_validated(name, examples, output, pretrained, device, at_once, options) for name in names]
+    options |= {"glove": glove_of(glove, [examples], frozen), "device": device}
+    found = [_cross_validated(name, examples, output, pretrained, options) for name in names]
     return _show(found, markdown, json)
 
 
 def _cross_validated(
-    name: str,
-    examples: Examples,
-    output: Path,
-    pretrained: bool,
-    device: str,
-    at_once: int | None,
-    options: dict[str, Any],
+    name: str, examples: Examples, output: Path, pretrained: bool, options: dict[str, Any]
 ) -> Evaluation:
-    from recognizers.emotion.cross_validation import Together, cross_validate
+    from recognizers.emotion.cross_validation import cross_validate
     from recognizers.emotion.weights import shipped_weights
 
     start = shipped_weights(name) if pretrained else None
     with counter(f"folds of {name}") as advance:
-        done = (0, 1)
 
-        def on_fold(_: str, count: int, total: int) -> None:
-            nonlocal done
-            done = (count, total)
-            advance(*done)
+        def on_fold(_: str, done: int, total: int) -> None:
+            advance(done, total)
 
-        def on_epoch(number: int, loss: float) -> None:
-            advance(*done, f", epoch {number}: loss {loss:.3f}")
-
-        alone = device == "cpu" and at_once in (None, 1)
-        together = None if alone else Together(device, on_epoch=on_epoch, at_once=at_once)
-        return cross_validate(name, examples, output, start=start, on_fold=on_fold, together=together, **options)
+        return cross_validate(name, examples, output, start=start, on_fold=on_fold, **options)
 
 
 def _tested(weights: list[str], corpus: str, words: str, device: str) -> list[Evaluation]:

@@ -50,11 +50,10 @@ def shipped_networks(corpus: Corpus, heard: pd.DataFrame, recogniser: str) -> Pa
 
 def cross_validated(examples: Examples, by: str, chosen: Options, on_fold: Callable[[str, int, int], None]) -> Part:
     """All four networks trained and tested fold by fold; finished folds in ``chosen.folder`` are read again."""
-    from recognizers.emotion.cross_validation import Together, cross_validate
+    from recognizers.emotion.cross_validation import cross_validate
     from recognizers.emotion.training import Recipe
 
     recipe = Recipe(epochs=chosen.epochs or Recipe.epochs)
-    together = None if chosen.device == "cpu" else Together(chosen.device)
     part = Part()
     for name in NETWORKS:
 
@@ -62,7 +61,7 @@ def cross_validated(examples: Examples, by: str, chosen: Options, on_fold: Calla
             on_fold(name, done, total)
 
         options: dict[str, Any] = {"by": by, "recipe": recipe, "rates": sorted(RATES), "on_fold": told}
-        options |= {"seeds": chosen.seeds, "together": together}
+        options |= {"seeds": chosen.seeds, "device": chosen.device}
         found = cross_validate(name, examples, chosen.folder / "folds", **options)
         part.rows += rows_of(found, f"trained in each fold, {found.trained}")
     return part

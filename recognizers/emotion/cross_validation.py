@@ -29,7 +29,7 @@ from recognizers.emotion.training import Epoch, Recipe, describe_recipe, train_n
 from recognizers.emotion.types import RATES, EmotionError
 from recognizers.emotion.weights import start_from
 
-__all__ = ["SEED_STEP", "Together", "cross_validate"]
+__all__ = ["SEED_STEP", "cross_validate"]
 
 CODE_VERSION = 1
 """Raised when a change of the code changes results; finished folds of another version are not reused."""
@@ -37,18 +37,6 @@ SEED_STEP = 1000
 """Between the seeds of one cross-validation: fold k is trained with its seed plus k, and no two shall meet."""
 LONGEST_NAME = 100
 """Most characters of a fold's name in its file's; file systems end at 255."""
-
-
-@dataclass(frozen=True)
-class Together:
-    """Train the missing folds in lockstep (`recognizers.emotion.lockstep`), on any device of PyTorch."""
-
-    device: str = "cpu"
-    until: float = float("inf")
-    """A time of `time.monotonic` at which training ends with the best epoch so far."""
-    on_epoch: Callable[[int, float], None] | None = None
-    at_once: int | None = None
-    """Most trainings side by side, as memory allows; None for all."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +99,7 @@ class _Work:
     prepare: Callable[[EmotionNetwork], None] | None
     finished: Callable[[_Job], None]
     """Called when a job has been written."""
+    device: str
 
 
 def cross_validate(
@@ -128,13 +117,13 @@ def cross_validate(
     start: Path | None = None,
     glove: Glove | None = None,
     on_fold: Callable[[str, int, int], None] | None = None,
-    together: Together | None = None,
+    device: str = "cpu",
 ) -> Evaluation:
     """Train and test every fold; finished folds in `folder` are read, not trained again.
 
     With `seeds` above 1 every fold is trained that often, with the recipe's seed and others `SEED_STEP` apart. Fold k
     is trained with its seed plus k, and every fold from the weights `start` or the word vectors `glove`, if given.
-    `on_fold(name, done, total)` is called after each. With `together` the missing ones are trained in lockstep.
+    `on_fold(name, done, total)` is called after each.
     """
     recipe = recipe or Recipe()
     if start and glove:
@@ -147,7 +136,7 @@ def cross_validate(
     jobs = []
     for seed in range(recipe.seed, recipe.seed + seeds * SEED_STEP, SEED_STEP):
         seeded = dataclasses.replace(recipe, seed=seed)
-        key = _key(spec, examples, seeded, parts, rates, start, glove, together is not None)
+        key = _key(spec, examples, seeded, parts, rates, start, glove, device)
         place = folder / f"{architecture}-{key}"
         jobs += [
             _Job(fold, dataclasses.replace(recipe, seed=seed + number), place) for number, fold in enumerate(parts)
@@ -162,11 +151,8 @@ def cross_validate(
             on_fold(job.fold.name, done, len(jobs))
 
     prepare = start_from(start) if start else glove.fill if glove else None
-    work = _Work(spec, examples, rates, prepare, finished)
-    if together:
-        _in_lockstep(work, missing, together)
-    else:
-        _one_by_one(work, missing)
+    work = _Work(spec, examples, rates, prepare, finished, device)
+    _train(work, missing)
     return Evaluation(
         architecture=architecture,
         corpus=examples.corpus,
@@ -193,7 +179,7 @@ def _key(
     rates: Sequence[float],
     start: Path | None,
     glove: Glove | None,
-    lockstep: bool,
+    device: str,
 ) -> str:
     """Twelve hex digits that change with whatever changes the results."""
     texts = [examples.texts, *(examples.words(rate) for rate in rates)]
@@ -208,16 +194,16 @@ def _key(
         "rates": list(rates),
         "start": hashlib.sha256(start.read_bytes()).hexdigest() if start else None,
         **({"glove": glove.describe()} if glove else {}),
-        **({"lockstep": True} if lockstep else {}),
+        **({"device": device.partition(":")[0]} if device != "cpu" else {}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _one_by_one(work: _Work, jobs: Sequence[_Job]) -> None:
+def _train(work: _Work, jobs: Sequence[_Job]) -> None:
     examples, rates, modalities = work.examples, work.rates, work.spec.modalities
     for job in jobs:
         train, dev, test = (examples.take(part) for part in (job.fold.train, job.fold.dev, job.fold.test))
-        trained = train_network(work.spec, train, dev, job.recipe, prepare=work.prepare)
+        trained = train_network(work.spec, train, dev, job.recipe, prepare=work.prepare, device=work.device)
         network, tokenizer = trained.network, trained.tokenizer
         guesses = {
             rate: predict(network, tokenizer, compressed(test.mels, rate), test.words(rate), modalities)
@@ -225,33 +211,6 @@ def _one_by_one(work: _Work, jobs: Sequence[_Job]) -> None:
         }
         job.write(examples, guesses, trained.history, trained.best)
         work.finished(job)
-
-
-def _in_lockstep(work: _Work, jobs: Sequence[_Job], together: Together) -> None:
-    """Groups of `at_once` jobs, each group as one stacked network; a job is written when its own training ends."""
-    from recognizers.emotion.lockstep import Lockstep, Runner, train_in_lockstep
-
-    size = together.at_once or max(1, len(jobs))
-    for group in (jobs[first : first + size] for first in range(0, len(jobs), size)):
-
-        def stopped(lockstep: Lockstep, number: int, group: Sequence[_Job] = group) -> None:
-            job, runner = group[number], lockstep.runners[number]
-            assert runner.best is not None  # every training keeps its first epoch
-            guesses = {rate: lockstep.predict(number, job.fold.test, rate) for rate in work.rates}
-            job.write(work.examples, guesses, runner.history, runner.best)
-            work.finished(job)
-
-        train_in_lockstep(
-            work.spec,
-            work.examples,
-            [Runner(job.fold.train, job.fold.dev, job.recipe.seed, job.recipe.across_rates) for job in group],
-            group[0].recipe,
-            together.device,
-            prepare=work.prepare,
-            on_epoch=together.on_epoch,
-            until=together.until,
-            on_stopped=stopped,
-        )
 
 
 def _joined(jobs: Sequence[_Job], folds: int, rates: Sequence[float]) -> Predictions:

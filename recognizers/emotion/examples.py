@@ -12,7 +12,7 @@ import numpy.typing as npt
 from recognizers.corpora import Corpus, CorpusError, Fault
 from recognizers.emotion.types import EmotionError, Mel, rank_of_rate
 
-__all__ = ["Examples", "compressed", "joined", "load_examples", "truncate_rank"]
+__all__ = ["Examples", "compressed", "load_examples", "truncate_rank"]
 
 Advance = Callable[[int, int], None]
 """Called with (done, total) as work goes on."""
@@ -64,24 +64,6 @@ class Examples:
             sessions=_pick(self.sessions, places),
             texts_at={rate: _pick(texts, places) for rate, texts in self.texts_at.items()},
         )
-
-
-def joined(first: Examples, second: Examples) -> Examples:
-    """Both side by side, `first` before `second`. Raises `EmotionError` if their classes differ."""
-    if first.labels != second.labels:
-        raise EmotionError(f"examples of {first.labels} and of {second.labels} cannot stand side by side")
-    rates = first.texts_at.keys() | second.texts_at.keys()
-    return replace(
-        first,
-        ids=first.ids + second.ids,
-        mels=first.mels + second.mels,
-        texts=first.texts + second.texts,
-        targets=np.concatenate([first.targets, second.targets]),
-        speakers=first.speakers + second.speakers,
-        sessions=first.sessions + second.sessions,
-        texts_at={rate: first.words(rate) + second.words(rate) for rate in rates},
-        faults=first.faults + second.faults,
-    )
 
 
 def _pick(values: Sequence[str], places: Iterable[int]) -> tuple[str, ...]:

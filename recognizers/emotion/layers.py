@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
@@ -67,23 +64,9 @@ class WordVectors(nn.Module):
 
     def forward(self, pieces: Tensor) -> Tensor:
         """Word vectors, shape (B, W, width); zero for padding."""
-        real = (pieces != 0)[..., None]
-        # Masked, although padding's vector is zero: under vmap an embedding forgets its padding_idx.
-        vectors: Tensor = (self.table(pieces) * real).sum(dim=2) / real.sum(dim=2).clamp(min=1).sqrt()
+        real = (pieces != 0).sum(dim=2, keepdim=True)
+        vectors: Tensor = self.table(pieces).sum(dim=2) / real.clamp(min=1).sqrt()
         return vectors
-
-
-_LOOPED: ContextVar[bool] = ContextVar("looped", default=False)
-
-
-@contextmanager
-def looped_recurrence() -> Iterator[None]:
-    """Within it recurrences run step by step in plain operations, which `torch.vmap` can batch."""
-    token = _LOOPED.set(True)
-    try:
-        yield
-    finally:
-        _LOOPED.reset(token)
 
 
 class Recurrence(nn.Module):
@@ -97,54 +80,10 @@ class Recurrence(nn.Module):
 
     def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
         """(B, L, inputs) and (B,) lengths to (B, L, outputs), zero beyond each end."""
-        if _LOOPED.get():
-            return self._looped(steps, lengths)
         packed = pack_padded_sequence(steps, lengths.cpu(), batch_first=True, enforce_sorted=False)
         found, _ = self.cell(packed)
         unpacked, _ = pad_packed_sequence(found, batch_first=True, total_length=steps.shape[1])
         return unpacked
-
-    def _looped(self, steps: Tensor, lengths: Tensor) -> Tensor:
-        """The same by the cell's equations; the way back runs in the same loop as the way forth."""
-        ways = ["", "_reverse"] if self.cell.bidirectional else [""]
-        own = dict(self.cell.named_parameters())
-        inward, recurrent, outer, inner = (
-            torch.stack([own[f"{kind}_l0{way}"] for way in ways])
-            for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        )
-        mask = torch.arange(steps.shape[1], device=steps.device)[None, :] < lengths[:, None]
-        inputs = torch.stack([steps, steps.flip(1)][: len(ways)])  # (ways, B, L, inputs)
-        real = torch.stack([mask, mask.flip(1)][: len(ways)])[:, :, :, None].to(steps.dtype)
-        given = (inputs.flatten(1, 2) @ inward.transpose(1, 2) + outer[:, None]).unflatten(1, inputs.shape[1:3])
-        state = steps.new_zeros(len(ways), steps.shape[0], self.cell.hidden_size)
-        memory, kept = state, []
-        for place in range(steps.shape[1]):
-            gates, live = given[:, :, place], real[:, :, place]
-            asked = torch.baddbmm(inner[:, None], state, recurrent.transpose(1, 2))
-            if isinstance(self.cell, nn.GRU):
-                fresh = _gru(gates, asked, state)
-            else:
-                fresh, remembered = _lstm(gates + asked, memory)
-                memory = memory + live * (remembered - memory)
-            state = state + live * (fresh - state)
-            kept.append(state * live)
-        found = torch.stack(kept, dim=2)
-        return torch.cat([found[0], found[1].flip(1)], dim=2) if len(ways) == 2 else found[0]
-
-
-def _gru(given: Tensor, asked: Tensor, state: Tensor) -> Tensor:
-    """The next state of a GRU (PyTorch's order of gates: reset, update, new)."""
-    width = state.shape[-1]
-    reset, update = (given[..., : 2 * width] + asked[..., : 2 * width]).sigmoid().chunk(2, dim=-1)
-    new = (given[..., 2 * width :] + reset * asked[..., 2 * width :]).tanh()
-    return new + update * (state - new)
-
-
-def _lstm(gates: Tensor, memory: Tensor) -> tuple[Tensor, Tensor]:
-    """The next state and memory of an LSTM (order of gates: input, forget, cell, output)."""
-    into, forget, cell, out = gates.chunk(4, dim=-1)
-    remembered = forget.sigmoid() * memory + into.sigmoid() * cell.tanh()
-    return out.sigmoid() * remembered.tanh(), remembered
 
 
 class Attention(nn.Module):

@@ -8,20 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from recognizers.corpora import Corpus
-from recognizers.emotion.examples import Advance, Examples, joined, load_examples
+from recognizers.emotion.examples import Advance, Examples, load_examples
 from recognizers.emotion.glove import Glove
-from recognizers.emotion.layers import EmotionNetwork
-from recognizers.emotion.lockstep import Runner, train_in_lockstep
 from recognizers.emotion.networks import NetworkSpec
 from recognizers.emotion.training import Epoch, Recipe, Trained, describe_recipe, train_network
 from recognizers.emotion.types import EmotionError
 from recognizers.emotion.weights import save_network
-from recognizers.emotion.words import tokenizer_from
 
-__all__ = ["load_split", "split_by_speaker", "train_emotion", "train_on_device"]
+__all__ = ["load_split", "split_by_speaker", "train_emotion"]
 
 DEV_SHARE = 0.1
 
@@ -79,8 +75,8 @@ def train_emotion(
 ) -> Trained:
     """Train one network and write its weights, with what it was trained on in the file. Returns the training.
 
-    With `glove` its word vectors start from those. A device other than `cpu` has the corpus in its memory and varies
-    it there (`train_on_device`). Raises `EmotionError` where the sets, the options or the vectors do not fit.
+    With `glove` its word vectors start from those. Raises `EmotionError` where the sets, the options or the vectors do
+    not fit.
     """
     recipe = recipe or Recipe()
     started = time.monotonic()
@@ -88,11 +84,7 @@ def train_emotion(
     spec = NetworkSpec.of(
         architecture, train.labels, size=size, tokenizer=tokenizer, modalities=modalities, word_width=width
     )
-    prepare = glove.fill if glove else None
-    if device == "cpu":
-        trained = train_network(spec, train, dev, recipe, on_epoch, prepare)
-    else:
-        trained = train_on_device(spec, train, dev, recipe, device, on_epoch, prepare)
+    trained = train_network(spec, train, dev, recipe, on_epoch, glove.fill if glove else None, device)
     origin = {
         "corpus": train.corpus,
         "corpus_digest": train.digest,
@@ -110,29 +102,3 @@ def train_emotion(
     spec = replace(spec, trained_on=origin)
     save_network(path, trained.network, spec)
     return replace(trained, spec=spec)
-
-
-def train_on_device(
-    spec: NetworkSpec,
-    train: Examples,
-    dev: Examples,
-    recipe: Recipe,
-    device: str | torch.device,
-    on_epoch: Callable[[Epoch], None] | None = None,
-    prepare: Callable[[EmotionNetwork], None] | None = None,
-) -> Trained:
-    """`train_network` with everything on one device: a lockstep of a single training. The network ends on the CPU.
-
-    The same recipe, but another stream of random variations than the CPU's, so not the same weights.
-    """
-    count = len(train)
-    runner = Runner(np.arange(count), count + np.arange(len(dev)), recipe.seed, recipe.across_rates)
-
-    def told(number: int, loss: float) -> None:
-        if on_epoch:
-            on_epoch(runner.history[-1])
-
-    both = joined(train, dev)
-    lockstep = train_in_lockstep(spec, both, [runner], recipe, device, prepare=prepare, on_epoch=told)
-    assert runner.best is not None  # every training keeps its first epoch
-    return Trained(lockstep.network(0), tokenizer_from(spec.words), spec, tuple(runner.history), runner.best)

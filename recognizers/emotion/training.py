@@ -79,25 +79,31 @@ def train_network(
     recipe: Recipe,
     on_epoch: Callable[[Epoch], None] | None = None,
     prepare: Callable[[EmotionNetwork], None] | None = None,
+    device: str = "cpu",
 ) -> Trained:
     """Train a network on `train`; `dev` chooses the epoch. The same seed gives the same weights on one
     machine.
 
-    `prepare` may change the fresh network, such as filling its word vectors from GloVe. Raises
-    `EmotionError` if a set is empty or its labels are not those of the spec.
+    `prepare` may change the fresh network, such as filling its word vectors from GloVe. The network comes back on the
+    CPU, wherever it was trained. Raises `EmotionError` if a set is empty, its labels are not those of the spec, or a
+    GPU's memory does not hold it.
     """
     for name, part in (("training", train), ("dev", dev)):
         if not len(part) or part.labels != spec.labels:
             raise EmotionError(f"the {name} set has {len(part)} examples of {part.labels}, the network {spec.labels}")
     rng = np.random.default_rng([recipe.seed, 1])
-    with torch.random.fork_rng(devices=[]):
+    place = torch.device(device)
+    with torch.random.fork_rng(devices=[] if place.type == "cpu" else [place]):
         torch.manual_seed(recipe.seed)
         network, tokenizer = build_network(spec)
         standardise(network, train.mels)
         if prepare:
             prepare(network)
-        history, best = _Run(network, tokenizer, spec, recipe, train, dev, rng).fit(on_epoch)
-    return Trained(network, tokenizer, spec, tuple(history), best)
+        try:
+            history, best = _Run(network.to(place), tokenizer, spec, recipe, train, dev, rng).fit(on_epoch)
+        except torch.OutOfMemoryError as error:
+            raise EmotionError(f"{device}: no memory left for {spec.architecture}; take a smaller --batch") from error
+    return Trained(network.cpu(), tokenizer, spec, tuple(history), best)
 
 
 class _Run:
@@ -115,7 +121,9 @@ class _Run:
     ) -> None:
         self.network, self.tokenizer, self.spec, self.recipe = network, tokenizer, spec, recipe
         self.train, self.dev, self.rng = train, dev, rng
-        self.loss = nn.CrossEntropyLoss(_class_weights(train, recipe), label_smoothing=recipe.label_smoothing)
+        self.device = next(network.parameters()).device
+        weights = _class_weights(train, recipe)
+        self.loss = nn.CrossEntropyLoss(weights, label_smoothing=recipe.label_smoothing).to(self.device)
         self.average = copy.deepcopy(network).requires_grad_(False)
         self.steps = 0
         rates = (1.0, 0.125) if recipe.across_rates else (1.0,)
@@ -183,7 +191,7 @@ class _Run:
     ) -> float:
         self.network.train()
         optimizer.zero_grad(set_to_none=True)
-        loss: Tensor = self.loss(self.network(batch), targets)
+        loss: Tensor = self.loss(self.network(batch.to(self.device)), targets.to(self.device))
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 3.0)
         optimizer.step()

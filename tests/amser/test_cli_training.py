@@ -48,7 +48,7 @@ def test_trained_weights_can_be_evaluated(tones: Path, capsys: pytest.CaptureFix
 def test_folds_of_several_seeds_with_glove_vectors(tones: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("glove.txt").write_text("turn 1 0\non 0 1\nthe 1 1\n")
     command = ["evaluate", "--corpus", str(tones), "-n", "yoon", "--words", "reference", "--modalities", "text"]
-    command += ["--glove", "glove.txt", "--frozen", "--epochs", "1", "--folds", "3", "--seeds", "2", "--at-once", "6"]
+    command += ["--glove", "glove.txt", "--frozen", "--epochs", "1", "--folds", "3", "--seeds", "2"]
     assert run([*command, "--json"]) == 0
     out, err = capsys.readouterr()
     assert err == "glove.txt: 3 words of 2 numbers; not in it, so given the mean of all: light\n"

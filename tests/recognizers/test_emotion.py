@@ -200,6 +200,16 @@ def test_training_refuses_what_it_cannot_use() -> None:
         NetworkSpec.of("lstm", LABELS)
 
 
+def test_memory_that_runs_out_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    monkeypatch.setattr("recognizers.emotion.training._Run.fit", full)
+    train = examples_of_tones(8, 1)
+    with pytest.raises(EmotionError, match="no memory left for xu; take a smaller --batch"):
+        train_network(NetworkSpec.of("xu", LABELS), train, train, Recipe(epochs=1))
+
+
 @given(rank=st.integers(1, 79), frames=st.integers(16, 200), seed=st.integers(0, 99))
 @settings(max_examples=25, deadline=None)
 def test_truncation_is_the_best_of_its_rank(rank: int, frames: int, seed: int) -> None:
