@@ -9,7 +9,8 @@ from amser.exits import UserError
 
 if TYPE_CHECKING:
     from channel.codecs import Codec
-    from scenarios.schema.codec import CodecSpec
+    from scenarios.plugins import PluginError
+from scenarios.schema.codec import CodecSpec
 
 
 def own_codecs(scenario: str | None) -> Mapping[str, CodecSpec]:
@@ -33,6 +34,6 @@ def codecs_named(names: Iterable[str], scenario: str | None = None, bands: int =
             raise UserError(f"there is no codec named '{name}'{suggest(name, list(known))}")
         try:
             built[name] = build_codec(known[name], bands=bands, name=name)
-        except ValueError as error:  # a plugin that cannot be imported, bands that a codec has no basis for
+        except (ValueError, PluginError) as error:  # bands that a codec has no basis for, too
             raise UserError(f"codec '{name}': {error}") from error
     return built

@@ -53,6 +53,7 @@ _CODES: dict[str, Exit] = {
     "amser.exits.MissingError": Exit.MISSING,
     "amser.rehearsal.PartsMissing": Exit.MISSING,
     "scenarios.faults.ScenarioError": Exit.USAGE,
+    "scenarios.plugins.PluginError": Exit.USAGE,
     "channel.codecs.base.CodecError": Exit.USAGE,
     "channel.mel.AudioError": Exit.USAGE,
     "channel.links.errors.LinkError": Exit.USAGE,

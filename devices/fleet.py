@@ -6,9 +6,9 @@ from pathlib import Path
 
 from numpy.random import Generator
 
-from devices.plugins import load_plugin
 from devices.sessions import ClosedLoopTraffic, TalkSpurtTraffic, TraceTraffic
 from devices.traffic import DiurnalTraffic, HeavyTailedTraffic, PeriodicTraffic, PoissonTraffic, Traffic
+from scenarios.plugins import make
 from scenarios.schema.traffic import (
     ClosedLoopTrafficSpec,
     DiurnalTrafficSpec,
@@ -43,9 +43,4 @@ def build_traffic(
         return ClosedLoopTraffic(spec, devices, rng)
     if isinstance(spec, TraceTrafficSpec):
         return TraceTraffic(spec, devices, base_dir)
-    plugin: Traffic = load_plugin(
-        spec.class_, spec.options, ("arrivals",), "traffic", devices=devices, rng=rng
-    )
-    if not hasattr(plugin, "open_loop"):
-        plugin.open_loop = True
-    return plugin
+    return make(spec.class_, Traffic, "traffic", spec.options, devices=devices, rng=rng)

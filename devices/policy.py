@@ -8,13 +8,14 @@ bytes leave.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from devices.delivery import IMMEDIATE, Delivery, build_delivery
-from devices.plugins import load_plugin
+from scenarios.plugins import make
 from scenarios.schema.device import DeviceGroupSpec
 from scenarios.schema.policy import (
     BatteryPolicySpec,
@@ -53,10 +54,11 @@ CONTEXT_FIELDS = frozenset(Context.__slots__)
 class Policy(Protocol):
     """A rule that picks a codec; see the module for the attributes."""
 
-    index: int | None
-    needs: frozenset[str]
-    delivery: Delivery
+    index: int | None = None
+    needs: frozenset[str] = CONTEXT_FIELDS
+    delivery: Delivery = IMMEDIATE
 
+    @abstractmethod
     def choose(self, context: Context) -> int:
         """Index of the codec for this utterance."""
         ...
@@ -164,14 +166,5 @@ def build_policy(group: DeviceGroupSpec) -> Policy:
     if isinstance(spec, LoadPolicySpec):
         return LoadPolicy(spec)
     if isinstance(spec, PolicyPluginSpec):
-        return _plugin(spec)
+        return make(spec.class_, Policy, "policy", spec.options, codecs=spec.codecs)
     return FixedPolicy(0, build_delivery(spec))
-
-
-def _plugin(spec: PolicyPluginSpec) -> Policy:
-    """A user's policy; what it leaves out is filled in: it needs the whole context and sends at once."""
-    policy: Policy = load_plugin(spec.class_, spec.options, ("choose",), "policy", codecs=spec.codecs)
-    for name, value in (("index", None), ("needs", CONTEXT_FIELDS), ("delivery", IMMEDIATE)):
-        if not hasattr(policy, name):
-            setattr(policy, name, value)
-    return policy

@@ -63,6 +63,10 @@ class Radio:
     where its figures come from and how sure they are.
     """
 
+    name: str
+    source: str
+    idle_power_w: float
+
     def __init__(
         self,
         name: str,

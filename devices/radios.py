@@ -6,17 +6,12 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from devices.errors import DeviceError, unknown
+from devices.errors import unknown
 from devices.library import load_data
 from devices.nr import build_nr
-from devices.plugins import load_plugin
 from devices.radio import Phase, Radio
+from scenarios.plugins import make
 from scenarios.schema.device import CatalogueRadioSpec, CustomRadioSpec, NrRadioSpec, RadioPluginSpec
-
-RADIO_METHODS = (
-    "wake_delay_s", "wake_j", "tail_j", "transmit_j", "wake_energy_j", "tail_energy_j", "transmit_energy_j",
-)  # fmt: skip
-RADIO_FIGURES = ("name", "source", "idle_power_w")
 
 
 def radios() -> tuple[str, ...]:
@@ -38,21 +33,11 @@ def build_radio(spec: CatalogueRadioSpec | NrRadioSpec | CustomRadioSpec | Radio
     if isinstance(spec, NrRadioSpec):
         return build_nr(spec)
     if isinstance(spec, RadioPluginSpec):
-        return _plugin(spec)
+        return make(spec.class_, Radio, "radio", spec.options)
     if isinstance(spec, CustomRadioSpec):
         return _custom(spec)
     radio = load_radio(spec.kind)
     return radio if spec.fast_dormancy is None else radio.with_fast_dormancy(spec.fast_dormancy)
-
-
-def _plugin(spec: RadioPluginSpec) -> Radio:
-    radio: Radio = load_plugin(spec.class_, spec.options, RADIO_METHODS, "radio")
-    missing = [name for name in RADIO_FIGURES if not hasattr(radio, name)]
-    if missing:
-        raise DeviceError(
-            f"radio plugin '{spec.class_}': has no {', '.join(missing)}; a subclass of devices.radio.Radio has all"
-        )
-    return radio
 
 
 def _compile(name: str, entry: Mapping[str, Any]) -> Radio:

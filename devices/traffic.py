@@ -8,6 +8,7 @@ to a device for good (its phase, its rate) is drawn when the traffic is built.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Protocol
 
 import numpy as np
@@ -32,12 +33,13 @@ class Traffic(Protocol):
     """Ends of speech of a group, see the module.
 
     ``open_loop`` is True: arrivals do not wait for replies.  ``total_rate`` is the mean rate of the whole
-    group, 1/s, by which the engine picks the length of its chunks.
+    group, 1/s, from which the work ahead is foretold; 0 where it is not known.
     """
 
-    open_loop: bool
-    total_rate: float
+    open_loop: bool = True
+    total_rate: float = 0.0
 
+    @abstractmethod
     def arrivals(self, rng: Generator, t0: float, t1: float) -> Arrivals:
         """Sorted times in [t0, t1) and the device of each."""
         ...

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from scenarios.plugins import classes, trust
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.server import (
     CalibratedServiceSpec,
@@ -51,24 +50,12 @@ def beside(name: str, base_dir: Path) -> str:
     return str(base_dir / path) if (base_dir / path).exists() else str(path)
 
 
-def plugin_classes(node: Any) -> Iterator[str]:
-    """Every ``package.module:Name`` in a scenario that was dumped to plain data, by field name."""
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if key == "class_" and isinstance(value, str):
-                yield value
-            else:
-                yield from plugin_classes(value)
-    elif isinstance(node, (list, tuple)):
-        for value in node:
-            yield from plugin_classes(value)
-
-
 def make_importable(scenario: Scenario, base_dir: Path) -> None:
-    """Let the modules of a scenario's plugins lie beside its file; what is installed goes first.
+    """Let the modules of a scenario's plugins lie beside its file.  Every process that builds its parts says so."""
+    if has_plugins(scenario):
+        trust(base_dir)
 
-    Processes that are started later inherit it.
-    """
-    folder = str(base_dir.resolve())
-    if folder not in sys.path and any(plugin_classes(scenario.model_dump())):
-        sys.path.append(folder)
+
+def has_plugins(scenario: Scenario) -> bool:
+    """Whether a scenario names classes of the user's own: then it is code."""
+    return any(True for _ in classes(scenario.model_dump()))

@@ -6,7 +6,6 @@ They decide whether finished work may be reused, and stand in the manifest.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from importlib.resources import files
@@ -16,7 +15,8 @@ from typing import Any
 from channel.links import TraceError, find_trace
 from recognizers.service import calibrations
 from scenarios import Scenario
-from scenarios.paths import anchored, plugin_classes
+from scenarios.paths import anchored
+from scenarios.plugins import classes, sources
 from scenarios.schema.server import CalibratedServiceSpec
 
 DEVICE_DATA = ("profiles.yaml", "radios.yaml", "nr.yaml", "local.yaml")
@@ -40,12 +40,8 @@ def _paths(scenario: Scenario, base_dir: Path) -> Iterator[tuple[str, Path]]:
     for name in _named_files(dumped):
         with suppress(TraceError):
             yield name, find_trace(name, base_dir)
-    for path in plugin_classes(dumped):
-        module = path.partition(":")[0]
-        with suppress(ImportError, ValueError):
-            spec = importlib.util.find_spec(module)
-            if spec is not None and spec.origin is not None:
-                yield module, Path(spec.origin)
+    for path in classes(dumped):
+        yield from sources(path.partition(":")[0], base_dir).items()
     service = anchored(scenario, base_dir).server.service
     if isinstance(service, CalibratedServiceSpec):
         name = service.hardware

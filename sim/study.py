@@ -170,7 +170,7 @@ def _measured(
     scenario = anchored(scenario, base_dir)
     recogniser = recogniser_of(scenario.recogniser)
     bands = 80 if recogniser is None else recogniser.bands
-    codecs = {name: build_codec(spec, bands=bands) for name, spec in specs.items()}
+    codecs = {name: build_codec(spec, bands=bands, name=name) for name, spec in specs.items()}
     emotion = emotion_of(scenario.emotion)
     return measure(corpus_of(scenario.corpus), codecs, recogniser, emotion, cache_dir=cache_dir, progress=progress)
 

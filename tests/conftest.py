@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import dedent
 
 # Before numpy or torch start their pools: workers of the suite share the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -51,3 +54,25 @@ def corpora() -> Path:
 def traces() -> Path:
     """The folder of recorded link traces (AMSER_TRACES); skips the test without it."""
     return _folder("AMSER_TRACES")
+
+
+@pytest.fixture
+def plugin_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Path]]:
+    """Writes a module beside a scenario in the test's folder, from which its classes may then be taken."""
+    from scenarios import plugins
+
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(plugins, "_folders", [])
+    monkeypatch.setattr(plugins, "_used", set())
+    before = set(sys.modules)
+
+    def write(name: str, source: str) -> Path:
+        path = tmp_path / f"{name}.py"
+        path.write_text(dedent(source), encoding="utf-8")
+        plugins.trust(tmp_path)
+        return path
+
+    yield write
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]

@@ -55,6 +55,10 @@ def _failed(error: Exception) -> int:
     if type(error).__name__ == "Abort":
         return Exit.INTERRUPTED
     code = exit_code_of(error)
+    place = _plugin_at_fault(error) if code is Exit.DEFECT else ""
+    if place:
+        sys.stderr.write(f"amser: {place}: a plugin of the scenario failed: {type(error).__name__}: {error}\n")
+        return Exit.FAILED
     if code is Exit.DEFECT:
         import traceback
 
@@ -63,6 +67,12 @@ def _failed(error: Exception) -> int:
     elif code is not Exit.PIPE_CLOSED:
         sys.stderr.write(f"amser: {describe(error)}\n")
     return code
+
+
+def _plugin_at_fault(error: Exception) -> str:
+    """File and line of the user's own class that raised ``error``; empty where none did."""
+    plugins = sys.modules.get("scenarios.plugins")  # where it is not loaded, no plugin is
+    return str(plugins.blamed(error)) if plugins else ""
 
 
 if __name__ == "__main__":

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amser.cli.options import Json, ResultsDir, cores
-from amser.exits import Exit, MissingError
+from amser.exits import Exit, MissingError, UserError
 
 if TYPE_CHECKING:
     from amser.comparison import Comparison
+    from scenarios import Experiment
     from sim.results import Results
 
 
@@ -66,6 +67,9 @@ def rerun(
         Path | None,
         typer.Option("--results", metavar="DIR", help="Keep the new results here; default: nowhere."),
     ] = None,
+    allow_plugins: Annotated[
+        bool, typer.Option("--allow-plugins", help="Run the study's own classes without asking: they are code.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Run a study again from its folder and compare; exit code 1 where a figure differs."""
@@ -78,7 +82,7 @@ def rerun(
     _ = old.summary, old.resolved  # what cannot be compared need not be run again
     with tempfile.TemporaryDirectory(prefix="amser-rerun-") as place:
         # A root of its own: nothing finished earlier may be reused.
-        again = _run_again(old, jobs or cores(), into or Path(place))
+        again = _run_again(old, jobs or cores(), into or Path(place), allow_plugins)
         found = compare_results(old, again)
     if json:
         from amser.tables import print_json
@@ -95,7 +99,7 @@ def _say_partial(*studies: Results) -> None:
             sys.stderr.write(f"amser: warning: {found.folder}: {found.partial}\n")
 
 
-def _run_again(old: Results, jobs: int, root: Path) -> Results:
+def _run_again(old: Results, jobs: int, root: Path, allow_plugins: bool) -> Results:
     import scenarios
     from amser.cli.progress import progress_bar
     from sim.experiment import run
@@ -106,8 +110,22 @@ def _run_again(old: Results, jobs: int, root: Path) -> Results:
     source = Path(str(old.manifest.get("scenario", resolved)))
     base = source.parent if source.parent.is_dir() else old.folder
     experiment = scenarios.loads(resolved.read_text(encoding="utf-8"), file=source.name, base_dir=base)
+    _allow_plugins(experiment, allow_plugins)
     with progress_bar() as progress:
         return run(experiment, jobs=jobs, results_root=root, progress=progress)
+
+
+def _allow_plugins(experiment: Experiment, allowed: bool) -> None:
+    """A results folder may come from anybody, and the classes that it names are code: the user is asked."""
+    from scenarios.plugins import classes
+
+    named = sorted({path for p in experiment.points for path in classes(p.scenario.model_dump())})
+    if not named or allowed:
+        return
+    told = f"this study runs code of its own, {', '.join(named)}, from {experiment.base_dir}"
+    if not (sys.stdin and sys.stdin.isatty()):
+        raise UserError(f"{told}; read it, then say --allow-plugins")
+    typer.confirm(f"{told}. Run it?", abort=True, err=True)
 
 
 def _print(found: Comparison, every: bool) -> None:

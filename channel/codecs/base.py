@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.mel import Audio, Mel, checked_audio, log_mel
+from scenarios.plugins import code_digest
 
 CODE_VERSION = 1
 """Raised whenever a change of code changes a payload or a decoded Mel: part of every fingerprint.
@@ -72,13 +73,15 @@ class Codec(ABC):
         """All that payload and decoded Mel depend on, as JSON values (versions of libraries included)."""
 
     def fingerprint(self) -> str:
-        """Hexadecimal digest of class, code version, bands and parameters: a key for cached measurements."""
+        """Hexadecimal digest of class, code, bands and parameters: a key for cached measurements."""
         facts = {
             "codec": f"{type(self).__module__}.{type(self).__qualname__}",
             "version": CODE_VERSION,
             "bands": self.bands,
             "parameters": dict(self.parameters()),
         }
+        if code := code_digest(type(self)):
+            facts["code"] = code
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
     def __repr__(self) -> str:

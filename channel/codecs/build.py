@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
-
-from channel.codecs.base import Codec, CodecError
+from channel.codecs.base import Codec
 from channel.codecs.fixed import Fixed
 from channel.codecs.lossy import G722, Mp3, Opus
 from channel.codecs.svd import MelSvd
 from channel.codecs.waveform import Flac, MuLaw, Pcm
+from scenarios.plugins import make
 from scenarios.schema.codec import (
     STANDARD_CODECS,
     CodecPluginSpec,
@@ -91,20 +89,4 @@ def _build_of_mel(spec: MelSvdSpec | MelKltSpec | CodecPluginSpec, name: str, ba
                 block_s=spec.block,
             )
         case CodecPluginSpec():
-            return _plugin(spec, name, bands)
-
-
-def _plugin(spec: CodecPluginSpec, name: str, bands: int) -> Codec:
-    module, _, attribute = spec.class_.partition(":")
-    try:
-        found: Any = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise CodecError(f"codec plugin '{spec.class_}' cannot be imported: {error}") from None
-    try:
-        codec: object = found(name=name, bands=bands, **spec.options)
-    except (TypeError, ValueError) as error:
-        raise CodecError(f"codec plugin '{spec.class_}' refused its options: {error}") from error
-    if not isinstance(codec, Codec):
-        kind = type(codec).__name__
-        raise CodecError(f"codec plugin '{spec.class_}' is a {kind}, not a channel.codecs.Codec")
-    return codec
+            return make(spec.class_, Codec, "codec", spec.options, name=name, bands=bands)

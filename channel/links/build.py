@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +37,7 @@ from channel.links.transport import (
 )
 from channel.links.weighted import AirTimeLink, FrameFairLink, ProportionalFairLink, WeightedLink
 from channel.links.windowed import WindowedTransport
+from scenarios.plugins import make
 from scenarios.schema import link as schema
 
 GAIN_TABLE = 400  # the gain by number of active uploads is worked out up to here and then stays
@@ -73,7 +72,8 @@ def _capacity(spec: schema.CapacitySpec, base_dir: Path | None, rng: Rng, source
         hours = [3600.0 * h for h in range(24)]
         return PeriodicCapacity(hours, [spec.rate * s for s in spec.hours], 86400.0, spec.start)
     if isinstance(spec, schema.CapacityPluginSpec):
-        return _plugin(spec, rng)
+        drawn = _needed(rng, f"capacity plugin {spec.class_}")
+        return make(spec.class_, Capacity, "capacity", spec.options, rng=drawn)
     return _trace(spec, base_dir, rng, sources)
 
 
@@ -91,24 +91,6 @@ def _trace(
     else:
         offset = spec.start
     return trace.capacity(offset_s=offset, mean_rate_bps=spec.mean_rate)
-
-
-def _plugin(spec: schema.CapacityPluginSpec, rng: Rng) -> Capacity:
-    module, _, name = spec.class_.partition(":")
-    try:
-        found: Callable[..., object] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
-        raise LinkError(f"capacity plugin {spec.class_}: {error}; is it installed and on the path?") from error
-    options = dict(spec.options)
-    try:
-        if "rng" in inspect.signature(found).parameters:
-            options["rng"] = _needed(rng, f"capacity plugin {spec.class_}")
-        built = found(**options)
-    except (TypeError, ValueError) as error:
-        raise LinkError(f"capacity plugin {spec.class_} refused its options: {error}") from error
-    if not isinstance(built, Capacity):
-        raise LinkError(f"capacity plugin {spec.class_} must be a subclass of channel.links.Capacity")
-    return built
 
 
 def _needed(rng: Rng, what: str) -> np.random.Generator:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from recognizers.measurement.protocols import Corpus, EmotionRecogniser, Recogniser
 from recognizers.measurement.synthetic import synthetic_corpus
-from recognizers.measurement.work import MeasurementError
+from scenarios.plugins import make
 from scenarios.schema.server import (
     CorpusSpec,
     EmotionSpec,
@@ -55,21 +53,8 @@ def recogniser_of(spec: RecogniserSpec, *, device: str = "cpu") -> Recogniser | 
 
         return SphinxRecogniser()
     if isinstance(spec, RecogniserPluginSpec):
-        return _plugin(spec)
+        return make(spec.class_, Recogniser, "recogniser", spec.options)
     return None
-
-
-def _plugin(spec: RecogniserPluginSpec) -> Recogniser:
-    module, _, name = spec.class_.partition(":")
-    try:
-        made: Any = getattr(importlib.import_module(module), name)(**spec.options)
-    except (ImportError, AttributeError, TypeError) as error:
-        raise MeasurementError(f"recogniser plugin '{spec.class_}' cannot be used: {error}") from error
-    missing = [wanted for wanted in ("name", "bands", "fingerprint", "transcribe") if not hasattr(made, wanted)]
-    if missing:
-        raise MeasurementError(f"recogniser plugin '{spec.class_}' lacks {', '.join(missing)}")
-    recogniser: Recogniser = made
-    return recogniser
 
 
 def emotion_of(spec: EmotionSpec) -> EmotionRecogniser | None:

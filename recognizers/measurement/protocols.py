@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -101,16 +102,20 @@ class Recogniser(Protocol):
     """Mel spectrograms in, transcripts out, in batches of the recogniser's choice."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Name for reports."""
 
     @property
+    @abstractmethod
     def bands(self) -> int:
         """Mel bands it takes."""
 
+    @abstractmethod
     def fingerprint(self) -> str:
         """Text that changes with the weights or the decoding options."""
 
+    @abstractmethod
     def transcribe(self, mels: Sequence[Mel], /) -> Sequence[Transcript]:
         """One transcript for each Mel of shape (bands, frames), in order."""
 

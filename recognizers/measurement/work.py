@@ -15,6 +15,7 @@ from channel.mel import log_mel
 from recognizers.measurement.cells import Cell, coded_value, felt_key, recognised_key
 from recognizers.measurement.protocols import Audio, Codec, Corpus, EmotionRecogniser, Mel, Recogniser
 from recognizers.measurement.store import Store, digest
+from scenarios.plugins import told
 
 SAMPLE_RATE_HZ = 16_000
 BATCH_BYTES = 64 * 2**20  # Mels held in memory before they are recognised
@@ -154,7 +155,7 @@ class Measuring:
             mel = cell.codec.decode(payload.data) if self._gives_mel(cell.codec) else None
         except Exception as error:
             name, codec = cell.utterance.id, cell.codec.name
-            raise MeasurementError(f"utterance '{name}' fails under codec '{codec}': {error}") from error
+            raise MeasurementError(f"utterance '{name}' fails under codec '{codec}': {told(error)}") from error
         if mel is not None and mel.shape[0] != self.bands:
             raise MeasurementError(
                 f"codec '{cell.codec.name}' gives {mel.shape[0]} Mel bands, the recogniser takes {self.bands}"

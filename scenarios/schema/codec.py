@@ -14,9 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from scenarios.quantities import SI, GainDb, PositiveDuration, Rate, Share, Size
-from scenarios.schema.base import Spec
+from scenarios.schema.base import PLUGIN_PATH, Spec
 
-_PLUGIN_PATH = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
 MP3_RATES_BPS = tuple(k * 1000 for k in (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160))
 """Bit rates of MPEG-2 Layer III, which is what MP3 is at 16 kHz (ISO/IEC 13818-3, table of bit rates)."""
 OPUS_FRAMES_S = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.06)
@@ -167,7 +166,7 @@ class CodecPluginSpec(Spec):
 
     kind: Literal["plugin"]
     """`plugin`: a class that is imported by name."""
-    class_: Annotated[str, Field(alias="class", pattern=_PLUGIN_PATH)]
+    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
     """The class as `package.module:Name`; a `channel.codecs.Codec` that takes `bands` and the options."""
     options: dict[str, Any] = Field(default={})
     """Keyword arguments for the class."""

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from scenarios.quantities import ENERGY, SI, Duration, Energy, LevelDbm, PositiveDuration, Power, Share
-from scenarios.schema.base import Spec
+from scenarios.schema.base import PLUGIN_PATH, Spec
 from scenarios.schema.policy import FixedPolicySpec, PolicySpec
 from scenarios.schema.traffic import TrafficSpec
 
@@ -176,7 +176,7 @@ class RadioPluginSpec(Spec):
     """A radio of your own: a subclass of `devices.radio.Radio`, or a class with its methods and figures."""
 
     kind: Literal["plugin"]
-    class_: Annotated[str, Field(alias="class", pattern=r"^[\w.]+:\w+$")]
+    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
     """The class as `package.module:Name`; called as ``Name(**options)``."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the class."""

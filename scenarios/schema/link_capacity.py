@@ -7,9 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from scenarios.quantities import Duration, PositiveDuration, Rate, RateOrZero, Share
-from scenarios.schema.base import Spec
-
-PLUGIN_PATH = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+from scenarios.schema.base import PLUGIN_PATH, Spec
 
 
 class ConstantCapacitySpec(Spec):

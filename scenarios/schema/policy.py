@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from scenarios.quantities import PositiveDuration, Share
-from scenarios.schema.base import Spec
+from scenarios.schema.base import PLUGIN_PATH, Spec
 
 Candidates = Annotated[tuple[str, ...], Field(min_length=2)]
 """Names of codecs from the richest (most bytes) to the leanest."""
@@ -104,7 +104,7 @@ class PolicyPluginSpec(Spec):
     """A policy of your own: a class with ``choose(context) -> int`` and the attribute ``codecs``."""
 
     kind: Literal["plugin"]
-    class_: Annotated[str, Field(alias="class", pattern=r"^[\w.]+:\w+$")]
+    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
     """The class as `package.module:Name`; called as ``Name(codecs=..., **options)``."""
     codecs: Annotated[tuple[str, ...], Field(min_length=1)]
     """Names of the codecs the class picks from."""

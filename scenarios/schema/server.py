@@ -9,9 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from scenarios.quantities import Duration, PositiveDuration, Power
-from scenarios.schema.base import Spec
-
-PLUGIN_PATH = r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$"
+from scenarios.schema.base import PLUGIN_PATH, Spec
 
 
 class BatchingSpec(Spec):

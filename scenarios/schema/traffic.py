@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from scenarios.quantities import Duration, EventRate, PositiveDuration
-from scenarios.schema.base import Spec
+from scenarios.schema.base import PLUGIN_PATH, Spec
 
 
 class PoissonTrafficSpec(Spec):
@@ -110,7 +110,7 @@ class TrafficPluginSpec(Spec):
     """Traffic of your own: a class with ``arrivals(rng, t0, t1) -> (times, devices)``."""
 
     kind: Literal["plugin"]
-    class_: Annotated[str, Field(alias="class", pattern=r"^[\w.]+:\w+$")]
+    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
     """The class as `package.module:Name`; called as ``Name(devices=..., rng=..., **options)``."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the class."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -15,7 +18,6 @@ from channel.codecs import (
     Codec,
     CodecError,
     NoSpeechError,
-    Payload,
     build_codec,
 )
 from channel.mel import log_mel
@@ -157,37 +159,29 @@ def test_a_standard_name_is_kept_and_an_unknown_one_explained() -> None:
         build_codec("opus-17")
 
 
-class HalfRate(Codec):
-    """A plugin: every other sample in 16 bits."""
+HALF_RATE = """
+import numpy as np
+from channel.codecs import Codec, Payload
+from channel.mel import log_mel
 
-    def __init__(self, name: str, bands: int, scale: float = 1.0) -> None:
+class HalfRate(Codec):
+    def __init__(self, name, bands, scale=1.0):
         super().__init__(name, bands)
         self.scale = scale
-
-    def encode(self, audio: npt.ArrayLike) -> Payload:
+    def encode(self, audio):
         return Payload((np.asarray(audio)[::2] * 32767 * self.scale).astype("<i2").tobytes())
-
-    def decode(self, data: bytes) -> npt.NDArray[np.float32]:
+    def decode(self, data):
         return log_mel(np.repeat(np.frombuffer(data, "<i2") / 32767.0, 2), self.bands)
-
-    def parameters(self) -> dict[str, object]:
+    def parameters(self):
         return {"scale": self.scale}
+"""
 
 
-def test_plugins_are_imported_and_checked(monkeypatch: pytest.MonkeyPatch, speech: Audio) -> None:
-    import sys
-    import types
-
-    module = types.ModuleType("a_plugin")
-    module.HalfRate, module.Other = HalfRate, lambda name, bands: object()  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "a_plugin", module)
+def test_a_codec_of_the_user_s_own(plugin_module: Callable[[str, str], Path], speech: Audio) -> None:
+    plugin_module("a_plugin", HALF_RATE)
     spec = CodecPluginSpec.model_validate({"kind": "plugin", "class": "a_plugin:HalfRate", "options": {"scale": 0.5}})
     codec = build_codec(spec, name="half")
     assert codec.decode(codec.encode(speech).data).shape == (80, 300)
-    with pytest.raises(ValueError, match="cannot be imported"):
-        build_codec(CodecPluginSpec.model_validate({"kind": "plugin", "class": "nowhere_at_all:X"}))
-    with pytest.raises(ValueError, match="is a object, not"):
-        build_codec(CodecPluginSpec.model_validate({"kind": "plugin", "class": "a_plugin:Other"}))
 
 
 DECODERS = [build_codec(name) for name in ("raw", "flac", "mu-law", "g722", "mp3-16", "opus-16", "amser-25", "klt-4")]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import sys
-from types import ModuleType
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -16,7 +16,8 @@ from devices.library import STATUSES, load_data
 from devices.nr import build_nr, cycle_units, uplink_units
 from devices.profile import HostRating, build_profile, load_profile, profiles
 from devices.radio import Radio
-from devices.radios import RADIO_METHODS, build_radio, load_radio, radios
+from devices.radios import build_radio, load_radio, radios
+from scenarios.plugins import PluginError
 from scenarios.quantities import SI
 from scenarios.schema.device import (
     CatalogueProfileSpec,
@@ -204,26 +205,16 @@ def test_custom_profile_and_radio() -> None:
     assert radio.wake_delay_s(4.0) == pytest.approx(0.02)
 
 
-def test_radio_plugin() -> None:
+def test_radio_plugin(plugin_module: Callable[[str, str], Path]) -> None:
+    """What it leaves unsaid is missed before a run, not in its midst."""
+    text = "from devices import Radio\nclass Mine(Radio): pass\nclass Bare(Radio):\n    def __init__(self): pass\n"
+    plugin_module("users_radio", text)
     zeros = dict.fromkeys(("wake_delay_s", "wake_energy_j", "transmit_j_per_bit"), 0.0)
     options = {"name": "mine", "transmit_power_w": 1.0, **zeros}
-    spec = RadioPluginSpec.model_validate(
-        {"kind": "plugin", "class": "devices.radio:Radio", "options": options}
-    )
-    assert isinstance(build_radio(spec), Radio)
-
-
-def test_radio_plugin_without_what_the_engine_reads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Methods and figures are both looked for before a run: neither may be missed in its midst."""
-    methods = {name: lambda self, *given: 0.0 for name in RADIO_METHODS}
-    module = ModuleType("users_radio")
-    module.Bare = type("Bare", (), {})  # type: ignore[attr-defined]
-    module.Nameless = type("Nameless", (), methods)  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "users_radio", module)
-    for name, says in (("Bare", "lacks wake_delay_s"), ("Nameless", "has no name, source, idle_power_w; a subclass")):
-        spec = RadioPluginSpec.model_validate({"kind": "plugin", "class": f"users_radio:{name}"})
-        with pytest.raises(DeviceError, match=says):
-            build_radio(spec)
+    plugin = {"kind": "plugin", "class": "users_radio:Mine", "options": options}
+    assert isinstance(build_radio(RadioPluginSpec.model_validate(plugin)), Radio)
+    with pytest.raises(PluginError, match=r"lacks name, source, idle_power_w; see devices\.Radio"):
+        build_radio(RadioPluginSpec.model_validate({"kind": "plugin", "class": "users_radio:Bare"}))
 
 
 # ---------------------------------------------------------------- NR

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-import types
+from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from devices.errors import DeviceError
 from devices.local import load_local
 from devices.policy import CONTEXT_FIELDS, Context, build_policy
 from devices.profile import load_profile
+from scenarios.plugins import PluginError
 from scenarios.schema.device import DeviceGroupSpec
 
 RATES = ["amser-100", "amser-50", "amser-25", "amser-12.5"]
@@ -107,21 +108,25 @@ def test_faulty_policies_are_refused(policy: Any, message: str) -> None:
         group(policy)
 
 
-class Alternating:
-    """A user's policy."""
+ALTERNATING = """
+from devices import Policy
 
-    def __init__(self, codecs: tuple[str, ...], first: int = 0) -> None:
+class Alternating(Policy):
+    def __init__(self, codecs, first=0):
         self.codecs, self.turn = codecs, first
-
-    def choose(self, context: Context) -> int:
+    def choose(self, context):
         self.turn += 1
         return self.turn % len(self.codecs)
 
+class Undecided(Policy):
+    def __init__(self, codecs):
+        pass
+"""
 
-def test_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
-    module = types.ModuleType("users_policy")
-    module.Alternating = Alternating  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "users_policy", module)
+
+def test_plugin(plugin_module: Callable[[str, str], Path]) -> None:
+    """What it leaves out is filled in: it needs the whole context and sends at once."""
+    plugin_module("users_policy", ALTERNATING)
     spec = {
         "kind": "plugin",
         "class": "users_policy:Alternating",
@@ -133,8 +138,8 @@ def test_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     assert policy.needs == CONTEXT_FIELDS
     assert policy.index is None
     assert policy.delivery.immediate
-    with pytest.raises(DeviceError, match="lacks choose"):
-        build_policy(group(spec | {"class": "types:SimpleNamespace", "options": {}}))
+    with pytest.raises(PluginError, match="choose"):
+        build_policy(group(spec | {"class": "users_policy:Undecided", "options": {}}))
 
 
 # ---------------------------------------------------------------- hold

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,9 @@ import numpy.typing as npt
 import pytest
 
 from channel.codecs import build_codec
-from recognizers.measure import MeasurementError, default_cache, measure
+from recognizers.measure import default_cache, measure
 from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
+from scenarios.plugins import PluginError
 from scenarios.schema.server import (
     EmotionSpec,
     FolderCorpusSpec,
@@ -64,32 +64,35 @@ def test_nothing_is_recognised_on_request() -> None:
     assert emotion_of(EmotionSpec(kind="none")) is None
 
 
-def test_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Echo:
-        name, bands = "echo", 80
+ECHO = """
+from types import SimpleNamespace
+from recognizers.measurement.protocols import Recogniser
 
-        def __init__(self, word: str = "yes") -> None:
-            self.word = word
+class Echo(Recogniser):
+    name, bands = "echo", 80
+    def __init__(self, word="yes"):
+        self.word = word
+    def fingerprint(self):
+        return self.word
+    def transcribe(self, mels):
+        return [SimpleNamespace(text=self.word, avg_logprob=0.0, no_speech_prob=0.0) for _ in mels]
 
-        def fingerprint(self) -> str:
-            return self.word
+class Nameless(Recogniser):
+    bands, fingerprint, transcribe = Echo.bands, Echo.fingerprint, Echo.transcribe
+"""
 
-        def transcribe(self, mels: Any) -> list[Any]:
-            return [types.SimpleNamespace(text=self.word, avg_logprob=0.0, no_speech_prob=0.0) for _ in mels]
 
-    module: Any = types.ModuleType("my_plugin")
-    module.Echo, module.Empty = Echo, object
-    monkeypatch.setitem(sys.modules, "my_plugin", module)
+def test_plugins(plugin_module: Callable[[str, str], Path]) -> None:
+    plugin_module("my_plugin", ECHO)
 
     def spec(name: str, **options: Any) -> RecogniserPluginSpec:
         return RecogniserPluginSpec.model_validate({"kind": "plugin", "class": f"my_plugin:{name}", "options": options})
 
     made = recogniser_of(spec("Echo", word="no"))
     assert made is not None and made.fingerprint() == "no"
-    for wrong, told in (("Echo", "cannot be used"), ("Missing", "cannot be used"), ("Empty", "lacks name")):
-        options = {"loud": True} if wrong == "Echo" else {}
-        with pytest.raises(MeasurementError, match=told):
-            recogniser_of(spec(wrong, **options))
+    for wrong, told in ((spec("Echo", loud=True), "loud"), (spec("Missing"), "has no"), (spec("Nameless"), "name")):
+        with pytest.raises(PluginError, match=told):
+            recogniser_of(wrong)
 
 
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:

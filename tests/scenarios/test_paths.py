@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from scenarios import loads
-from scenarios.paths import anchored, make_importable, plugin_classes
+from scenarios import loads, plugins
+from scenarios.paths import anchored, make_importable
 
 TEXT = """\
 amser: 1
@@ -55,11 +55,12 @@ def test_names_of_what_ships_are_no_paths(tmp_path: Path) -> None:
 
 def test_only_a_scenario_with_plugins_opens_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(plugins, "_folders", [])
     make_importable(loads(TEXT).points[0].scenario, tmp_path)
     assert str(tmp_path) not in sys.path
     mine = TEXT.replace("codec: raw", "codec: mine") + "codecs: {mine: {kind: plugin, class: 'my.codec:Half'}}\n"
     scenario = loads(mine).points[0].scenario
-    assert list(plugin_classes(scenario.model_dump())) == ["my.codec:Half"]
+    assert list(plugins.classes(scenario.model_dump())) == ["my.codec:Half"]
     make_importable(scenario, tmp_path)
     make_importable(scenario, tmp_path)
     assert sys.path[-1] == str(tmp_path) and sys.path.count(str(tmp_path)) == 1
