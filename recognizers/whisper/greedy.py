@@ -1,9 +1,10 @@
 """Greedy decoding of a batch: openai-whisper's own `DecodingTask` around an inner loop that does less.
 
-Initial tokens, suppressed tokens, texts and probabilities are stock.  The loop leaves out work that has no effect on
-them: a CPU encodes few windows at a time, so that their activations stay in its cache; only the positions that are
-looked at are projected onto the vocabulary, and only onto the tokens that the model can say; windows whose text has
-ended leave the batch once they are half of it (leaving costs a copy of the others' keys and values)."""
+Initial tokens, suppressed tokens, timestamp rules, texts and probabilities are stock.  The loop leaves out work that
+has no effect on them: a CPU encodes few windows at a time, so that their activations stay in its cache; only the
+positions that are looked at are projected onto the vocabulary, and only onto the tokens that the model can say;
+windows whose text has ended leave the batch once they are half of it (leaving costs a copy of the others' keys and
+values)."""
 
 from __future__ import annotations
 
@@ -15,27 +16,31 @@ import torch
 import whisper
 from whisper.decoding import DecodingTask
 
-__all__ = ["GreedyTask"]
+__all__ = ["GreedyTask", "encode"]
 
 ENCODED_AT_ONCE = 2
 """Windows that a CPU encodes together; with more, fresh pages for the activations cost more than is shared."""
 
 
-class GreedyTask(DecodingTask):  # type: ignore[misc]  # whisper ships no type hints
-    """Decodes a batch of Mels, (batch, bands, frames), by `run`; temperature 0, no beam, one language.
+def encode(model: Any, batch: torch.Tensor) -> torch.Tensor:
+    """Encoder states of padded Mels: (windows, bands, frames) to (windows, frames / 2, width)."""
+    pieces = batch.split(ENCODED_AT_ONCE if batch.device.type == "cpu" else len(batch))
+    return torch.cat([model.encoder(piece) for piece in pieces])
 
-    `tokens`: ids of the tokens that the model can say, ascending; None: all of its vocabulary."""
+
+class GreedyTask(DecodingTask):  # type: ignore[misc]  # whisper ships no type hints
+    """Decodes a batch of encoder states, (batch, positions, width), by `run`; temperature 0, no beam, one language.
+
+    `tokens`: ids of the tokens that the model can say, ascending; None: all of its vocabulary.  Fewer than all need
+    options without timestamps, whose rules compare with the whole vocabulary."""
 
     def __init__(self, model: Any, options: whisper.DecodingOptions, tokens: Sequence[int] | None) -> None:
         super().__init__(model, options)
+        self._static = bool(options.without_timestamps)
         self._ids = torch.tensor(range(model.dims.n_vocab) if tokens is None else tokens, device=model.device)
         embedding = model.decoder.token_embedding.weight
         sayable = embedding if tokens is None else embedding[self._ids]
         self._projection = sayable.to(torch.float16 if options.fp16 else torch.float32).T
-
-    def _get_audio_features(self, mel: torch.Tensor) -> torch.Tensor:
-        pieces = mel.split(ENCODED_AT_ONCE if mel.device.type == "cpu" else len(mel))
-        return torch.cat([super(GreedyTask, self)._get_audio_features(piece) for piece in pieces])
 
     def _main_loop(
         self, audio_features: torch.Tensor, tokens: torch.Tensor
@@ -52,7 +57,7 @@ class GreedyTask(DecodingTask):  # type: ignore[misc]  # whisper ships no type h
             at_start = (states[:, self.sot_index] @ self._projection).float()
             silence = at_start.softmax(dim=-1)[:, self._ids == self.tokenizer.no_speech].sum(dim=-1).tolist()
             for end in range(begin, begin + steps):
-                logits = (states[:, -1] @ self._projection).float() + barred
+                logits = self._allowed((states[:, -1] @ self._projection).float(), said[batch, :end], barred)
                 likeliest = logits.argmax(dim=-1, keepdim=True)
                 ended = said[batch, end - 1] == self.tokenizer.eot
                 said[batch, end] = self._ids[likeliest[:, 0]].masked_fill(ended, self.tokenizer.eot)
@@ -72,11 +77,20 @@ class GreedyTask(DecodingTask):  # type: ignore[misc]  # whisper ships no type h
                 hook.remove()
         return said, logprobs, silence
 
+    def _allowed(self, logits: torch.Tensor, said: torch.Tensor, barred: torch.Tensor) -> torch.Tensor:
+        """Logits after stock's filters, which but for timestamps look at how many tokens were said, not at which."""
+        if self._static:
+            return logits + barred
+        for logit_filter in self.logit_filters:
+            logit_filter.apply(logits, said)
+        return logits
+
     def _barred(self, tokens: torch.Tensor) -> torch.Tensor:
         """What to add to the logits of `_ids` for stock's filters to act: 0, or minus infinity."""
         logits = torch.zeros(1, self.model.dims.n_vocab, device=tokens.device)
-        for logit_filter in self.logit_filters:
-            logit_filter.apply(logits, tokens)
+        if self._static:
+            for logit_filter in self.logit_filters:
+                logit_filter.apply(logits, tokens)
         return logits[:, self._ids]
 
     def _states(

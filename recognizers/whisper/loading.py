@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizers.whisper.nano import NanoFormatError, load_nano
+from recognizers.whisper.options import CLOSED_VOCABULARY
 from recognizers.whisper.placing import on_device
 from recognizers.whisper.recogniser import WhisperRecognizer
 
@@ -86,7 +87,9 @@ def _from_nano(path: Path, name: str, device: str, batch_size: int) -> WhisperRe
     count = int(metadata["parameters"])  # those in the file; the rows of unused tokens are no parameters
     description = f"{name}: closed-vocabulary command recogniser, {_size(model, count)}; trained on {training}"
     tokens = json.loads(metadata["token_ids"])
-    return WhisperRecognizer(on_device(model, device), name, _file_hash(path), description, batch_size, tokens)
+    return WhisperRecognizer(
+        on_device(model, device), name, _file_hash(path), description, batch_size, tokens, CLOSED_VOCABULARY
+    )
 
 
 def _from_checkpoint(path: Path, device: str, batch_size: int) -> WhisperRecognizer:
