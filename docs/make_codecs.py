@@ -36,6 +36,7 @@ CURVES = {  # family: colour, mark, line
     "opus": ("#D55E00", "^", "--"),
     "opus wide band": ("#7A3600", "^", "-."),
     "opus frames of 60 ms": ("#F0A46B", "^", ":"),
+    "amr-nb": ("#6B4226", "P", "-."),
     "mel-svd fp32": ("#1C4E7A", "o", ":"),
     "mel-svd fp16": ("#0072B2", "o", "--"),
     "mel-svd int8": ("#56B4E9", "o", "-."),

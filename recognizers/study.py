@@ -32,6 +32,7 @@ DEFAULT_CODECS = (
     *(f"opus-{rate}" for rate in (6, 8, 9, 12, 16, 24, 32)),
     "opus-6-wb",
     "opus-8-wb",
+    *(f"amr-{rate}" for rate in ("4.75", "7.4", "12.2")),
     *(f"amser-{share}-{number}" for number in ("fp16", "int8") for share in ("12.5", "18.75", "25", "50")),
     *(f"klt-{rate}" for rate in RATES_KBPS),
 )
@@ -90,9 +91,7 @@ def study_codecs(
     ``attrs["equal_bytes"]`` what ``at_equal_bytes`` makes of it.
     """
     bands = recogniser.bands if recogniser is not None else DEFAULT_BANDS
-    built = (
-        codecs if isinstance(codecs, Mapping) else {name: build_codec(name, bands=bands) for name in codecs}
-    )
+    built = codecs if isinstance(codecs, Mapping) else {name: build_codec(name, bands=bands) for name in codecs}
     table = measure(corpus, built, recogniser, emotion, cache_dir=cache_dir, progress=progress)
     families = {name: family_of(codec) for name, codec in built.items()}
     frame = summarise(table, families, resamples=resamples, level=level, seed=seed)
@@ -103,7 +102,7 @@ def study_codecs(
 
 def family_of(codec: Codec) -> str:
     """The curve a codec belongs to: class, basis, blocks and number type, without what sets the rate."""
-    names = {"Pcm": "pcm", "Flac": "flac", "Mp3": "mp3", "MuLaw": "mu-law", "G722": "g722"}
+    names = {"Pcm": "pcm", "Flac": "flac", "Mp3": "mp3", "MuLaw": "mu-law", "G722": "g722", "AmrNb": "amr-nb"}
     parameters = codec.parameters()
     match type(codec).__name__:
         case "MelSvd":
@@ -251,9 +250,7 @@ def _scaled(figures: tuple[float, float, float], factor: float) -> tuple[float, 
     return figures[0] * factor, figures[1] * factor, figures[2] * factor
 
 
-def _ratio(
-    above: Floats, below: Floats, draws: npt.NDArray[np.int64], level: float
-) -> tuple[float, float, float]:
+def _ratio(above: Floats, below: Floats, draws: npt.NDArray[np.int64], level: float) -> tuple[float, float, float]:
     """Sum of ``above`` over sum of ``below``, with the interval of the resamples that ``draws`` lists."""
     total = float(below.sum())
     if total == 0.0:

@@ -45,6 +45,7 @@ _FAMILIES: dict[str, _Family] = {
     "g722": _Family("#7C2D12", "#C2785A", "pentagon", "dot"),
     "mp3": _Family("#8B2F6B", "#D48BB8", "triangle-down", "dot"),
     "opus": _Family("#A33C00", "#F08A4B", "triangle-up", "dash"),
+    "amr-nb": _Family("#6B4226", "#B98A63", "hourglass", "dashdot"),
     "mel-svd": _Family("#08457E", "#63B3E4", "circle", "solid"),
     "mel-klt": _Family("#00583F", "#3FBF95", "star", "solid"),
     "fixed": _Family("#5B4A9E", "#A79BD6", "x", "dash"),

@@ -6,10 +6,12 @@ from channel.codecs.base import Codec
 from channel.codecs.fixed import Fixed
 from channel.codecs.lossy import G722, Mp3, Opus
 from channel.codecs.svd import MelSvd
+from channel.codecs.telephone import AmrNb
 from channel.codecs.waveform import Flac, MuLaw, Pcm
 from scenarios.plugins import make
 from scenarios.schema.codec import (
     STANDARD_CODECS,
+    AmrNbSpec,
     CodecPluginSpec,
     CodecSpec,
     FixedSpec,
@@ -67,6 +69,8 @@ def _build(spec: CodecSpec, name: str, bands: int) -> Codec:
                 container=spec.container,
                 band=spec.band,
             )
+        case AmrNbSpec():
+            return AmrNb(name, bands, rate_bps=spec.rate)
         case FixedSpec():
             return Fixed(name, bands, size_bytes=spec.size, rate_bps=spec.rate)
     return _build_of_mel(spec, name, bands)

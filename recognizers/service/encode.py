@@ -130,6 +130,7 @@ _KINDS: Mapping[str, tuple[str, str | None]] = {  # class -> kind and the parame
     "Flac": ("flac", "level"),
     "Mp3": ("mp3", "rate_bps"),
     "Opus": ("opus", "rate_bps"),
+    "AmrNb": ("amr-nb", "rate_bps"),
     "MelSvd": ("mel-svd", "rank"),
     "MelKlt": ("mel-klt", "step"),
     "Fixed": ("fixed", None),

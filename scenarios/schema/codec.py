@@ -18,6 +18,8 @@ from scenarios.schema.base import PLUGIN_PATH, Spec
 
 MP3_RATES_BPS = tuple(k * 1000 for k in (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160))
 """Bit rates of MPEG-2 Layer III, which is what MP3 is at 16 kHz (ISO/IEC 13818-3, table of bit rates)."""
+AMR_RATES_BPS = (4_750, 5_150, 5_900, 6_700, 7_400, 7_950, 10_200, 12_200)
+"""Modes of AMR narrow band (3GPP TS 26.071)."""
 OPUS_FRAMES_S = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.06)
 """Frame durations of one Opus packet (RFC 6716, section 2.1.4)."""
 
@@ -96,6 +98,22 @@ class OpusSpec(Spec):
         if not any(abs(self.frame - f) < 1e-9 for f in OPUS_FRAMES_S):
             found = f"{self.frame * 1e3:g} ms"
             raise ValueError(f"frame: Opus packets last 2.5, 5, 10, 20, 40 or 60 ms, found {found}")
+        return self
+
+
+class AmrNbSpec(Spec):
+    """AMR narrow band, the speech codec of GSM and UMTS (3GPP TS 26.071), in frames of 20 ms."""
+
+    kind: Literal["amr-nb"]
+    """`amr-nb`: the bits of all frames without gaps; nothing above 4 kHz."""
+    rate: Rate
+    """Bit rate, one of the standard's: 4.75, 5.15, 5.9, 6.7, 7.4, 7.95, 10.2 or 12.2 kbit/s."""
+
+    @model_validator(mode="after")
+    def _standard_rate(self) -> AmrNbSpec:
+        if round(self.rate) not in AMR_RATES_BPS:
+            rates = ", ".join(f"{r / 1000:g}" for r in AMR_RATES_BPS)
+            raise ValueError(f"rate: AMR narrow band knows {rates} kbit/s, found {self.rate / 1000:g} kbit/s")
         return self
 
 
@@ -179,6 +197,7 @@ CodecSpec = Annotated[
     | FlacSpec
     | Mp3Spec
     | OpusSpec
+    | AmrNbSpec
     | MelSvdSpec
     | MelKltSpec
     | FixedSpec
@@ -200,6 +219,8 @@ def audio_band_hz(spec: CodecSpec) -> float | None:
             return _MP3_BANDS_HZ.get(round(spec.rate), 7_300.0)
         case OpusSpec():
             return _opus_band_hz(spec)
+        case AmrNbSpec():
+            return 3_800.0
         case FixedSpec() | CodecPluginSpec():
             return None
     return 8_000.0
@@ -248,6 +269,8 @@ def _standard() -> dict[str, CodecSpec]:
     for kbps in (8, 16, 24, 32, 48, 64):
         codecs[f"mp3-{kbps}"] = Mp3Spec(kind="mp3", rate=SI(kbps * 1000))
     codecs |= _opus()
+    for rate in AMR_RATES_BPS:
+        codecs[f"amr-{rate / 1000:g}"] = AmrNbSpec(kind="amr-nb", rate=SI(rate))
     for percent in (12.5, 18.75, 25, 50, 100):
         name, share = f"amser-{percent:g}", SI(percent / 100)
         codecs[name] = MelSvdSpec(kind="mel-svd", compress=share)

@@ -23,7 +23,7 @@ from channel.codecs import Codec, CodecError, build_codec
 from scenarios.quantities import SI
 from scenarios.schema.codec import MelKltSpec, OpusSpec
 
-CODECS = ("klt-4", "amser-12.5", "amser-12.5-fp16", "amser-25-int8", "flac", "mp3-16", "opus-16", "g722")
+CODECS = ("klt-4", "amser-12.5", "amser-12.5-fp16", "amser-25-int8", "flac", "mp3-16", "opus-16", "g722", "amr-5.15")
 
 
 def more() -> list[Codec]:
@@ -103,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--payloads", type=int, default=20_000, help="for each codec")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--codecs", help="names, comma-separated; default: eleven forms of payload")
+    parser.add_argument("--codecs", help="names, comma-separated; default: all forms of payload")
     options = parser.parse_args()
     named = {codec.name: codec for codec in (*map(build_codec, CODECS), *more())}
     codecs = [named.get(name) or build_codec(name) for name in (options.codecs or ",".join(named)).split(",")]

@@ -25,6 +25,7 @@ from scenarios.quantities import SI
 from scenarios.schema.codec import CodecPluginSpec, FixedSpec, FlacSpec, OpusSpec
 
 AUDIO_CODECS = ["raw", "flac", "mu-law", "g722", "mp3-8", "mp3-32", "opus-6", "opus-6-wb", "opus-16-60ms", "opus-64"]
+AUDIO_CODECS += ["amr-4.75", "amr-12.2"]
 MEL_CODECS = ["amser-12.5", "amser-50-fp16", "amser-25-int8", "klt-1", "klt-4", "klt-32"]
 Audio = npt.NDArray[np.float32]
 
@@ -89,6 +90,8 @@ def test_lossless_codecs_give_the_mel_of_the_16_bit_audio(name: str, speech: Aud
         ("g722", 64e3, 0.002),
         ("mp3-32", 32e3, 0.04),
         ("opus-24", 24e3, 0.2),
+        ("amr-4.75", 4.75e3, 0.012),  # one frame in 150 for the delay, and the count of samples
+        ("amr-12.2", 12.2e3, 0.012),
     ],
 )
 def test_rates_are_what_the_name_says(name: str, rate_bps: float, tolerance: float, speech: Audio) -> None:
@@ -185,6 +188,7 @@ def test_a_codec_of_the_user_s_own(plugin_module: Callable[[str, str], Path], sp
 
 
 DECODERS = [build_codec(name) for name in ("raw", "flac", "mu-law", "g722", "mp3-16", "opus-16", "amser-25", "klt-4")]
+DECODERS.append(build_codec("amr-5.15"))
 DECODERS.append(build_codec(OpusSpec(kind="opus", rate=SI(16_000), container="ogg"), name="ogg"))
 
 
