@@ -65,7 +65,7 @@ _CODES: dict[str, Exit] = {
     "recognizers.service.calibration.CalibrationError": Exit.MISSING,
     "recognizers.speech.engines.EngineMissing": Exit.MISSING,
     "recognizers.speech.pack.PackError": Exit.MISSING,
-    "recognizers.whisper.loading.ModelUnavailable": Exit.MISSING,
+    "recognizers.whisper.checkpoints.errors.ModelUnavailable": Exit.MISSING,
     "recognizers.whisper.recogniser.MelShapeError": Exit.USAGE,
     "recognizers.whisper.nano.NanoFormatError": Exit.MISSING,
     "recognizers.sphinx.SphinxUnavailable": Exit.MISSING,

@@ -83,7 +83,7 @@ def _calibrations() -> dict[str, str]:
 
 
 def _cache() -> dict[str, str]:
-    from recognizers.measure import default_cache
+    from recognizers.cache import default_cache
 
     folder = default_cache()
     size = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else 0

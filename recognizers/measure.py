@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recognizers.cache import default_cache
 from recognizers.measurement.cells import Cell, audio_digest, coded_key
 from recognizers.measurement.protocols import Codec, Corpus, EmotionRecogniser, Recogniser
 from recognizers.measurement.store import CacheError, Store
@@ -18,19 +19,9 @@ from recognizers.service.encode import encode_cost
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "CacheError", "MeasurementError", "default_cache", "measure"]
+__all__ = ["COLUMNS", "CacheError", "MeasurementError", "measure"]
 
 DEFAULT_BANDS = 80
-
-
-def default_cache() -> Path:
-    """The cache's folder: ``$AMSER_CACHE``, else ``$XDG_CACHE_HOME/amser``, else ``~/.cache/amser``."""
-    import os
-
-    if named := os.environ.get("AMSER_CACHE"):
-        return Path(named)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "amser"
 
 
 def measure(

@@ -1,79 +1,92 @@
-"""Find a Whisper: `nano` (shipped), an official model by name, or a checkpoint by path. Nothing is
-unpickled."""
+"""The front door to every Whisper: `nano` (shipped), an official model by name, or a checkpoint by path."""
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
-import os
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recognizers.whisper.nano import NanoFormatError, load_nano
+from recognizers.whisper.checkpoints import resolver
+from recognizers.whisper.checkpoints.errors import ModelUnavailable
+from recognizers.whisper.nano import NanoFormatError, is_nano, load_nano
 from recognizers.whisper.options import CLOSED_VOCABULARY
 from recognizers.whisper.placing import on_device
 from recognizers.whisper.recogniser import WhisperRecognizer
 
 if TYPE_CHECKING:
+    from recognizers.whisper.checkpoints.state import Checkpoint
     from whisper.model import Whisper
 
-__all__ = ["NANO_WEIGHTS", "ModelUnavailable", "available_whispers", "load_whisper"]
+__all__ = ["NANO_WEIGHTS", "ModelUnavailable", "available_whispers", "find_whisper", "load_whisper"]
 
 NANO_WEIGHTS = Path(__file__).resolve().parents[1] / "data" / "nano.safetensors"
 """nano's shipped weights."""
 
-DOWNLOAD_TIMEOUT_S = 20.0
-"""A network that does not answer is reported after this time without a byte."""
-
-
-class ModelUnavailable(RuntimeError):
-    """A model cannot be had: the message says why and what to do, in one line."""
-
 
 def available_whispers() -> tuple[str, ...]:
     """`nano` and the official names."""
-    import whisper
-
-    return ("nano", *whisper.available_models())
+    return resolver.known()
 
 
 def load_whisper(model: str, *, device: str = "cpu", batch_size: int = 16) -> WhisperRecognizer:
     """Load a recogniser: "nano", an official name ("tiny.en", "turbo", ...), or the path of a checkpoint.
 
-    A path is either Whisper's own format (`.pt` with dims and model_state_dict) or ours (`.safetensors`).
-    Official models are downloaded once by openai-whisper into its cache. Raises `ModelUnavailable`."""
-    path = find_whisper(model)
+    A path is a `.pt` of openai-whisper, a folder of CTranslate2, or a file that this project wrote (nano's format or
+    converted weights).  Official models come from openai-whisper's cache, from an installed package of weights, or are
+    downloaded; see `checkpoints.resolver`.  Nothing is unpickled.  Raises `ModelUnavailable`."""
     if model == "nano":
         return _from_nano(NANO_WEIGHTS, "nano", device, batch_size)
-    if path is None:
-        return _from_official(model, device, batch_size)
-    if path.suffix == ".safetensors":
+    path = resolver.locate(model)
+    if path is not None and is_nano(path):
         return _from_nano(path, path.stem, device, batch_size)
-    return _from_checkpoint(path, device, batch_size)
+    weights = resolver.resolve(model)
+    built = build(weights.checkpoint)
+    what = f"official Whisper ({weights.source})" if path is None else "Whisper checkpoint"
+    description = f"{weights.name}: {what}, {_size(built)}"
+    return WhisperRecognizer(on_device(built, device), weights.name, weights.digest, description, batch_size)
 
 
 def find_whisper(model: str) -> Path | None:
-    """The file that `model` names; None for an official model, which openai-whisper keeps or downloads.
+    """The file or folder that `model` names; None for an official model.
 
-    Loads nothing. Raises `ModelUnavailable` for a name that is neither known nor a file."""
+    Reads of it what says whether it is a Whisper's, but no weights.  Raises `ModelUnavailable`."""
     if model == "nano":
         return NANO_WEIGHTS
-    path = Path(model).expanduser()
-    if path.is_file():
-        return path
-    known = available_whispers()
-    if model in known:
-        return None
-    if path.suffix in (".pt", ".pth", ".safetensors") or os.sep in model:
-        raise ModelUnavailable(f"no Whisper checkpoint at {path}; give an existing .pt or .safetensors file")
-    near = difflib.get_close_matches(model, known, 1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ModelUnavailable(f"unknown Whisper model {model!r}; {hint}known: {', '.join(known)}, or a path")
+    path = resolver.locate(model)
+    if path is not None and not is_nano(path):
+        resolver.open_path(path)
+    return path
+
+
+def build(checkpoint: Checkpoint) -> Whisper:
+    """openai-whisper's model of a checkpoint, in fp32 on the CPU."""
+    from dataclasses import asdict
+
+    import torch
+    from torch.overrides import TorchFunctionMode
+
+    from whisper.model import ModelDimensions, Whisper
+
+    class Uninitialised(TorchFunctionMode):
+        """Random values that are overwritten at once cost more than reading the real ones."""
+
+        def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            kwargs = kwargs or {}
+            if getattr(func, "__module__", None) == "torch.nn.init":
+                return kwargs["tensor"] if "tensor" in kwargs else args[0]
+            return func(*args, **kwargs)
+
+    with Uninitialised():
+        model = Whisper(ModelDimensions(**asdict(checkpoint.dims)))
+    model.load_state_dict(checkpoint.tensors)
+    if checkpoint.heads is not None:
+        heads = torch.zeros(checkpoint.dims.n_text_layer, checkpoint.dims.n_text_head, dtype=torch.bool)
+        for layer, head in checkpoint.heads:
+            heads[layer, head] = True
+        model.register_buffer("alignment_heads", heads.to_sparse(), persistent=False)
+    return model
 
 
 def _from_nano(path: Path, name: str, device: str, batch_size: int) -> WhisperRecognizer:
@@ -90,53 +103,6 @@ def _from_nano(path: Path, name: str, device: str, batch_size: int) -> WhisperRe
     return WhisperRecognizer(
         on_device(model, device), name, _file_hash(path), description, batch_size, tokens, CLOSED_VOCABULARY
     )
-
-
-def _from_checkpoint(path: Path, device: str, batch_size: int) -> WhisperRecognizer:
-    import pickle
-
-    import torch
-
-    from whisper.model import ModelDimensions, Whisper
-
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        model = Whisper(ModelDimensions(**checkpoint["dims"]))
-        model.load_state_dict(checkpoint["model_state_dict"])
-    except (pickle.UnpicklingError, KeyError, TypeError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelUnavailable(f"{path} is not a Whisper checkpoint (dims and model_state_dict): {reason}") from error
-    description = f"{path.name}: Whisper checkpoint, {_size(model)}"
-    return WhisperRecognizer(on_device(model, device), path.stem, _file_hash(path), description, batch_size)
-
-
-def _from_official(name: str, device: str, batch_size: int) -> WhisperRecognizer:
-    import whisper
-
-    try:
-        with _download_timeout():
-            model = whisper.load_model(name, device="cpu")
-    except (OSError, RuntimeError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ModelUnavailable(
-            f"Whisper model {name!r} is not in the cache and could not be downloaded ({reason}); "
-            "connect once to download it, give the path of a checkpoint, or use 'nano', which is shipped"
-        ) from error
-    # The file name's folder in the address is the SHA-256 that whisper.load_model has just verified.
-    weights_hash = str(whisper._MODELS[name]).split("/")[-2]
-    return WhisperRecognizer(
-        on_device(model, device), name, weights_hash, f"{name}: official Whisper, {_size(model)}", batch_size
-    )
-
-
-@contextmanager
-def _download_timeout() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT_S)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
 
 
 def _size(model: Whisper, parameters: int | None = None) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "CONTEXT_FRAMES",
     "NanoFormatError",
     "compact_dimensions",
+    "is_nano",
     "load_nano",
     "pin_constant",
     "save_nano",
@@ -94,6 +95,19 @@ def save_nano(path: Path, model: Whisper, vocabulary: Vocabulary, provenance: di
     save_file(tensors, temporary, metadata=metadata)
     temporary.chmod(0o644)  # safetensors writes files for their owner alone
     temporary.replace(path)
+
+
+def is_nano(path: Path) -> bool:
+    """Whether a file says in its head that it has nano's format."""
+    from safetensors import SafetensorError, safe_open
+
+    if path.suffix != ".safetensors" or not path.is_file():
+        return False
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (SafetensorError, OSError):
+        return False
 
 
 def load_nano(path: Path) -> tuple[Whisper, dict[str, str]]:

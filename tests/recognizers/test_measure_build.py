@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pytest
 
 from channel.codecs import build_codec
-from recognizers.measure import default_cache, measure
+from recognizers.cache import default_cache
+from recognizers.measure import measure
 from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
 from scenarios.plugins import PluginError
 from scenarios.schema.server import (
