@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["FORMAT", "Kept", "Origin", "damaged", "folder", "kept", "look", "read", "write"]
+__all__ = ["FORMAT", "Kept", "Origin", "damaged", "folder", "kept", "look", "metadata", "read", "write"]
 
 FORMAT = "amser-whisper-1"
 
@@ -98,17 +98,27 @@ def kept() -> Iterator[Kept]:
             continue  # a damaged one is made again when its model is asked for
 
 
-def look(path: Path) -> Kept:
-    """What a converted file says of itself; reads its head alone.
+def metadata(path: Path) -> dict[str, str]:
+    """What the head of a safetensors file says beside its tensors.
 
     Raises `ModelUnavailable` for a file that is none, or that is cut short."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            meta = dict(file.metadata() or {})
-        if meta.get("format") != FORMAT:
-            raise ModelUnavailable(f"{path}: its format is {meta.get('format')!r}, not {FORMAT!r}")
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise ModelUnavailable(f"{path} is no whole file of safetensors: {error}") from error
+
+
+def look(path: Path) -> Kept:
+    """What a converted file says of itself; reads its head alone.
+
+    Raises `ModelUnavailable` for a file that is none."""
+    meta = metadata(path)
+    try:
+        if meta["format"] != FORMAT:
+            raise ValueError(f"its format is {meta['format']!r}, not {FORMAT!r}")
         heads = json.loads(meta["alignment_heads"])
         return Kept(
             path=path,
@@ -119,8 +129,8 @@ def look(path: Path) -> Kept:
             crc32=int(meta["crc32"]),
             heads=None if heads is None else tuple((int(layer), int(head)) for layer, head in heads),
         )
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-        raise ModelUnavailable(f"{path} is no whole file of converted weights: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise ModelUnavailable(f"{path} is no file of converted weights: {error}") from error
 
 
 def read(found: Kept) -> Checkpoint:

@@ -7,7 +7,6 @@ bytes and its data; then uint32 aliases of two names each.  A name is uint16 byt
 
 from __future__ import annotations
 
-import json
 import math
 import mmap
 import re
@@ -20,13 +19,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from recognizers.whisper.checkpoints.config import alignment_heads
 from recognizers.whisper.checkpoints.errors import ModelUnavailable
 from recognizers.whisper.checkpoints.state import POSITIONS, Checkpoint, Dims, Heads, checked
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["heads_of_config", "read", "read_parts"]
+__all__ = ["read", "read_parts"]
 
 VERSION = 6
 SPECIFICATION = "WhisperSpec"
@@ -35,7 +35,6 @@ TYPES: Mapping[int, tuple[str, int]] = {
 }  # fmt: skip
 READABLE = ("float32", "float16")
 MOST_RANK = 8
-MOST_CONFIG_BYTES = 1 << 22
 EMBEDDING, PROJECTION = "decoder/embeddings/weight", "decoder/projection/weight"
 
 Array = npt.NDArray[np.generic]
@@ -51,8 +50,8 @@ class _Variable:
     size: int
 
 
-class _Malformed(ValueError):
-    """Bytes that are no model of CTranslate2; the text goes into the error's message."""
+class _Malformed(ModelUnavailable):
+    """Bytes that are no model of CTranslate2, before the file is named."""
 
 
 class _Reader:
@@ -93,7 +92,7 @@ def read(path: Path) -> Checkpoint:
             data = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:  # an empty file cannot be mapped
         raise ModelUnavailable(f"{file} cannot be read: {error}") from error
-    return _read(data, file, heads_of_config(file.with_name("config.json")))
+    return _read(data, file, alignment_heads(file.with_name("config.json")))
 
 
 def read_parts(parts: list[Path], config: Path) -> Checkpoint:
@@ -102,7 +101,7 @@ def read_parts(parts: list[Path], config: Path) -> Checkpoint:
         data = memoryview(b"".join(part.read_bytes() for part in parts))
     except OSError as error:
         raise ModelUnavailable(f"{parts[0]} cannot be read: {error}") from error
-    return _read(data, parts[0], heads_of_config(config))
+    return _read(data, parts[0], alignment_heads(config))
 
 
 def _read(data: memoryview, file: Path, heads: Heads | None) -> Checkpoint:
@@ -249,17 +248,3 @@ def _named(name: str, array: Array, arrays: Mapping[str, Array]) -> Iterator[tup
 def _must_be_zero(name: str, values: Array) -> None:
     if np.any(values):
         raise _Malformed(f"{name} is not zero where a Whisper has no bias")
-
-
-def heads_of_config(config: Path) -> Heads | None:
-    """`alignment_heads` of a JSON file, which Hugging Face and CTranslate2 write alike; None without any.
-
-    Raises `ModelUnavailable` for a file that is no such JSON."""
-    try:
-        with config.open("rb") as stream:
-            found = json.loads(stream.read(MOST_CONFIG_BYTES)).get("alignment_heads")
-        return None if found is None else tuple((int(layer), int(head)) for layer, head in found)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise ModelUnavailable(f"{config}: no configuration of a Whisper: {error}") from error

@@ -80,8 +80,10 @@ def download(wanted: OfficialFile) -> Path:
 
 def read(path: Path) -> Checkpoint:
     """A `.pt` of openai-whisper's format, tensors mapped from the file.  Raises `ModelUnavailable`."""
-    with _told(path):
-        import torch
+    import torch
+
+    with _told(path), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's advice to whoever wrote an odd file
 
         try:
             found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recognizers.whisper.checkpoints import converted, ctranslate2, official, packages
+from recognizers.whisper.checkpoints import converted, ctranslate2, huggingface, official, packages
 from recognizers.whisper.checkpoints.converted import Kept, Origin
 from recognizers.whisper.checkpoints.errors import ModelUnavailable
 from recognizers.whisper.checkpoints.official import OfficialFile
@@ -72,9 +72,14 @@ def open_path(path: Path) -> Checkpoint:
     if path.name == "model.bin" or (path.is_dir() and (path / "model.bin").is_file()):
         return ctranslate2.read(path)
     if path.suffix == ".safetensors" and path.is_file():
-        return converted.read(converted.look(path))
+        ours = converted.metadata(path).get("format") == converted.FORMAT
+        return converted.read(converted.look(path)) if ours else huggingface.read(path)
     if path.is_dir():
-        raise ModelUnavailable(f"{path} holds no Whisper: neither model.bin nor model.safetensors")
+        if any((path / name).is_file() for name in (huggingface.WHOLE, huggingface.INDEX)):
+            return huggingface.read(path)
+        raise ModelUnavailable(
+            f"{path} holds no Whisper: neither model.safetensors (Hugging Face) nor model.bin (CTranslate2)"
+        )
     return official.read(path)
 
 
