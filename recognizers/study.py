@@ -1,14 +1,14 @@
 """The comparison of codecs: words, emotions and Mel fidelity against bit rate, over a corpus.
 
 Every codec is measured on every utterance (``recognizers.measure``, so that finished cells are recalled from
-its cache), and each figure comes with a bootstrap interval over utterances (Efron and Tibshirani 1993,
-percentile method).  Word errors and payload bits are summed before they are divided.  The same resamples
-serve all codecs, so that differences between codecs are paired.
+its cache), and each figure comes with the interval of ``recognizers.scores``: a bootstrap over utterances, or over
+speakers where there are enough.  Word errors and payload bits are summed before they are divided.  Differences
+between codecs are paired by utterance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,17 @@ from channel.codecs import Codec, build_codec
 from recognizers.measure import DEFAULT_BANDS, measure
 from recognizers.measurement.doubt import flagged
 from recognizers.measurement.protocols import Corpus, EmotionRecogniser, Recogniser
+from recognizers.scores import (
+    Score,
+    class_counts,
+    class_scores,
+    differences,
+    labels_of,
+    ratio_counts,
+    scores,
+    word_counts,
+    word_scores,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +61,7 @@ COLUMNS: Mapping[str, str] = {
     "low": "lower end of its bootstrap interval",
     "high": "upper end of its bootstrap interval",
     "n": "utterances that the figure is taken from",
+    "over": "what the interval is over: utterances or speakers",
 }
 """Columns of the study's frame, with their meaning."""
 
@@ -64,6 +76,7 @@ EQUAL_COLUMNS: Mapping[str, str] = {
     "low": "lower end of the difference's paired bootstrap interval",
     "high": "upper end of the difference's paired bootstrap interval",
     "n": "utterances",
+    "over": "what the interval is over: utterances or speakers",
 }
 """Columns of ``at_equal_bytes``, with their meaning."""
 
@@ -79,9 +92,6 @@ def study_codecs(
     *,
     cache_dir: Path | None = None,
     progress: bool = False,
-    resamples: int = 2000,
-    level: float = 0.95,
-    seed: int = 1,
 ) -> pd.DataFrame:
     """Compare ``codecs`` (names of standard ones, or codecs by name) over ``corpus``.
 
@@ -94,8 +104,8 @@ def study_codecs(
     built = codecs if isinstance(codecs, Mapping) else {name: build_codec(name, bands=bands) for name in codecs}
     table = measure(corpus, built, recogniser, emotion, cache_dir=cache_dir, progress=progress)
     families = {name: family_of(codec) for name, codec in built.items()}
-    frame = summarise(table, families, resamples=resamples, level=level, seed=seed)
-    equal = at_equal_bytes(table, families, resamples=resamples, level=level, seed=seed)
+    frame = summarise(table, families)
+    equal = at_equal_bytes(table, families)
     frame.attrs = {**table.attrs, "measurements": table, "equal_bytes": equal}
     return frame
 
@@ -120,55 +130,23 @@ def family_of(codec: Codec) -> str:
             return names.get(other, codec.name)
 
 
-def summarise(
-    table: pd.DataFrame,
-    families: Mapping[str, str],
-    *,
-    resamples: int = 2000,
-    level: float = 0.95,
-    seed: int = 1,
-) -> pd.DataFrame:
+def summarise(table: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:
     """The study's frame from a measured table; see ``study_codecs``."""
     import pandas as pd
 
-    names = list(dict.fromkeys(table["codec"]))
-    count = int((table["codec"] == names[0]).sum())
-    draws = np.random.default_rng(seed).integers(0, count, size=(resamples, count))
-    reference = table[table["codec"] == _REFERENCE] if _REFERENCE in names else None
+    parts = {str(name): part for name, part in table.groupby("codec", sort=False)}
+    reference = parts.get(_REFERENCE)
     rows: list[dict[str, Any]] = []
-    for name in names:
-        part = table[table["codec"] == name]
-        bits, seconds = _column(part, "payload_bytes") * 8.0, _column(part, "duration_s")
-        rate, low, high = _ratio(bits, seconds, draws, level)
-        head = {
-            "codec": name,
-            "family": families.get(name, name),
-            "rate_kbps": rate / 1e3,
-            "rate_low_kbps": low / 1e3,
-            "rate_high_kbps": high / 1e3,
-        }
-        for metric, unit, figures, n in _metrics(part, reference, draws, level):
-            rows.append(
-                head
-                | {
-                    "metric": metric,
-                    "unit": unit,
-                    **dict(zip(("value", "low", "high"), figures, strict=True)),
-                }
-                | {"n": n}
-            )
+    for name, part in parts.items():
+        rate = _share(part, _column(part, "payload_bytes") * 8e-3, _column(part, "duration_s"))
+        head: dict[str, Any] = {"codec": name, "family": families.get(name, name)}
+        head |= {"rate_kbps": rate.value, "rate_low_kbps": rate.low, "rate_high_kbps": rate.high}
+        for metric, unit, found in _metrics(part, reference):
+            rows.append(head | {"metric": metric, "unit": unit} | found._asdict())
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def at_equal_bytes(
-    table: pd.DataFrame,
-    families: Mapping[str, str],
-    family: str = "mel-klt",
-    *,
-    resamples: int = 2000,
-    level: float = 0.95,
-    seed: int = 1,
-) -> pd.DataFrame:
+def at_equal_bytes(table: pd.DataFrame, families: Mapping[str, str], family: str = "mel-klt") -> pd.DataFrame:
     """WER of ``family`` against every codec of other families, at no more bytes than that one sends.
 
     A frame with the columns of ``EQUAL_COLUMNS``, in rising rate; empty where no word was recognised.  Bytes
@@ -177,85 +155,54 @@ def at_equal_bytes(
     import pandas as pd
 
     parts = {str(name): part for name, part in table.groupby("codec", sort=False)}
-    count = len(next(iter(parts.values())))
-    draws = np.random.default_rng(seed).integers(0, count, size=(resamples, count))
     rate = {n: _column(p, "payload_bytes").sum() * 8e-3 / _column(p, "duration_s").sum() for n, p in parts.items()}
+    words = {name: word_counts(part) for name, part in parts.items()}
     ours = sorted((name for name in parts if families.get(name) == family), key=rate.__getitem__)
     rows = []
     for name in sorted(set(parts) - set(ours), key=rate.__getitem__):
         lean = [own for own in ours if rate[own] <= rate[name]]
-        theirs = _errors(parts[name])
-        if not lean:
+        if not lean or not words[name].utterances or not words[lean[-1]].utterances:
             continue
-        own, words = lean[-1], _column(parts[name], "reference_words")
-        known = np.isfinite(words) & np.isfinite(theirs) & np.isfinite(_errors(parts[own]))
-        if not known.any():
-            continue
-        words, theirs = np.where(known, words, 0.0), np.where(known, theirs, 0.0)
-        mine = np.where(known, _errors(parts[own]), 0.0)
-        figures = [100.0 * float(errors.sum() / words.sum()) for errors in (theirs, mine)]
-        difference = _scaled(_ratio(mine - theirs, words, draws, level), 100.0)
-        row = (name, rate[name], figures[0], own, rate[own], figures[1], *difference, int(known.sum()))
+        own = lean[-1]
+        wers = [100.0 * float(word_scores(words[codec].values.sum(axis=0))["wer"]) for codec in (name, own)]
+        found = _times(100.0, differences(words[own], words[name], word_scores)["wer"])
+        row = (name, rate[name], wers[0], own, rate[own], wers[1], *found)
         rows.append(dict(zip(EQUAL_COLUMNS, row, strict=True)))
     return pd.DataFrame(rows, columns=list(EQUAL_COLUMNS))
 
 
-def _metrics(
-    part: pd.DataFrame, reference: pd.DataFrame | None, draws: npt.NDArray[np.int64], level: float
-) -> Iterable[tuple[str, str, tuple[float, float, float], int]]:
+def _metrics(part: pd.DataFrame, reference: pd.DataFrame | None) -> Iterator[tuple[str, str, Score]]:
     payload, container = _column(part, "payload_bytes"), _column(part, "container_bytes")
-    yield "container_share", "%", _scaled(_ratio(container, payload, draws, level), 100.0), payload.size
-    words, errors = _column(part, "reference_words"), _errors(part)
-    known = np.isfinite(words) & np.isfinite(errors)
-    if known.any():
-        clean_errors, clean_words = np.where(known, errors, 0.0), np.where(known, words, 0.0)
-        yield "wer", "%", _scaled(_ratio(clean_errors, clean_words, draws, level), 100.0), int(known.sum())
+    yield "container_share", "%", _times(100.0, _share(part, container, payload))
+    words = word_counts(part)
+    if words.utterances:
+        yield "wer", "%", _times(100.0, scores(words, word_scores)["wer"])
         if reference is not None:
-            loss = np.where(known, errors - _errors(reference), 0.0)
-            yield (
-                "wer_loss",
-                "points",
-                _scaled(_ratio(loss, clean_words, draws, level), 100.0),
-                int(known.sum()),
-            )
+            lost = differences(words, word_counts(reference), word_scores)["wer"]
+            yield "wer_loss", "points", _times(100.0, lost)
     certain = part["avg_logprob"].notna().to_numpy(dtype=bool)
     if certain.any():
-        doubted = flagged(part).to_numpy(dtype=bool) & certain
-        share = _ratio(doubted.astype(np.float64), certain.astype(np.float64), draws, level)
-        yield "flagged", "%", _scaled(share, 100.0), int(certain.sum())
-    felt = (part["emotion"].notna() & part["emotion_predicted"].notna()).to_numpy(dtype=bool)
-    if felt.any():
-        right = (part["emotion"] == part["emotion_predicted"]).to_numpy(dtype=bool) & felt
-        accuracy = _ratio(right.astype(np.float64), felt.astype(np.float64), draws, level)
-        yield "emotion_accuracy", "%", _scaled(accuracy, 100.0), int(felt.sum())
+        doubted = flagged(part).to_numpy(dtype=np.float64)
+        yield "flagged", "%", _times(100.0, _share(part, doubted, np.where(certain, 1.0, np.nan)))
+    felt = class_counts(part, labels_of(part))
+    if felt.utterances:
+        yield "emotion_accuracy", "%", _times(100.0, scores(felt, class_scores)["accuracy"])
     snr = _column(part, "mel_snr_db")
-    heard = ~np.isnan(snr)
-    if heard.any():
-        if np.isinf(snr[heard]).any():
-            yield "mel_snr", "dB", (np.inf, np.inf, np.inf), int(heard.sum())
-        else:
-            ratio = _ratio(np.where(heard, snr, 0.0), heard.astype(np.float64), draws, level)
-            yield "mel_snr", "dB", ratio, int(heard.sum())
+    if np.isposinf(snr).any():
+        exact = _share(part, np.zeros(len(part)), np.where(np.isnan(snr), np.nan, 1.0))
+        yield "mel_snr", "dB", exact._replace(value=np.inf)
+    elif np.isfinite(snr).any():
+        yield "mel_snr", "dB", _share(part, snr, np.ones(len(part)))
 
 
 def _column(part: pd.DataFrame, name: str) -> Floats:
     return np.asarray(part[name].to_numpy(dtype=np.float64))
 
 
-def _errors(part: pd.DataFrame) -> Floats:
-    return _column(part, "substitutions") + _column(part, "deletions") + _column(part, "insertions")
+def _share(part: pd.DataFrame, above: Floats, below: Floats) -> Score:
+    """Sum of ``above`` over sum of ``below`` where both are known."""
+    return scores(ratio_counts(part, above, below), lambda sums: {"": sums[..., 0] / sums[..., 1]})[""]
 
 
-def _scaled(figures: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
-    return figures[0] * factor, figures[1] * factor, figures[2] * factor
-
-
-def _ratio(above: Floats, below: Floats, draws: npt.NDArray[np.int64], level: float) -> tuple[float, float, float]:
-    """Sum of ``above`` over sum of ``below``, with the interval of the resamples that ``draws`` lists."""
-    total = float(below.sum())
-    if total == 0.0:
-        return np.nan, np.nan, np.nan
-    sums = below[draws].sum(axis=1)
-    ratios = above[draws].sum(axis=1)[sums > 0] / sums[sums > 0]
-    low, high = np.quantile(ratios, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return float(above.sum()) / total, float(low), float(high)
+def _times(factor: float, found: Score) -> Score:
+    return found._replace(value=found.value * factor, low=found.low * factor, high=found.high * factor)

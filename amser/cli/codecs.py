@@ -84,11 +84,14 @@ def _table(frame: pd.DataFrame) -> None:
     rows: dict[str, dict[str, Any]] = {}
     for record in frame.to_dict(orient="records"):
         row = rows.setdefault(str(record["codec"]), {"rate": f"{record['rate_kbps']:.1f}"})
-        half = (record["high"] - record["low"]) / 2
-        row[str(record["metric"])] = f"{record['value']:.1f} ± {half:.1f}" if half == half else f"{record['value']:.1f}"
+        ends = f" ({record['low']:.1f} to {record['high']:.1f})" if record["low"] == record["low"] else ""
+        row[str(record["metric"])] = f"{record['value']:.1f}{ends}"
+        row["n"] = f"{record['n']}"
     heads = [f"{m.replace('_', ' ')} [{units[m]}]" for m in metrics]
-    body = [[name, row["rate"], *(row.get(m, "–") for m in metrics)] for name, row in rows.items()]
-    Table(["codec", "rate [kbit/s]", *heads], body, right=frozenset(range(1, 2 + len(metrics)))).print()
+    body = [[name, row["rate"], *(row.get(m, "–") for m in metrics), row["n"]] for name, row in rows.items()]
+    heads = ["codec", "rate [kbit/s]", *heads, "utterances"]
+    Table(heads, body, right=frozenset(range(1, len(heads)))).print()
+    sys.stdout.write(f"\nin brackets 95 % bootstrap intervals over {' or '.join(frame['over'].unique())}\n")
 
 
 def _equal_table(equal: pd.DataFrame) -> None:
@@ -97,10 +100,12 @@ def _equal_table(equal: pd.DataFrame) -> None:
     from amser.tables import Table
 
     head = ["codec", "rate [kbit/s]", "wer [%]", "mel-klt", "rate [kbit/s]", "wer [%]", "difference [points]"]
+    head += ["utterances"]
     body = []
     for r in equal.to_dict(orient="records"):
         sides = [(r["codec"], r["rate_kbps"], r["wer"]), (r["ours"], r["ours_rate_kbps"], r["ours_wer"])]
         cells = [cell for name, rate, wer in sides for cell in (str(name), f"{rate:.1f}", f"{wer:.1f}")]
-        body.append([*cells, f"{r['difference']:+.1f} ({r['low']:+.1f} to {r['high']:+.1f})"])
+        ends = f" ({r['low']:+.1f} to {r['high']:+.1f})" if r["low"] == r["low"] else ""
+        body.append([*cells, f"{r['difference']:+.1f}{ends}", str(r["n"])])
     title = "\nmel-klt with no more bytes than each other codec, and its WER less theirs"
-    Table(head, body, title, right=frozenset({1, 2, 4, 5, 6})).print()
+    Table(head, body, title, right=frozenset({1, 2, 4, 5, 6, 7})).print()

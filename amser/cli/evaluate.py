@@ -161,24 +161,27 @@ def _show(found: list[Evaluation], markdown: bool, json: bool) -> int:
     for r in rows:
         shares = [f"{100 * r[m]:.1f}" for m in ("unweighted_accuracy", "f1_weighted", "f1_macro")]
         deviation = f" ± {100 * r['deviation_over_seeds']['accuracy']:.1f}" if len(r["seeds"]) > 1 else ""
-        accuracy = f"{100 * r['accuracy']:.1f}{deviation} ({100 * r['low']:.1f} to {100 * r['high']:.1f})"
+        ends = f" ({100 * r['low']:.1f} to {100 * r['high']:.1f})" if r["low"] == r["low"] else ""
+        accuracy = f"{100 * r['accuracy']:.1f}{deviation}{ends}"
         body.append([r["network"], f"{100 * r['rate']:g}", accuracy, *shares, str(r["n"])])
-    heads = ["network", "rate [%]", "accuracy [%]", "UA [%]", "weighted F1 [%]", "macro F1 [%]", "n"]
+    heads = ["network", "rate [%]", "accuracy [%]", "UA [%]", "weighted F1 [%]", "macro F1 [%]", "utterances"]
     Table(heads, body, right=frozenset(range(1, 7))).print()
     for e in found:
         seeds = f", means of seeds {', '.join(map(str, e.seeds))} (±: their deviation)" if len(e.seeds) > 1 else ""
+        over = e.interval(max(e.predictions.predicted))["accuracy"].over
         trained = e.trained + ("" if e.modalities == "both" else f", {e.modalities} only")
         sys.stdout.write(
-            f"{e.architecture}: {e.corpus}, {e.protocol}, trained {trained}{seeds}, words from {e.words}\n"
+            f"{e.architecture}: {e.corpus}, {e.protocol}, trained {trained}{seeds}, words from {e.words}, "
+            f"intervals over {over}\n"
         )
     return Exit.DONE
 
 
 def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
-    """One row for each rate: means over the seeds, the deviation over them, the interval over speakers."""
+    """One row for each rate: means over the seeds and the deviation over them, the interval of the bootstrap."""
     for rate in evaluation.predictions.predicted:
         over_seeds = evaluation.over_seeds(rate)
-        low, high = evaluation.interval(rate)["accuracy"]
+        found = evaluation.interval(rate)["accuracy"]
         yield {
             "network": evaluation.architecture,
             "corpus": evaluation.corpus,
@@ -188,8 +191,9 @@ def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
             "seeds": list(evaluation.seeds),
             "rate": rate,
             **{metric: mean for metric, (mean, _) in over_seeds.items()},
-            "low": low,
-            "high": high,
+            "low": found.low,
+            "high": found.high,
+            "over": found.over,
             "deviation_over_seeds": {metric: deviation for metric, (_, deviation) in over_seeds.items()},
             "confusion": evaluation.scores(rate).confusion.tolist(),
             "labels": list(evaluation.labels),

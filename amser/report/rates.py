@@ -23,12 +23,13 @@ TITLES = {"wer": "word error rate", "emotion_accuracy": "emotion accuracy", "mel
 def rates_page(frame: pd.DataFrame) -> str:
     """HTML for the frame of ``recognizers.study.study_codecs``."""
     facts = ", ".join(f"{k} {frame.attrs[k]}" for k in ("corpus", "recogniser", "emotion") if frame.attrs.get(k))
+    over = f"{' or '.join(frame['over'].unique())}; {frame['n'].max()} utterances"
     drawing = rates_figure(frame).to_html(full_html=False, include_plotlyjs=False, div_id="rates", default_width="100%")
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Codecs against bit rate</title>"
         f"<script>{get_plotlyjs()}</script></head><body style='font-family:system-ui,sans-serif;margin:24px'>"
         f"<h1 style='font-size:1.5rem'>Codecs against bit rate</h1><p>{escape(facts)}. "
-        f"Bars are bootstrap intervals over utterances.</p>{drawing}</body></html>"
+        f"Bars are 95 % bootstrap intervals over {over}.</p>{drawing}</body></html>"
     )
 
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from recognizers.emotion.examples import Examples
 
 NETWORKS = ("amser", "umons", "xu", "yoon")
-METRICS = ("accuracy", "unweighted_accuracy", "f1_weighted", "f1_macro")
 COMMITTED = "emotion.csv"
 
 
@@ -68,17 +67,17 @@ def cross_validated(examples: Examples, by: str, chosen: Options, on_fold: Calla
 
 
 def rows_of(found: Evaluation, weights: str) -> list[Row]:
-    """Every metric at every rate: mean over the seeds, 95 % bootstrap interval (over speakers, if five or more)."""
+    """Every metric at every rate: mean over the seeds, 95 % bootstrap interval over speakers or utterances."""
     rows = []
     protocol = f"{found.protocol}; words: {found.words}; classes {', '.join(found.labels)}"
     if len(found.seeds) > 1:
         protocol += f"; means of {len(found.seeds)} seeds"
     for rate in sorted(found.predictions.predicted, reverse=True):
-        means, intervals, n = found.over_seeds(rate), found.interval(rate), found.utterances
-        head = Row("emotion", found.architecture, found.corpus, weights, protocol, rate, "", "1", 0.0, n=n)
-        for metric in METRICS:
-            low, high = intervals[metric]
-            rows.append(replace(head, metric=metric, value=means[metric][0], low=low, high=high))
+        head = Row("emotion", found.architecture, found.corpus, weights, "", rate, "", "1", 0.0)
+        for metric, score in found.interval(rate).items():
+            how = f"{protocol}; intervals over {score.over}"
+            ours = replace(head, metric=metric, value=score.value, low=score.low, high=score.high)
+            rows.append(replace(ours, n=score.n, protocol=how))
     return rows
 
 

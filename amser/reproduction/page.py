@@ -30,8 +30,8 @@ HOW = (
 )
 WORDS = (
     "Word error rate in per cent, errors summed over all utterances, after Whisper's English normaliser; in brackets "
-    "95 % bootstrap intervals over utterances. Compress rate is rank / bands of fp32 factors; 7.5 % and 5 % (ranks 6 "
-    "and 4 of 80) go beyond the poster."
+    "95 % bootstrap intervals over utterances, or over speakers where eight or more are known. Compress rate is rank / "
+    "bands of fp32 factors; 7.5 % and 5 % (ranks 6 and 4 of 80) go beyond the poster."
 )
 DOUBTFUL = (
     "Utterances whose no-speech probability is above 0.6 or whose mean log-probability is below -1 (Whisper's own "

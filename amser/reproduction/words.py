@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from amser.reproduction.rows import LOW_RATES, RATES, Part, Row
 
 if TYPE_CHECKING:
@@ -55,7 +53,7 @@ def word_rows(
     """Rows of WER, and of the share of utterances that are flagged, at every rate.
 
     ``groups`` splits the corpus: by a name, which utterance ids belong to it.  Word errors are summed over
-    the utterances before they are divided; intervals are 95 % bootstrap intervals over utterances.
+    the utterances before they are divided; intervals are those of ``recognizers.scores``.
     """
     part = Part()
     weights = str(getattr(recogniser, "description", recogniser.name))
@@ -69,16 +67,13 @@ def word_rows(
 
 
 def _wer(head: Row, rows: pd.DataFrame) -> list[Row]:
-    from recognizers.whisper.wer import WordErrors, bootstrap_wer
+    from recognizers.scores import scores, word_counts, word_scores
 
-    columns = ("substitutions", "deletions", "insertions", "reference_words")
-    known = rows[rows["reference_words"].notna()]
-    counts = [WordErrors(*map(int, values)) for values in zip(*(known[c] for c in columns), strict=True)]
-    total = sum(counts, WordErrors())
-    if not total.reference_words:
+    found = scores(word_counts(rows), word_scores)["wer"]
+    if not found.value >= 0:
         return []
-    low, high = bootstrap_wer(counts, np.random.default_rng(0))
-    return [replace(head, value=total.rate, low=low, high=high, n=len(counts))]
+    how = f"intervals over {found.over}"
+    return [replace(head, value=found.value, low=found.low, high=found.high, n=found.n, protocol=how)]
 
 
 def _flagged(head: Row, rows: pd.DataFrame) -> list[Row]:

@@ -10,12 +10,21 @@ import numpy as np
 import numpy.typing as npt
 
 from recognizers.emotion.examples import Examples, compressed
-from recognizers.emotion.metrics import METRICS, Scores, bootstrap, paired_difference, score
 from recognizers.emotion.networks import parameter_count
 from recognizers.emotion.recognizer import EmotionRecognizer, predict
 from recognizers.emotion.types import RATES, EmotionError
+from recognizers.scores import (
+    CLASS_METRICS,
+    ClassScores,
+    Counts,
+    Score,
+    class_scores,
+    differences,
+    score_classes,
+    scores,
+)
 
-__all__ = ["Evaluation", "Predictions", "difference", "evaluate_weights"]
+__all__ = ["Evaluation", "Predictions", "evaluate_weights"]
 
 Ints = npt.NDArray[np.int64]
 
@@ -63,22 +72,20 @@ class Evaluation:
         """The seeds that were trained; empty where nothing was trained."""
         return tuple(dict.fromkeys(self.predictions.seeds))
 
-    def scores(self, rate: float) -> Scores:
+    def scores(self, rate: float) -> ClassScores:
         """Scores over all utterances of all folds and seeds at a compress rate.
 
         The accuracies are the means over the seeds; F1 is of the summed confusion.
         """
-        return score(self.predictions.true, self.predictions.predicted[rate], len(self.labels))
+        return score_classes(self.predictions.true, self.predictions.predicted[rate], len(self.labels))
 
-    def interval(self, rate: float, seed: int = 1) -> dict[str, tuple[float, float]]:
-        """95 % bootstrap intervals over speakers (over utterances, where fewer than five are known).
+    def interval(self, rate: float) -> dict[str, Score]:
+        """Every metric, the mean over the seeds, with its 95 % bootstrap interval over speakers or utterances.
 
         What is drawn comes with its predictions of all seeds, so the interval is that of the mean over the seeds: it
         holds the chance of the speakers, not that of the seeds, which `over_seeds` shows.
         """
-        rng = np.random.default_rng([seed, 4])
-        found = self.predictions
-        return bootstrap(found.true, found.predicted[rate], len(self.labels), rng, _groups(found))
+        return scores(self._counts(rate), _means_over_seeds)
 
     def over_folds(self, rate: float) -> dict[str, tuple[float, float]]:
         """Mean and standard deviation over the folds of every metric; the deviation is nan with one fold."""
@@ -88,52 +95,49 @@ class Evaluation:
         """Mean and standard deviation over the seeds of every metric; the deviation is nan with one seed."""
         return self._over(self.predictions.seeds or (0,) * len(self.predictions.ids), rate)
 
-    def of_seed(self, seed: int, rate: float) -> Scores:
+    def of_seed(self, seed: int, rate: float) -> ClassScores:
         """Scores of the trainings with one seed."""
         return self._score(np.array(self.predictions.seeds) == seed, rate)
 
     def _over(self, parts: Sequence[str] | Sequence[int], rate: float) -> dict[str, tuple[float, float]]:
         names = np.array(parts)
         rows = [self._score(names == name, rate) for name in dict.fromkeys(parts)]
-        return {metric: _mean_and_deviation(getattr(row, metric) for row in rows) for metric in METRICS}
+        return {metric: _mean_and_deviation(getattr(row, metric) for row in rows) for metric in CLASS_METRICS}
 
-    def _score(self, inside: npt.NDArray[np.bool_], rate: float) -> Scores:
+    def _score(self, inside: npt.NDArray[np.bool_], rate: float) -> ClassScores:
         found = self.predictions
-        return score(found.true[inside], found.predicted[rate][inside], len(self.labels))
+        return score_classes(found.true[inside], found.predicted[rate][inside], len(self.labels))
 
-    def loss(self, rate: float, full: float, seed: int = 1) -> dict[str, tuple[float, float]]:
-        """95 % intervals of the metrics at `rate` minus those at `full` (paired bootstrap over speakers)."""
-        found = self.predictions
-        rng = np.random.default_rng([seed, 6])
-        guesses = (found.predicted[rate], found.predicted[full])
-        return paired_difference(found.true, *guesses, len(self.labels), rng, _groups(found))
+    def _counts(self, rate: float) -> Counts:
+        """Confusions by utterance and seed, shape (utterances, seeds, labels, labels)."""
+        found, size = self.predictions, len(self.labels)
+        seeds = np.array(found.seeds or (0,) * len(found.ids))
+        names, place = np.unique(seeds, return_inverse=True)
+        cells = np.zeros((len(seeds), len(names), size, size))
+        cells[np.arange(len(seeds)), place, found.true, found.predicted[rate]] = 1.0
+        return Counts.of(found.ids, cells, found.speakers)
+
+    def loss(self, rate: float, full: float) -> dict[str, Score]:
+        """Every metric at `rate` minus that at `full`, paired by utterance, with its 95 % interval."""
+        return differences(self._counts(rate), self._counts(full), _means_over_seeds)
+
+    def minus(self, other: Evaluation, rate: float) -> dict[str, Score]:
+        """Every metric minus that of `other`, paired by utterance, with its 95 % interval.
+
+        Raises `EmotionError` where the two tested other utterances, or with other numbers of seeds.
+        """
+        if self.predictions.ids != other.predictions.ids:
+            raise EmotionError("two evaluations are compared on the same utterances and seeds in the same order")
+        return differences(self._counts(rate), other._counts(rate), _means_over_seeds)
 
 
-def difference(first: Evaluation, second: Evaluation, rate: float, seed: int = 1) -> dict[str, tuple[float, float]]:
-    """95 % intervals of `first` minus `second` on the same utterances (paired bootstrap over speakers)."""
-    one, two = first.predictions, second.predictions
-    if one.ids != two.ids:
-        raise EmotionError("two evaluations are compared on the same utterances and seeds in the same order")
-    rng = np.random.default_rng([seed, 5])
-    guesses = (one.predicted[rate], two.predicted[rate])
-    return paired_difference(one.true, *guesses, len(first.labels), rng, _groups(one))
+def _means_over_seeds(sums: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
+    return {name: found.mean(axis=-1) for name, found in class_scores(sums).items()}
 
 
 def _mean_and_deviation(values: Iterable[float]) -> tuple[float, float]:
     found = list(values)
     return float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else float("nan")
-
-
-def _groups(found: Predictions) -> Ints | None:
-    """What the bootstrap draws as a whole: speakers; else, with several seeds, utterances; else None for each row."""
-    names = np.unique(np.array(found.speakers))
-    if len(names) >= 5 and "" not in names:
-        owners = found.speakers
-    elif len(set(found.seeds)) > 1:
-        owners = found.ids  # one utterance's predictions by several seeds are no independent draws
-    else:
-        return None
-    return np.unique(np.array(owners), return_inverse=True)[1].astype(np.int64)
 
 
 def evaluate_weights(recognizer: EmotionRecognizer, examples: Examples, rates: Sequence[float] = RATES) -> Evaluation:

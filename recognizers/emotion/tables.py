@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recognizers.emotion.evaluation import Evaluation, difference
-from recognizers.emotion.metrics import METRICS
+from recognizers.emotion.evaluation import Evaluation
 from recognizers.emotion.networks import ARCHITECTURES
+from recognizers.scores import CLASS_METRICS, Score
 
 __all__ = ["confusion_table", "difference_table", "evaluation_tables", "rates_table", "scores_table", "seeds_table"]
 
@@ -18,7 +18,8 @@ def evaluation_tables(evaluations: Sequence[Evaluation], *, level: int = 3) -> s
     parts = [
         f"Corpus {first.corpus}, {first.utterances} utterances, "
         f"{len(set(first.predictions.speakers))} speakers, classes {', '.join(first.labels)}. "
-        f"Protocol: {first.protocol}. Words: {first.words}.{_seeds(first)}",
+        f"Protocol: {first.protocol}. Words: {first.words}. "
+        f"Intervals: 95 %, over {first.interval(max(first.predictions.predicted))['accuracy'].over}.{_seeds(first)}",
         f"{mark} Accuracy by compress rate",
         rates_table(evaluations),
         f"{mark} Scores",
@@ -46,8 +47,8 @@ def rates_table(evaluations: Sequence[Evaluation]) -> str:
         for rate in rates:
             cell = _share(evaluation.over_seeds(rate)["accuracy"])
             if rate in (rates[0], rates[-1]):
-                low, high = evaluation.interval(rate)["accuracy"]
-                cell += f" ({low * 100:.1f} to {high * 100:.1f})"
+                interval = evaluation.interval(rate)["accuracy"]
+                cell += f" ({_ends(interval)})" if interval.low == interval.low else ""
             cells.append(cell)
         rows.append([_title(evaluation), f"{evaluation.parameters:,}", evaluation.trained, *cells])
     return _table(header, rows)
@@ -73,7 +74,7 @@ def scores_table(evaluations: Sequence[Evaluation]) -> str:
             found, spread = evaluation.over_seeds(rate), evaluation.over_folds(rate)
             one_set = len(set(evaluation.predictions.folds)) == 1
             over = ["one test set" if one_set else _share(spread[m]) for m in ("accuracy", "unweighted_accuracy")]
-            cells = [_share(found[metric]) for metric in METRICS]
+            cells = [_share(found[metric]) for metric in CLASS_METRICS]
             rows.append([_title(evaluation), evaluation.trained, f"{rate:.1%}", *cells, *over])
     return _table(header, rows)
 
@@ -100,14 +101,12 @@ def difference_table(evaluations: Sequence[Evaluation]) -> str:
     for other in evaluations:
         first = references[other.trained]
         if other is not first and other.predictions.ids == first.predictions.ids:
-            points = first.scores(rates[-1]).accuracy - other.scores(rates[-1]).accuracy
-            interval = difference(first, other, rates[-1])["accuracy"]
-            rows.append([f"{_title(first)} − {_title(other)} ({other.trained}), 100 %", *_points(points, interval)])
+            found = first.minus(other, rates[-1])["accuracy"]
+            rows.append([f"{_title(first)} − {_title(other)} ({other.trained}), 100 %", *_points(found)])
     for evaluation in evaluations:
-        points = evaluation.scores(rates[0]).accuracy - evaluation.scores(rates[-1]).accuracy
-        interval = evaluation.loss(rates[0], rates[-1])["accuracy"]
+        found = evaluation.loss(rates[0], rates[-1])["accuracy"]
         name = f"{_title(evaluation)} ({evaluation.trained}), {rates[0]:.1%} − 100 %"
-        rows.append([name, *_points(points, interval)])
+        rows.append([name, *_points(found)])
     return _table(header, rows)
 
 
@@ -118,8 +117,14 @@ def confusion_table(evaluation: Evaluation, rate: float = 1.0) -> str:
     return _table(["true \\ predicted", *evaluation.labels], rows)
 
 
-def _points(value: float, interval: tuple[float, float]) -> list[str]:
-    return [f"{value * 100:+.1f}", f"{interval[0] * 100:+.1f} to {interval[1] * 100:+.1f}"]
+def _points(found: Score) -> list[str]:
+    return [f"{found.value * 100:+.1f}", _ends(found, "+")]
+
+
+def _ends(found: Score, sign: str = "") -> str:
+    """The interval in percent or points; a dash where there is none."""
+    known = found.low == found.low
+    return f"{found.low * 100:{sign}.1f} to {found.high * 100:{sign}.1f}" if known else "–"
 
 
 def _share(found: tuple[float, float]) -> str:

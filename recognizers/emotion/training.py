@@ -16,11 +16,11 @@ from recognizers.emotion.augment import vary
 from recognizers.emotion.batch import Batch, collate
 from recognizers.emotion.examples import Examples, compressed
 from recognizers.emotion.layers import EmotionNetwork
-from recognizers.emotion.metrics import score
 from recognizers.emotion.networks import NetworkSpec, build_network
 from recognizers.emotion.recognizer import ablated, predict
 from recognizers.emotion.types import EmotionError, Mel
 from recognizers.emotion.words import Tokenizer
+from recognizers.scores.classes import score_classes
 
 __all__ = ["Epoch", "Recipe", "Trained", "train_network"]
 
@@ -215,7 +215,7 @@ class _Run:
             found = predict(self.average, self.tokenizer, mels, texts, self.spec.modalities)
             likelihood = found[np.arange(len(self.dev)), self.dev.targets]
             losses.append(float(np.average(-np.log(np.maximum(likelihood, 1e-6)), weights=weights)))
-            scores.append(score(self.dev.targets, found.argmax(axis=1).astype(np.int64), len(self.dev.labels)))
+            scores.append(score_classes(self.dev.targets, found.argmax(axis=1).astype(np.int64), len(self.dev.labels)))
         return Epoch(
             number,
             train_loss,

@@ -34,6 +34,10 @@ class Utterance(Protocol):
         """True emotion, ``None`` where unknown."""
 
     @property
+    def speaker(self) -> str:
+        """Who speaks, empty where unknown."""
+
+    @property
     def duration_s(self) -> float:
         """Length in seconds."""
 

@@ -17,6 +17,7 @@ SCORED_VERSION = "scored-1"
 
 COLUMNS: Mapping[str, str] = {
     "utterance": "name of the utterance in its corpus",
+    "speaker": "who speaks",
     "codec": "name of the codec in the scenario",
     "duration_s": "length of the recording",
     "payload_bytes": "bytes of the payload, as long as it really is",
@@ -39,7 +40,7 @@ COLUMNS: Mapping[str, str] = {
 
 def score(store: Store, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, int]]:
     """Word-error counts of (reference, hypothesis) pairs, from the cache where known."""
-    from recognizers.whisper.wer import word_errors
+    from recognizers.scores.words import word_errors
 
     keys = {pair: digest(SCORED_VERSION, *pair) for pair in dict.fromkeys(pairs)}
     known = store.get(keys.values())
@@ -84,6 +85,7 @@ def _row(measuring: Measuring, name: str, cell: Cell, encode_s: Any) -> dict[str
     utterance, coded = cell.utterance, measuring.known.coded[cell.key]
     row: dict[str, Any] = {
         "utterance": utterance.id,
+        "speaker": utterance.speaker or None,
         "codec": name,
         "duration_s": utterance.duration_s,
         "payload_bytes": coded["payload_bytes"],

@@ -19,12 +19,12 @@ import numpy.typing as npt
 import soundfile
 
 from channel.mel import log_mel
+from recognizers.scores import Counts, WordErrors, scores, word_errors, word_scores
 from recognizers.speech.pack import shipped
 from recognizers.whisper.augment import truncate_rank
 from recognizers.whisper.loading import ModelUnavailable, load_whisper
 from recognizers.whisper.recogniser import Transcript, WhisperRecognizer
 from recognizers.whisper.training_data import Example, read_digits, read_open_speech
-from recognizers.whisper.wer import WordErrors, bootstrap_wer, word_errors
 
 __all__ = ["RANKS", "Line", "evaluate", "main"]
 
@@ -79,9 +79,10 @@ def evaluate(
 def _line(rank: int, group: str, examples: Sequence[Example], heard: Sequence[Transcript]) -> Line:
     pairs = [(e, t) for e, t in zip(examples, heard, strict=True) if e.source == group]
     counts = [word_errors(e.text, t.text) for e, t in pairs]
-    low, high = bootstrap_wer(counts, np.random.default_rng(0))
+    clips = Counts.of(["/".join(e.path.parts[-2:]) for e, _ in pairs], [(c.errors, c.reference_words) for c in counts])
+    found = scores(clips, word_scores)["wer"]
     total = sum(counts, WordErrors())
-    return Line(rank, group, len(pairs), total, low, high, sum(t.doubtful for _, t in pairs))
+    return Line(rank, group, found.n, total, found.low, found.high, sum(t.doubtful for _, t in pairs))
 
 
 def _read(path: Path) -> npt.NDArray[np.float32]:

@@ -13,17 +13,14 @@ from sim.statistics.intervals import (
     t_quantile,
 )
 from sim.statistics.quantiles import needed_samples, quantile_interval
-from sim.statistics.ratios import Confusion, bootstrap_ratio, ratio_interval
 from sim.statistics.sketch import QuantileSketch
 from sim.statistics.steady import batch_means, growth, growth_warning, mser, percentile_warning
 
 __all__ = [
-    "Confusion",
     "Interval",
     "Paired",
     "QuantileSketch",
     "batch_means",
-    "bootstrap_ratio",
     "growth",
     "growth_warning",
     "mean_interval",
@@ -33,7 +30,6 @@ __all__ = [
     "percentile_warning",
     "proportion_interval",
     "quantile_interval",
-    "ratio_interval",
     "replications_needed",
     "t_quantile",
 ]

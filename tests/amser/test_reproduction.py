@@ -55,7 +55,7 @@ def test_word_errors_are_summed_before_they_are_divided() -> None:
     """One error in 1 word and none in 9 words make 1 / 10, not the mean of 1 and 0."""
     table = measured(
         codec=["raw", "raw"], utterance=["a", "b"], reference_words=[1, 9], substitutions=[1, 0], deletions=[0, 0],
-        insertions=[0, 0], no_speech_prob=[0.9, 0.1], avg_logprob=[-0.1, -0.2],
+        insertions=[0, 0], speaker=[None, None], no_speech_prob=[0.9, 0.1], avg_logprob=[-0.1, -0.2],
     )  # fmt: skip
     rows = [row for row in word_rows(table, "speech", Heard()).rows if row.rate is None]
     assert [(row.metric, row.value, row.n) for row in rows] == [("wer", 0.1, 2), ("flagged", 0.5, 2)]
@@ -156,7 +156,7 @@ def test_rows_of_several_seeds_are_means_of_the_same_utterances() -> None:
     found = Evaluation("xu", "acted", ("angry", "happy", "neutral", "sad"), "leave", "clean", 9, "nano", predictions)
     (row,) = (row for row in rows_of(found, "own") if row.metric == "accuracy")
     assert row.value == pytest.approx(0.8) and row.n == 5 and row.low < 0.8 < row.high
-    assert row.protocol.endswith("means of 2 seeds")
+    assert row.protocol.endswith("means of 2 seeds; intervals over utterances")
 
 
 def random_checkpoint(path: Path) -> None:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from recognizers.scores import normalise
 from recognizers.speech.engines import EngineMissing, Voice, check_engines, draw_voice
 from recognizers.speech.grammar import EMOTIONS, MARKERS, draw_sentence, split_of, vocabulary
 from recognizers.speech.prosody import SAMPLE_RATE_HZ, draw_prosody, finish
-from recognizers.whisper.wer import normalise
 
 
 def _sentences(count: int, seed: int = 0) -> list[tuple[str, str]]:

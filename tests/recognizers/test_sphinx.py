@@ -71,8 +71,8 @@ def test_real_speech_is_recognised() -> None:
     if not corpora or not (Path(corpora) / "librispeech-clean").is_dir():
         pytest.skip("set AMSER_CORPORA to a folder that holds librispeech-clean")
     from recognizers.corpora.opening import open_corpus
+    from recognizers.scores import word_errors
     from recognizers.sphinx import SphinxRecogniser
-    from recognizers.whisper.wer import word_errors
 
     corpus = open_corpus("manifest", Path(corpora) / "librispeech-clean")
     utterance = min(corpus.utterances, key=lambda one: abs(one.duration_s - 5.0))

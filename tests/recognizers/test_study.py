@@ -19,6 +19,7 @@ def _table(errors: dict[str, list[float]], words: list[float]) -> pd.DataFrame:
                 {
                     "utterance": f"u{place}",
                     "codec": codec,
+                    "speaker": None,
                     "duration_s": 2.0,
                     "payload_bytes": 64_000 if codec == "raw" else 1_000,
                     "container_bytes": 0 if codec == "raw" else 10,
@@ -46,7 +47,7 @@ def test_errors_are_summed_before_they_are_divided() -> None:
     assert _value(frame, "x", "wer")["value"] == pytest.approx(10.0)  # 1 of 10 words, not the mean of 100 % and 0
     assert _value(frame, "x", "wer_loss")["value"] == pytest.approx(10.0)
     assert _value(frame, "x", "flagged")["value"] == pytest.approx(50.0)  # one of two utterances
-    assert _value(frame, "raw", "wer_loss")[["value", "low", "high"]].tolist() == [0.0, 0.0, 0.0]
+    assert _value(frame, "raw", "wer_loss")["value"] == 0.0
     assert _value(frame, "x", "emotion_accuracy")["value"] == pytest.approx(50.0)
     assert _value(frame, "x", "container_share")["value"] == pytest.approx(1.0)
     assert frame["rate_kbps"].unique().tolist() == [256.0, 4.0]
@@ -60,14 +61,20 @@ def test_interval_of_a_share_agrees_with_the_binomial() -> None:
     row = _value(summarise(_table({"raw": [0.0] * 200, "x": wrong}, [1.0] * 200), {}), "x", "wer")
     assert row["value"] == pytest.approx(25.0)
     assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * 100 * np.sqrt(0.25 * 0.75 / 200), abs=1.0)
-    assert row["n"] == 200
+    assert row["n"] == 200 and row["over"] == "utterances"
 
 
 def test_differences_are_paired() -> None:
-    """Two codecs that err on the same utterances differ by nothing, however utterances spread."""
+    """Two codecs that err on the same utterances and on one more of 50: 2 points, deviation sqrt(0.02 * 0.98 / 50).
+
+    The WER of each alone is known to sqrt(0.2 * 0.8 / 50) only, three times less well.
+    """
     wrong = [float(place % 5 == 0) for place in range(50)]
-    row = _value(summarise(_table({"raw": wrong, "x": wrong}, [1.0] * 50), {}), "x", "wer_loss")
-    assert row[["value", "low", "high"]].tolist() == [0.0, 0.0, 0.0]
+    more = [1.0, 1.0, *wrong[2:]]
+    frame = summarise(_table({"raw": wrong, "x": more}, [1.0] * 50), {})
+    loss, wer = (_value(frame, "x", metric) for metric in ("wer_loss", "wer"))
+    assert loss["value"] == pytest.approx(2.0) and loss["low"] >= 0.0
+    assert loss["high"] - loss["low"] < 0.4 * (wer["high"] - wer["low"])
 
 
 def test_no_codec_is_compared_with_one_that_sends_more() -> None:

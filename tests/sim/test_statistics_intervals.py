@@ -11,14 +11,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from sim.statistics import (
-    Confusion,
-    bootstrap_ratio,
     mean_interval,
     needed_samples,
     paired_difference,
     proportion_interval,
     quantile_interval,
-    ratio_interval,
     replications_needed,
 )
 
@@ -155,57 +152,3 @@ def test_needed_samples() -> None:
 def test_quantile_probabilities_are_checked(probability: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         quantile_interval([1.0], probability)
-
-
-def test_ratio_sums_before_it_divides() -> None:
-    """1 error in 2 words and 0 in 8: 10 %, not the mean of rates (25 %)."""
-    assert ratio_interval([1, 0], [2, 8]).mean == pytest.approx(0.1)
-
-
-def test_ratio_of_equal_denominators_is_a_mean() -> None:
-    errors = np.array([1.0, 0.0, 2.0, 3.0])
-    ratio, mean = ratio_interval(errors, np.full(4, 5.0)), mean_interval(errors / 5)
-    assert ratio == pytest.approx(mean)
-
-
-def test_ratio_intervals_cover_and_agree() -> None:
-    """Word errors binomial with p = 0.1 in utterances of 3 to 20 words: true ratio 0.1."""
-    rng = np.random.default_rng(6)
-    hits = boots = 0
-    for _ in range(1000):
-        words = rng.integers(3, 21, 100)
-        errors = rng.binomial(words, 0.1)
-        low, high = ratio_interval(errors, words)[1:3]
-        hits += low <= 0.1 <= high
-        if _ % 5 == 0:
-            low, high = bootstrap_ratio(errors, words, rng, resamples=400)[1:3]
-            boots += low <= 0.1 <= high
-    # The delta method is asymptotic: 100 utterances cost it about a point of coverage.
-    assert 0.92 <= hits / 1000 <= 0.97
-    assert 0.89 <= boots / 200 <= 0.99
-
-
-def test_ratio_without_words() -> None:
-    assert math.isnan(ratio_interval([], []).mean)
-    assert math.isnan(ratio_interval([1.0], [0.0]).mean)
-    assert math.isnan(bootstrap_ratio([], [], np.random.default_rng(0)).mean)
-    assert ratio_interval([1.0, math.nan], [4.0, 2.0]).mean == 0.25
-
-
-def test_confusion_against_scikit_learn() -> None:
-    sklearn = pytest.importorskip("sklearn.metrics")
-    rng = np.random.default_rng(7)
-    labels = np.array(["angry", "happy", "neutral", "sad"])
-    true, predicted = labels[rng.integers(0, 4, 300)], labels[rng.integers(0, 3, 300)]
-    confusion = Confusion.of(list(true), list(predicted))
-    assert confusion.accuracy == pytest.approx(sklearn.accuracy_score(true, predicted))
-    assert confusion.unweighted_accuracy == pytest.approx(sklearn.balanced_accuracy_score(true, predicted))
-    assert confusion.f1_weighted == pytest.approx(sklearn.f1_score(true, predicted, average="weighted"))
-    assert confusion.f1_macro == pytest.approx(sklearn.f1_score(true, predicted, average="macro"))
-
-
-def test_confusion_weights_count_repeats() -> None:
-    once = Confusion.of(["a", "a", "b"], ["a", "b", "b"], [2, 1, 3])
-    repeated = Confusion.of(["a", "a", "a", "b", "b", "b"], ["a", "a", "b", "b", "b", "b"])
-    assert np.array_equal(once.counts, repeated.counts)
-    assert math.isnan(Confusion.of([], []).accuracy)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
-
-__all__ = ["WordErrors", "bootstrap_wer", "corpus_errors", "normalise", "word_errors"]
+import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -68,26 +66,7 @@ def word_errors(reference: str, hypothesis: str) -> WordErrors:
     return WordErrors(counts.substitutions, counts.deletions, counts.insertions, len(said.split()))
 
 
-def corpus_errors(references: Iterable[str], hypotheses: Iterable[str]) -> WordErrors:
-    """Summed word errors of a corpus; ValueError if the two have different lengths."""
-    total = WordErrors()
-    for reference, hypothesis in zip(references, hypotheses, strict=True):
-        total = total + word_errors(reference, hypothesis)
-    return total
-
-
-def bootstrap_wer(
-    utterances: Sequence[WordErrors], rng: np.random.Generator, level: float = 0.95, resamples: int = 2000
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the corpus WER, resampling utterances (Bisani and Ney, ICASSP 2004).
-
-    Returns (low, high) as fractions, NaN without any reference word.
-    """
-    errors = np.array([u.errors for u in utterances], dtype=float)
-    words = np.array([u.reference_words for u in utterances], dtype=float)
-    if words.sum() == 0:
-        return math.nan, math.nan
-    picks = rng.integers(0, errors.size, (resamples, errors.size))
-    rates = errors[picks].sum(axis=1) / np.maximum(words[picks].sum(axis=1), 1)
-    low, high = np.quantile(rates, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
+def word_scores(sums: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
+    """``wer`` of summed word errors and reference words, shape (..., 2); NaN without any reference word."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {"wer": np.where(sums[..., 1] > 0, sums[..., 0] / sums[..., 1], np.nan)}
