@@ -125,6 +125,7 @@ def write_manifest(study: Study) -> None:
         "failures": study.failures,
         "warnings": [
             *study.imprecise,
+            *study.notes,
             *recognition_doubts(study.measurements),
             *doubts_of(experiment, study.metrics),
         ],

@@ -52,6 +52,8 @@ class Study:
     failures: dict[str, str] = field(default_factory=dict)
     imprecise: list[str] = field(default_factory=list)
     """Points that did not become as precise as was asked, in words."""
+    notes: list[str] = field(default_factory=list)
+    """What went wrong on the way and was mended, in words."""
     _streamed: float = field(default_factory=monotonic)
 
     def add(self, point: int, replication: int) -> None:

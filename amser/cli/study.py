@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from amser.cli.options import Json, ScenarioName, Sets, cores
-from amser.exits import Exit, MissingError
+from amser.exits import Exit
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from sim.results import Results
-
-SCHEDULER_ANSWERS_WITHIN = "10s"
 
 
 def run(
@@ -35,8 +29,17 @@ def run(
     ] = None,
     cluster: Annotated[
         str | None,
-        typer.Option(metavar="ADDRESS", help="A Dask scheduler that runs the points instead (extra `cluster`)."),
+        typer.Option(
+            metavar="ADDRESS",
+            help="A Dask scheduler that runs the points instead (extra `cluster`); `local` starts one here.",
+        ),
     ] = None,
+    tls_ca: Annotated[Path | None, typer.Option(metavar="FILE", help="Authority of the cluster.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate shown to the cluster.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Key of that certificate.")] = None,
+    workers_within: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1.0, help="How long to wait for a cluster's first worker.")
+    ] = 300.0,
     results: Annotated[Path, typer.Option("--results", metavar="DIR", help="Where results folders go.")] = Path(
         "results"
     ),
@@ -53,40 +56,17 @@ def run(
     experiment = scenarios.load(scenario, assignments)
 
     from amser.cli.progress import progress_bar
+    from amser.cluster import Certificates, cluster_executor
     from amser.rehearsal import rehearse
     from sim.experiment import run as run_experiment
 
     # Measuring takes minutes; what is missing should be found before it.
     rehearse(experiment)
-    with progress_bar(not quiet) as progress, cluster_executor(cluster) as executor:
-        found = run_experiment(
-            experiment, jobs=jobs or cores(), results_root=results, progress=progress, executor=executor
-        )
+    jobs = jobs or cores()
+    tls = Certificates(tls_ca, tls_cert, tls_key)
+    with cluster_executor(cluster, jobs, tls, workers_within) as executor, progress_bar(not quiet) as progress:
+        found = run_experiment(experiment, jobs=jobs, results_root=results, progress=progress, executor=executor)
     return finish(found, report=report, quiet=quiet, json=json)
-
-
-@contextmanager
-def cluster_executor(address: str | None) -> Iterator[Executor | None]:
-    """The workers of a Dask cluster behind the standard interface; None without an address."""
-    if address is None:
-        yield None
-        return
-    try:
-        from distributed import Client
-    except ModuleNotFoundError:
-        raise MissingError("--cluster needs the extra `cluster`: pip install 'amser[cluster]'") from None
-    try:
-        client = Client(address, timeout=SCHEDULER_ANSWERS_WITHIN)
-    except ValueError as error:
-        raise MissingError(f"--cluster: {address} is no address of a Dask scheduler: {error}") from None
-    except Exception:
-        # Refused, too late, or another service that answers in its own protocol: what to do about it is the same.
-        raise MissingError(
-            f"--cluster: no Dask scheduler answers at {address}; start one with `dask scheduler`, it prints its address"
-        ) from None
-    with client:
-        # Replications are not pure functions of their arguments to Dask: they write their folders.
-        yield client.get_executor(pure=False)
 
 
 def finish(found: Results, *, report: bool, quiet: bool, json: bool) -> int:
@@ -106,8 +86,12 @@ def finish(found: Results, *, report: bool, quiet: bool, json: bool) -> int:
     if not quiet:
         for warning in gathered(found.manifest.get("warnings") or ()):
             sys.stderr.write(f"amser: warning: {warning}\n")
+    alike: dict[str, list[str]] = {}
     for run_name, why in named_failures(found.manifest).items():
-        sys.stderr.write(f"amser: {run_name} failed: {why}\n")
+        alike.setdefault(why, []).append(run_name)
+    for why, names in alike.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        sys.stderr.write(f"amser: {names[0]}{more} failed: {why}\n")
     return Exit.FAILED if failures else Exit.DONE if valid(found) else Exit.INVALID
 
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from amser.cli.main import run
-from amser.cli.study import cluster_executor
+from amser.cluster import cluster_executor
 from amser.exits import MissingError
 
 
@@ -98,7 +98,7 @@ def test_mistakes_give_one_message(
     # Whether the scenario's calibration is there is another test's matter.
     monkeypatch.setattr("amser.rehearsal.rehearse", lambda experiment: None)
     # Nothing listens on port 1; how long a user would be kept waiting is no part of the message.
-    monkeypatch.setattr("amser.cli.study.SCHEDULER_ANSWERS_WITHIN", "100ms")
+    monkeypatch.setattr("amser.cluster.ANSWERS_WITHIN_S", 0.1)
     assert run(command) == code
     out, err = capsys.readouterr()
     assert out == "" and says in err and "Traceback" not in err
@@ -116,5 +116,5 @@ def test_a_scheduler_that_does_not_answer_gives_the_same_message_however_it_fail
 
     monkeypatch.setattr(distributed, "Client", fail)
     says = r"^--cluster: no Dask scheduler answers at tcp://10\.0\.0\.1:8786; start one"
-    with pytest.raises(MissingError, match=says), cluster_executor("tcp://10.0.0.1:8786"):
+    with pytest.raises(MissingError, match=says), cluster_executor("tcp://10.0.0.1:8786", 1):
         pass
