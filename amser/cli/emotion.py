@@ -31,10 +31,16 @@ Words = Annotated[
 ]
 Modalities = Annotated[str, typer.Option(help="What the networks meet: both, audio or text.")]
 GloveFile = Annotated[
-    Path | None, typer.Option("--glove", metavar="FILE", help="Start the word vectors from a GloVe text file.")
+    Path | None,
+    typer.Option(
+        "--glove",
+        metavar="FILE",
+        help="GloVe's word vectors as a text file; `none` for hashed pieces of words. Default: those of the extra"
+        " `glove` where it is installed and knows most of the words.",
+    ),
 ]
 Frozen = Annotated[bool, typer.Option("--frozen", help="Do not train the vectors of --glove any further.")]
-Size = Annotated[str, typer.Option(help="Sizes of the networks: small (as shipped), published; for amser also image.")]
+Size = Annotated[str, typer.Option(help="Size: small (as shipped), published (not amser's); for amser image or large.")]
 Clean = Annotated[bool, typer.Option("--clean", help="Train on uncompressed Mels only, not across rates.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Most epochs.")]
 Patience = Annotated[int | None, typer.Option(min=1, help="Epochs without a better dev loss to stop.")]
@@ -90,7 +96,7 @@ def train(
         examples, dev = load_split(open_corpus(corpus), limit=limit, seed=seed, advance=advance)
     say_left_out(examples)
     examples, dev = (heard(part, words, (0.125, 1.0)) for part in (examples, dev))
-    vectors = glove_of(glove, [examples, dev], frozen, FREQUENT_WORDS)
+    vectors = None if modalities == "audio" else glove_of(glove, [examples, dev], frozen, FREQUENT_WORDS)
     recipe = recipe_of(seed, clean, epochs, patience, batch)
     output.mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -132,21 +138,21 @@ def check_options(
     names: Sequence[str], size: str, modalities: str, words: str, glove: Path | None, frozen: bool, device: str
 ) -> None:
     """What cannot be, or would have no effect, is said before anything is computed."""
+    from recognizers.emotion.glove import check_glove, packaged
     from recognizers.emotion.networks import ARCHITECTURES
 
     for name in names:
         choice(f"--size: {name} (--network) has no size", size, list(ARCHITECTURES[name].sizes))
     choice("--modalities: there is no", modalities, ("both", "audio", "text"))
     check_device("--device", device)
-    if frozen and glove is None:
-        raise UserError("--frozen: is about the vectors of --glove; name its file, or leave --frozen out")
-    if glove is not None and "none" in (words, "none" if modalities == "audio" else ""):
+    if frozen and (_hashed(glove) or not (glove or packaged())):
+        raise UserError("--frozen: is about GloVe's vectors; name their file with --glove, or leave --frozen out")
+    named = glove is not None and not _hashed(glove)
+    if named and "none" in (words, "none" if modalities == "audio" else ""):
         raise UserError("--glove: the networks would meet no words; leave out --glove, or what takes the words away")
     if modalities == "text" and words == "none":
         raise UserError("--modalities text --words none: nothing is left to learn from")
-    if glove is not None:
-        from recognizers.emotion.glove import check_glove
-
+    if glove is not None and named:
         check_glove(glove)
 
 
@@ -181,19 +187,34 @@ def heard(examples: Examples, words: str, rates: Sequence[float] | None = None) 
 
 
 def glove_of(path: Path | None, parts: Sequence[Examples], frozen: bool, frequent: int = 0) -> Glove | None:
-    """The vectors of the words in all parts at all rates; says how many words have one."""
-    if path is None:
-        return None
-    from recognizers.emotion.glove import read_glove
+    """The vectors of the words in all parts at all rates, None for hashed pieces of words; says which."""
+    from recognizers.emotion.glove import packaged_glove, read_glove
 
     texts = [text for part in parts for group in (part.texts, *part.texts_at.values()) for text in group]
-    found = read_glove(path, texts, frequent=frequent, frozen=frozen)
+    if not any(texts) or _hashed(path):
+        return None
+    if path:
+        found: Glove | None = read_glove(path, texts, frequent=frequent, frozen=frozen)
+    else:
+        found = packaged_glove(texts, frequent=frequent, frozen=frozen)
+    if found is None and frozen:
+        raise UserError("--frozen: no vectors of these words are installed; name a file with --glove, or leave it out")
+    sys.stderr.write(f"{_vectors_line(found)}\n")
+    return found
+
+
+def _hashed(glove: Path | None) -> bool:
+    return str(glove) == "none"
+
+
+def _vectors_line(found: Glove | None) -> str:
+    if found is None:
+        return "words: hashed pieces; no GloVe vectors of them are installed (`pip install amser[glove]`, English)"
     line = f"{found.source}: {len(found.vocabulary.words)} words of {found.width} numbers"
     if found.missing:
         more = f" and {len(found.missing) - SHOWN} more" if len(found.missing) > SHOWN else ""
         line += f"; not in it, so given the mean of all: {', '.join(found.missing[:SHOWN])}{more}"
-    sys.stderr.write(line + "\n")
-    return found
+    return line
 
 
 def say_left_out(examples: Examples) -> None:

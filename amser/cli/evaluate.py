@@ -96,7 +96,8 @@ def evaluate(
     options: dict[str, Any] = {"by": by, "folds": folds, "size": size, "modalities": modalities, "seeds": seeds}
     options["recipe"] = recipe_of(seed, clean, epochs, patience, batch)
     examples = heard(_examples(corpus), words)
-    options |= {"glove": glove_of(glove, [examples], frozen), "device": device}
+    vectors = None if pretrained or modalities == "audio" else glove_of(glove, [examples], frozen)
+    options |= {"glove": vectors, "device": device}
     found = [_cross_validated(name, examples, output, pretrained, options) for name in names]
     return _show(found, markdown, json)
 

@@ -14,12 +14,13 @@ import typer
 
 from amser.cli.options import Json, check_device
 from amser.cli.progress import progress_bar
-from amser.exits import Exit, Stopped
+from amser.exits import Exit, Stopped, UserError
 
 if TYPE_CHECKING:
     from amser.reproduction import Part
     from amser.reproduction.published import Published
     from amser.tables import Table
+    from recognizers.corpora import Classes
 
 app = typer.Typer(help="Published tables, measured again.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -47,6 +48,17 @@ def icassp2025(
     epochs: Annotated[int | None, typer.Option(min=1, help="Most epochs of each fold.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Train each fold so often, with seeds 1000 apart.")] = 1,
     device: Annotated[str, typer.Option(help="Where networks are trained: cpu or cuda.")] = "cpu",
+    classes: Annotated[
+        str | None, typer.Option(metavar="LIST", help="Of IEMOCAP; + merges. Default: ang,hap+exc,neu,sad.")
+    ] = None,
+    test_session: Annotated[
+        int | None,
+        typer.Option(min=1, max=5, help="Test this session of IEMOCAP only (2: the poster's, by its digits)."),
+    ] = None,
+    glove: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="GloVe vectors for IEMOCAP; default: the extra `glove`'s if installed."),
+    ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where report.html and figures.csv go.")
     ] = Path("results/icassp2025"),
@@ -62,9 +74,15 @@ def icassp2025(
 
     check_device("--device", device)
     known = load_published()
+    given = {"--classes": classes, "--test-session": test_session, "--glove": glove}
+    unused = [option for option, value in given.items() if value is not None]
+    if unused and iemocap is None:
+        raise UserError(f"{', '.join(unused)}: about IEMOCAP; name its folder with --iemocap")
+    told = _checked(classes, glove)
     named = os.environ.get("AMSER_CORPORA")
     corpora = None if not named else Path(named).expanduser()
-    options = Options(output, corpora, iemocap, model, evaluate, limit, epochs, seeds, device)
+    where = (output, corpora, iemocap)
+    options = Options(*where, model, evaluate, limit, epochs, seeds, device, told, test_session, glove)
     whole = Part()
     output.mkdir(parents=True, exist_ok=True)
     try:
@@ -77,6 +95,19 @@ def icassp2025(
         raise Stopped(output) from None
     _write(output, whole, known)
     return _show(output, whole, known, json)
+
+
+def _checked(classes: str | None, glove: Path | None) -> Classes | None:
+    """The classes as read; what cannot be is said before anything is measured."""
+    from recognizers.corpora import Classes, CorpusError
+    from recognizers.emotion.glove import check_glove
+
+    if glove is not None:
+        check_glove(glove)
+    try:
+        return None if classes is None else Classes.parse(classes)
+    except CorpusError as error:
+        raise UserError(f"--classes: {error}") from None
 
 
 def _write(output: Path, whole: Part, known: Published) -> None:

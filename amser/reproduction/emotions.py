@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from importlib.resources import files
 from pathlib import Path
@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from recognizers.corpora import Corpus
     from recognizers.emotion.evaluation import Evaluation
     from recognizers.emotion.examples import Examples
+    from recognizers.emotion.glove import Glove
 
 NETWORKS = ("amser", "umons", "xu", "yoon")
 COMMITTED = "emotion.csv"
+SMALL = dict.fromkeys(NETWORKS, "small")
+FULL = {"amser": "image", "umons": "published", "xu": "published", "yoon": "published"}
+"""The sizes that were published; of AMSER's, which was not, the one that does best on human speech."""
 
 
 def examples_of(corpus: Corpus, heard: pd.DataFrame, source: str, labels: Sequence[str] | None = None) -> Examples:
@@ -47,22 +51,39 @@ def shipped_networks(corpus: Corpus, heard: pd.DataFrame, recogniser: str) -> Pa
     return Part([row for one in found for row in rows_of(one, f"shipped, trained on {one.trained}")])
 
 
-def cross_validated(examples: Examples, by: str, chosen: Options, on_fold: Callable[[str, int, int], None]) -> Part:
-    """All four networks trained and tested fold by fold; finished folds in ``chosen.folder`` are read again."""
+def cross_validated(
+    examples: Examples,
+    by: str,
+    chosen: Options,
+    on_fold: Callable[[str, int, int], None],
+    *,
+    sizes: Mapping[str, str] = SMALL,
+    glove: Glove | None = None,
+    only: str | None = None,
+    apart: str | None = None,
+) -> Part:
+    """All four networks trained and tested fold by fold; finished folds in ``chosen.folder`` are read again.
+
+    ``only`` is the one fold to train and test.  ``apart`` is one whose figures have rows of their own beside those of
+    all folds.
+    """
     from recognizers.emotion.cross_validation import cross_validate
     from recognizers.emotion.training import Recipe
 
     recipe = Recipe(epochs=chosen.epochs or Recipe.epochs)
     part = Part()
-    for name in NETWORKS:
+    for name, size in sizes.items():
 
         def told(_: str, done: int, total: int, name: str = name) -> None:
             on_fold(name, done, total)
 
-        options: dict[str, Any] = {"by": by, "recipe": recipe, "rates": sorted(RATES), "on_fold": told}
-        options |= {"seeds": chosen.seeds, "device": chosen.device}
+        options: dict[str, Any] = {"by": by, "recipe": recipe, "rates": sorted(RATES), "on_fold": told, "only": only}
+        options |= {"seeds": chosen.seeds, "device": chosen.device, "size": size, "glove": glove}
         found = cross_validate(name, examples, chosen.folder / "folds", **options)
-        part.rows += rows_of(found, f"trained in each fold, {found.trained}")
+        weights = f"trained in each fold, {size} size, {found.trained}"
+        part.rows += rows_of(found, weights)
+        if apart in found.predictions.folds and only is None:
+            part.rows += rows_of(found.of_fold(str(apart)), weights)
     return part
 
 

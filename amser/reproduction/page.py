@@ -168,21 +168,22 @@ def _emotions(rows: Sequence[Row], published: Published) -> str:
 
 
 def _basis(rows: Sequence[Row]) -> str:
-    first, weights = rows[0], " / ".join(dict.fromkeys(row.weights for row in rows))
-    return f"{first.n} utterances. Weights: {weights}. Protocol: {first.protocol}. Measured {first.measured}."
+    weights = " / ".join(dict.fromkeys(row.weights for row in rows))
+    protocols = " / ".join(dict.fromkeys(f"{row.protocol} ({row.n} utterances)" for row in rows))
+    return f"Weights: {weights}. Protocol: {protocols}. Measured {rows[0].measured}."
 
 
 def emotions_figure(rows: Sequence[Row]) -> go.Figure:
-    """A panel for each corpus and training, a curve for each network."""
+    """A panel for each corpus, training and protocol, a curve for each network."""
     chosen = [row for row in rows if (row.table, row.metric) == ("emotion", "accuracy")]
-    panels = list(dict.fromkeys((row.corpus, row.weights) for row in chosen))
+    panels = list(dict.fromkeys((row.corpus, _training(row)) for row in chosen))
     columns = min(PANELS_A_ROW, len(panels))
     lines = -(-len(panels) // columns)
     titles = [f"{corpus}<br>{weights}" for corpus, weights in panels]
     spacing = {"horizontal_spacing": 0.07, "vertical_spacing": 0.34 / lines}
     figure = make_subplots(lines, columns, subplot_titles=titles, **spacing)
     for place, panel in enumerate(panels):
-        inside = [row for row in chosen if (row.corpus, row.weights) == panel]
+        inside = [row for row in chosen if (row.corpus, _training(row)) == panel]
         for number, network in enumerate(tables.TITLES):
             curve = sorted((r for r in inside if r.subject == network), key=lambda r: float(r.rate or 0))
             if curve:
@@ -193,6 +194,11 @@ def emotions_figure(rows: Sequence[Row]) -> go.Figure:
     styled(figure, 110 + 320 * lines)
     figure.update_layout(margin_t=70)
     return legend_below(figure, list(tables.TITLES.values()))
+
+
+def _training(row: Row) -> str:
+    """What the curves of one panel have in common: how they were trained and tested, whatever the network's size."""
+    return f"{row.weights.rpartition(' size, ')[2]}; {row.protocol.partition(';')[0]}"
 
 
 def _overhead(rows: Sequence[Row], published: Published) -> str:

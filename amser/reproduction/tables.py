@@ -79,8 +79,11 @@ def networks_table(rows: Sequence[Row], corpus: str, metric: str) -> Table:
     chosen = [r for r in rows if r.table == "emotion" and r.corpus == corpus and r.metric == metric]
     for lines in _grouped(chosen):
         found = {r.rate: r for r in lines}
-        trainings = {r.weights for r in chosen if r.subject == lines[0].subject}
-        name = subject_name(lines[0]) + (f", {lines[0].weights}" if len(trainings) > 1 else "")
+        alike = [r for r in chosen if r.subject == lines[0].subject]
+        name = subject_name(lines[0])
+        for part in ("weights", "protocol"):
+            if len({getattr(r, part) for r in alike}) > 1:
+                name += f", {getattr(lines[0], part).partition(';')[0]}"
         ends = (RATES[0], RATES[-1])
         cells = [with_interval(found[r]) if r in ends else f"{100 * found[r].value:.1f}" for r in RATES]
         change = 100 * (found[RATES[-1]].value - found[RATES[0]].value)
@@ -149,7 +152,7 @@ def corpora_of(rows: Iterable[Row]) -> list[str]:
 
 
 def _grouped(rows: Iterable[Row]) -> list[list[Row]]:
-    groups: dict[tuple[str, str, str], list[Row]] = {}
+    groups: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row.corpus, row.subject, row.weights), []).append(row)
+        groups.setdefault((row.corpus, row.subject, row.weights, row.protocol), []).append(row)
     return list(groups.values())

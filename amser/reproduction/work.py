@@ -12,9 +12,12 @@ import numpy as np
 from amser.reproduction.rows import Part
 
 if TYPE_CHECKING:
-    from recognizers.corpora import Corpus
+    from recognizers.corpora import Classes, Corpus
 
 OFFLINE = "AMSER_CORPORA names no folder of corpora"
+
+POSTER_SESSION = "2"
+"""The session of IEMOCAP that the digits of the poster's baselines point to (docs/reproduction.md)."""
 
 Step = tuple[str, Callable[[], Part]]
 
@@ -27,6 +30,8 @@ class Options:
     ``sphinx``.  evaluate: train the networks on the acted corpora here instead of showing committed figures.
     limit: only so many utterances of each corpus.  epochs: most epochs of each fold.  seeds: trainings of each fold.
     device: where PyTorch trains.  folder: where finished folds and simulated points are kept.
+    Of IEMOCAP: classes, None for its usual four.  test_session: the one that is tested, None for each in turn.  glove:
+    a file of word vectors, None for those of the extra ``glove`` where it is installed.
     """
 
     folder: Path
@@ -38,6 +43,9 @@ class Options:
     epochs: int | None = None
     seeds: int = 1
     device: str = "cpu"
+    classes: Classes | None = None
+    test_session: int | None = None
+    glove: Path | None = None
 
 
 def reproduce(options: Options, tell: Callable[[float, str], None] = lambda share, text: None) -> Iterator[Part]:
@@ -129,21 +137,29 @@ def _acted(options: Options, kind: str, tell: Callable[[float, str], None]) -> P
 
 
 def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
-    """The real protocol: four classes, one session left out, Whisper's own transcripts."""
+    """The real protocol: one session left out, published sizes, Whisper's own transcripts, GloVe where it is."""
     from amser.codec_study import recogniser_named
-    from amser.reproduction.emotions import cross_validated, examples_of
+    from amser.reproduction.emotions import FULL, cross_validated, examples_of
     from amser.reproduction.words import measured_words, word_rows
-    from recognizers.corpora import open_corpus
+    from recognizers.corpora import FOUR_CLASSES, open_corpus
+    from recognizers.emotion.glove import packaged_glove, read_glove
 
     if options.iemocap is None:
         return Part(missing=["IEMOCAP: give its folder with --iemocap (on request from USC SAIL)"])
-    corpus = _limited(open_corpus("iemocap", options.iemocap), options.limit)
+    classes = options.classes or FOUR_CLASSES
+    corpus = _limited(open_corpus("iemocap", options.iemocap, classes=classes), options.limit)
+    if classes != FOUR_CLASSES:  # nothing published is of these
+        corpus = replace(corpus, name=f"{corpus.name}, {classes}")
     recogniser = recogniser_named(options.model or "small.en")
     heard = measured_words(corpus, recogniser)
-    part = word_rows(heard, "IEMOCAP, four classes", recogniser)
+    part = word_rows(heard, f"IEMOCAP, {classes}", recogniser)
     part.notes += [f"IEMOCAP: {fault}" for fault in corpus.faults[:20]]
     examples = examples_of(corpus, heard, recogniser.name)
-    part += cross_validated(examples, "session", options, _folds("IEMOCAP", tell))
+    texts = [text for group in (examples.texts, *examples.texts_at.values()) for text in group]
+    glove = read_glove(options.glove, texts) if options.glove else packaged_glove(texts)
+    chosen = {"only": str(options.test_session) if options.test_session else None, "apart": POSTER_SESSION}
+    told = _folds("IEMOCAP", tell)
+    part += cross_validated(examples, "session", options, told, sizes=FULL, glove=glove, **chosen)
     return part
 
 

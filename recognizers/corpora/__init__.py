@@ -1,13 +1,14 @@
 """Corpora: utterances with transcripts and emotions, from the shipped pack, known data sets, a manifest."""
 
 from recognizers.corpora.check import CorpusReport, check_corpus
-from recognizers.corpora.iemocap import FOUR_CLASSES
+from recognizers.corpora.classes import FOUR_CLASSES, Classes
 from recognizers.corpora.opening import CORPUS_KINDS, corpus_kind, open_corpus
 from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, canonical_emotion
 
 __all__ = [
     "CORPUS_KINDS",
     "FOUR_CLASSES",
+    "Classes",
     "Corpus",
     "CorpusError",
     "CorpusReport",

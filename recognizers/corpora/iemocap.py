@@ -15,12 +15,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recognizers.corpora.audio import probe
+from recognizers.corpora.classes import FOUR_CLASSES, Classes
 from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, canonical_emotion
 
-__all__ = ["FOUR_CLASSES", "find_iemocap", "open_iemocap"]
-
-FOUR_CLASSES = ("angry", "happy", "neutral", "sad")
-"""The usual task: happy includes excited (1103 + 1636 + 1708 + 1084 = 5531 utterances in all)."""
+__all__ = ["find_iemocap", "open_iemocap"]
 
 # [6.2901 - 8.2357]<TAB>Ses01F_impro01_F000<TAB>neu<TAB>[2.5000, 2.5000, 2.5000]
 _TURN = re.compile(r"^\[\s*[\d.]+\s*-\s*[\d.]+\s*\]\t(Ses\S+)\t(\w+)\t\[")
@@ -37,8 +35,8 @@ def find_iemocap(root: Path) -> Path | None:
     return None
 
 
-def open_iemocap(root: Path, *, four_classes: bool = True) -> Corpus:
-    """Open IEMOCAP. With `four_classes`, excited counts as happy and only `FOUR_CLASSES` are kept.
+def open_iemocap(root: Path, classes: Classes | None = FOUR_CLASSES) -> Corpus:
+    """Open IEMOCAP with the given classes, or with all labels.
 
     Turns without a majority label (`xxx`) are never kept; `[LAUGHTER]` and such are cut from the transcripts.
     `session` is "1" to "5"; the speaker is the session and the turn's gender, such as `Ses01F`.
@@ -56,7 +54,7 @@ def open_iemocap(root: Path, *, four_classes: bool = True) -> Corpus:
         raise CorpusError(
             f"{base}: no usable turn; {len(faults)} faults, first: {faults[0] if faults else 'none'}"
         )
-    return corpus.select(labels=FOUR_CLASSES, merge={"excited": "happy"}) if four_classes else corpus
+    return classes.of(corpus) if classes else corpus
 
 
 def _read_dialog(session: Path, evaluation: Path, utterances: list[Utterance], faults: list[Fault]) -> None:

@@ -13,6 +13,7 @@ from recognizers.corpora.acted import (
     open_emodb,
     open_ravdess,
 )
+from recognizers.corpora.classes import Classes
 from recognizers.corpora.iemocap import find_iemocap, open_iemocap
 from recognizers.corpora.librispeech import find_librispeech, open_librispeech
 from recognizers.corpora.manifest import open_manifest
@@ -41,14 +42,18 @@ CORPUS_KINDS: Mapping[str, Callable[[Path], Corpus]] = {
 """What `open_corpus` can read from a folder, by kind."""
 
 
-def open_corpus(kind_or_path: str | Path, path: str | Path | None = None) -> Corpus:
+def open_corpus(
+    kind_or_path: str | Path, path: str | Path | None = None, *, classes: Classes | None = None
+) -> Corpus:
     """Open a corpus: `open_corpus("shipped")`, `open_corpus("iemocap", folder)`, or `open_corpus(folder)`.
 
-    With a folder (or a manifest file) alone the kind is told from the layout. Raises `CorpusError` for an
-    unknown kind, a missing folder, an unknown layout, or a corpus without a usable utterance.
+    With a folder (or a manifest file) alone the kind is told from the layout. `classes` keeps the utterances of
+    these emotions; without it IEMOCAP comes with its usual four, others with all. Raises `CorpusError` for an
+    unknown kind, a missing folder, an unknown layout, a class that is not there, or a corpus without a usable
+    utterance.
     """
     if path is None and str(kind_or_path) == "shipped":
-        return open_shipped()
+        return classes.of(open_shipped()) if classes else open_shipped()
     if path is None:
         place = _existing(Path(kind_or_path))
         kind = corpus_kind(place)
@@ -57,7 +62,9 @@ def open_corpus(kind_or_path: str | Path, path: str | Path | None = None) -> Cor
     kind = {"crema-d": "cremad", "emo-db": "emodb"}.get(kind, kind)
     if kind not in CORPUS_KINDS:
         raise CorpusError(f"unknown corpus kind {kind!r}; known: shipped, {', '.join(CORPUS_KINDS)}")
-    return CORPUS_KINDS[kind](place)
+    if classes is None:
+        return CORPUS_KINDS[kind](place)
+    return open_iemocap(place, classes) if kind == "iemocap" else classes.of(CORPUS_KINDS[kind](place))
 
 
 def corpus_kind(place: Path) -> str:

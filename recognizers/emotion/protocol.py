@@ -3,7 +3,7 @@ part."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,14 +32,15 @@ def leave_one_out(examples: Examples, by: str = "speaker", folds: int | None = N
     """Leave one speaker out (`by="speaker"`) or one session (`by="session"`, IEMOCAP's five).
 
     With `folds` below their number, speakers are dealt into that many groups, neighbours in sorted order
-    together (in RAVDESS neighbours are a man and a woman). The dev set is another group: the next one, or,
-    by session, one speaker of the next session, so that little is taken from training. Raises
-    `EmotionError` where the corpus does not name what is left out, or names fewer than three.
+    together (in RAVDESS neighbours are a man and a woman). The dev set is the next group. Where two speakers share a
+    session, they talk to one another: nobody trains who talks to a speaker of the test or dev set, and the partner
+    of the test speaker is the dev set. Raises `EmotionError` where the corpus does not name what is left out, names
+    fewer than three, or leaves nobody to train on.
     """
     if by not in ("speaker", "session"):
         raise EmotionError(f"folds are by speaker or by session, found {by!r}")
-    owners = examples.speakers if by == "speaker" else examples.sessions
-    names = sorted(set(owners))
+    owners = np.array(examples.speakers if by == "speaker" else examples.sessions)
+    names = sorted(set(owners.tolist()))
     if len(names) < 3 or "" in names:
         raise EmotionError(
             f"corpus {examples.corpus} names {len([n for n in names if n])} {by}s for its utterances; folds "
@@ -48,17 +49,27 @@ def leave_one_out(examples: Examples, by: str = "speaker", folds: int | None = N
     count = len(names) if folds is None else folds
     if not 3 <= count <= len(names):
         raise EmotionError(f"{len(names)} {by}s make 3 to {len(names)} folds, found {count}")
-    groups = [tuple(part) for part in np.array_split(np.array(names), count)]
-    return tuple(_fold(examples, owners, groups, place, by) for place in range(count))
+    groups = [set(part.tolist()) for part in np.array_split(np.array(names), count)]
+    partners = _partners(examples) if by == "speaker" else {}
+    return tuple(_fold(owners, group, groups[(n + 1) % count], partners) for n, group in enumerate(groups))
 
 
-def _fold(examples: Examples, owners: Sequence[str], groups: Sequence[tuple[str, ...]], place: int, by: str) -> Fold:
-    following = set(groups[(place + 1) % len(groups)])
-    test = np.array([owner in groups[place] for owner in owners])
-    dev = np.array([owner in following for owner in owners])
-    if by == "session":
-        first = min(speaker for speaker, inside in zip(examples.speakers, dev, strict=True) if inside)
-        dev &= np.array([speaker == first for speaker in examples.speakers])
-    train = ~test & ~dev
-    name = "+".join(groups[place])
-    return Fold(name, *(np.flatnonzero(part) for part in (train, dev, test)))
+def _fold(owners: npt.NDArray[np.str_], tested: set[str], following: set[str], partners: Mapping[str, str]) -> Fold:
+    held = {partners[name] for name in tested if name in partners} - tested or following
+    away = tested | held | {partners[name] for name in tested | held if name in partners}
+    train = ~np.isin(owners, sorted(away))
+    name = "+".join(sorted(tested))
+    if not train.any():
+        raise EmotionError(f"fold {name} leaves nobody to train on: all others talk to its speakers; take more folds")
+    parts = (train, np.isin(owners, sorted(held)), np.isin(owners, sorted(tested)))
+    return Fold(name, *(np.flatnonzero(part) for part in parts))
+
+
+def _partners(examples: Examples) -> dict[str, str]:
+    """Who talks to whom: the two speakers of every session that has two."""
+    sessions: dict[str, set[str]] = {}
+    for speaker, session in zip(examples.speakers, examples.sessions, strict=True):
+        if session:
+            sessions.setdefault(session, set()).add(speaker)
+    pairs = [sorted(two) for two in sessions.values() if len(two) == 2]
+    return {one: other for two in pairs for one, other in (two, reversed(two))}

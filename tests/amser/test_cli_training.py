@@ -74,7 +74,7 @@ def test_folds_of_several_seeds_with_glove_vectors(tones: Path, capsys: pytest.C
         (["train", "emotion", "--corpus", "nowhere", "--glove", "no.txt"], 3, "no.txt: no such file; give GloVe's"),
         (["evaluate", "--corpus", "nowhere", "--modalities", "text", "--words", "none"], 2, "nothing is left"),
         (["evaluate", "--corpus", "nowhere", "--modalities", "audi"], 2, "did you mean 'audio'?"),
-        (["evaluate", "--corpus", "nowhere", "--frozen"], 2, "name its file"),
+        (["evaluate", "--corpus", "nowhere", "--frozen", "--glove", "none"], 2, "name their file"),
         (["evaluate", "--corpus", "nowhere", "--modalities", "audio", "--glove", "g.txt"], 2, "no words"),
         (
             ["evaluate", "--corpus", "nowhere", "--weights", "xu", "--clean", "--seeds", "2"],

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 import torch
 
 from amser.cli import main
@@ -24,7 +23,9 @@ from amser.reproduction.published import load_published
 from amser.reproduction.rows import RATES, Part, Row, frame
 from amser.reproduction.words import codecs_by_rate, word_rows
 from amser.reproduction.work import Options, reproduce
+from recognizers.corpora import Classes
 from recognizers.emotion.evaluation import Evaluation, Predictions
+from tests.recognizers.iemocap_tree import write_iemocap
 
 ROW = Row("wer", "nano", "speech", "weights", "", 0.125, "wer", "1", 0.08, 0.05, 0.11, 90)
 
@@ -171,34 +172,26 @@ def random_checkpoint(path: Path) -> None:
     torch.save({"dims": vars(dims), "model_state_dict": model.state_dict()}, path)
 
 
-def mini_iemocap(root: Path) -> None:
-    """Five sessions of two speakers, each with two turns of each of the four classes, as short noises."""
-    rng = np.random.default_rng(0)
-    for session in range(1, 6):
-        dialog = f"Ses0{session}F_impro01"
-        folder = root / f"Session{session}"
-        wav = folder / "sentences" / "wav" / dialog
-        for place in (wav, folder / "dialog" / "EmoEvaluation", folder / "dialog" / "transcriptions"):
-            place.mkdir(parents=True)
-        turns, said = [], []
-        for number, label in enumerate(("neu", "ang", "exc", "sad") * 2):
-            turn = f"{dialog}_{'FM'[number % 2 ^ number // 4]}{number:03d}"
-            turns.append(f"[{number}.0 - {number}.5]\t{turn}\t{label}\t[2.5, 2.5, 2.5]")
-            said.append(f"{turn} [00{number}.0-00{number}.5]: Excuse me.")
-            soundfile.write(wav / f"{turn}.wav", rng.normal(0, 0.1, 8000), 16_000, subtype="PCM_16")
-        (folder / "dialog" / "EmoEvaluation" / f"{dialog}.txt").write_text("\n".join(turns))
-        (folder / "dialog" / "transcriptions" / f"{dialog}.txt").write_text("\n".join(said))
+TURNS = tuple((f"{'FM'[n % 2 ^ n // 4]}{n:03d}", label) for n, label in enumerate(("neu", "ang", "exc", "sad") * 2))
+"""Two turns of each of the four classes, one by either speaker."""
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A mini IEMOCAP of five sessions beside a Whisper of random weights; small networks, so that a CPU trains them."""
+    monkeypatch.setattr("amser.reproduction.work._shipped", lambda options: Part())
+    monkeypatch.setattr("amser.reproduction.emotions.FULL", {"umons": "small", "yoon": "small"})
+    monkeypatch.setenv("AMSER_CACHE", str(tmp_path / "cache"))
+    torch.set_num_threads(1)
+    write_iemocap(tmp_path, range(1, 6), TURNS)
+    random_checkpoint(tmp_path / "random.pt")
+    return tmp_path
 
 
 @pytest.mark.slow
-def test_the_real_protocol_on_a_mini_iemocap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave one session out, four classes, the recogniser's own words, all networks, all rates; resumed by fold."""
-    monkeypatch.setattr("amser.reproduction.work._shipped", lambda options: Part())
-    monkeypatch.setenv("AMSER_CACHE", str(tmp_path / "cache"))
-    torch.set_num_threads(1)
-    mini_iemocap(tmp_path / "IEMOCAP_full_release")
-    random_checkpoint(tmp_path / "random.pt")
-    options = Options(tmp_path / "out", None, tmp_path, str(tmp_path / "random.pt"), epochs=1)
+def test_the_real_protocol_on_a_mini_iemocap(tree: Path) -> None:
+    """One session left out, four classes, the recogniser's own words, all rates, session 2 apart; resumed by fold."""
+    options = Options(tree / "out", None, tree, str(tree / "random.pt"), epochs=1)
     told: list[str] = []
     parts = list(reproduce(options, lambda share, text: told.append(text)))
     iemocap = parts[-1]
@@ -206,14 +199,43 @@ def test_the_real_protocol_on_a_mini_iemocap(tmp_path: Path, monkeypatch: pytest
     words = [row for row in iemocap.rows if row.table == "wer" and row.metric == "wer"]
     assert {row.n for row in words} == {40} and len(words) == 8
     emotion = [row for row in iemocap.rows if row.table == "emotion" and row.metric == "accuracy"]
-    assert {row.subject for row in emotion} == {"amser", "umons", "xu", "yoon"} and len(emotion) == 4 * len(RATES)
-    assert {row.n for row in emotion} == {40}
-    assert "leave one session out, 5 folds; words: random" in emotion[0].protocol
+    assert {row.subject for row in emotion} == {"umons", "yoon"} and {row.corpus for row in emotion} == {"iemocap"}
+    protocols = {(row.protocol.partition(";")[0], row.n) for row in emotion}
+    assert protocols == {("leave one session out, 5 folds", 40), ("leave one session out, 2 alone", 8)}
+    assert len(emotion) == 2 * 2 * len(RATES) and "words: random" in emotion[0].protocol
     assert any("IEMOCAP, yoon: fold 5 of 5" in line for line in told)
-    again = list(reproduce(options))[-1]
-    assert again.rows == iemocap.rows
+    beside = tables.beside_table(emotion, load_published())
+    assert len(beside.rows) == len(emotion) and beside.rows[0][2] == "0.67644"
+    assert list(reproduce(options))[-1].rows == iemocap.rows
     missing = [line for part in parts for line in part.missing]
     assert any(line.startswith("human spoken digits (fsdd): AMSER_CORPORA") for line in missing)
+    alone = list(reproduce(replace(options, test_session=2)))[-1]
+    # The fold of session 2 is the one that was trained among all five.
+    assert [r for r in alone.rows if r.table == "emotion"] == [r for r in iemocap.rows if "2 alone" in r.protocol]
+
+
+@pytest.mark.slow
+def test_other_classes_of_iemocap_have_no_published_neighbour(tree: Path) -> None:
+    options = Options(tree / "out", None, tree, str(tree / "random.pt"), epochs=1, test_session=2)
+    iemocap = list(reproduce(replace(options, classes=Classes.parse("ang,sad+neu"))))[-1]
+    emotion = [row for row in iemocap.rows if row.table == "emotion"]
+    assert {(row.corpus, row.n) for row in emotion} == {("iemocap, angry, sad+neutral", 6)}
+    assert not tables.beside_table(emotion, load_published()).rows
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--test-session", "2", "--classes", "ang,sad"], "--classes, --test-session: about IEMOCAP; name its folder"),
+        (["--iemocap", "x", "--classes", "ang"], "--classes: classes 'ang': expected two or more"),
+        (["--iemocap", "x", "--glove", "none.txt"], "none.txt: no such file"),
+    ],
+)
+def test_options_about_iemocap_are_checked_first(
+    options: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command("reproduce", "icassp2025", "-o", str(tmp_path / "out"), *options) != Exit.DONE
+    assert says in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
 def test_a_missing_corpus_and_model_are_one_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

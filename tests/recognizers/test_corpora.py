@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from recognizers.corpora import CorpusError, check_corpus, corpus_kind, open_corpus
+from recognizers.corpora import FOUR_CLASSES, Classes, CorpusError, check_corpus, corpus_kind, open_corpus
 from recognizers.corpora.audio import read_audio
+from recognizers.corpora.iemocap import open_iemocap
+from tests.recognizers.iemocap_tree import write_iemocap
 
 TONE_HZ = 440
-LABELS = ("neu", "exc", "xxx", "fru", "hap", "ang")
 
 
 def write_tone(path: Path, rate_hz: int = 16000, seconds: float = 0.5, channels: int = 1, hz: float = 440) -> None:
@@ -99,63 +100,40 @@ def test_librispeech(tmp_path: Path) -> None:
         assert {f.path.stem for f in corpus.faults} == {"84-121123-0009", "84-121123-0002"}
 
 
-def mini_iemocap(root: Path) -> Path:
-    """Two sessions with every peculiarity of the release that the reference describes."""
-    base = root / "IEMOCAP_full_release"
-    turns = [
-        ("F000", "neu"),
-        ("M000", "exc"),
-        ("F001", "xxx"),
-        ("M001", "fru"),
-        ("F002", "hap"),
-        ("M002", "ang"),
-    ]
-    for session in (1, 5):
-        dialog = f"Ses0{session}F_script01_1b" if session == 5 else f"Ses0{session}F_impro01"
-        folder = base / f"Session{session}"
-        for subfolder in ("Attribute", "Categorical", "Self-evaluation"):
-            extra = folder / "dialog" / "EmoEvaluation" / subfolder / f"{dialog}_e1.txt"
-            extra.parent.mkdir(parents=True)
-            extra.write_text("not read")
-        lines = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
-        said = ["M: overlapping words", f"{dialog}_FXX0 [001.0-002.0]: not a turn"]
-        for number, (turn, label) in enumerate(turns):
-            lines += [
-                f"[{number}.2901 - {number}.8357]\t{dialog}_{turn}\t{label}\t[2.5000, 2.5000, 2.5000]",
-                "C-E2:\tNeutral;\t()",
-                "C-F1:\tNeutral;\t(curious)",
-                "A-E3:\tval 3; act 2; dom  2;\t()",
-                "",
-            ]
-            said.append(f"{dialog}_{turn} [00{number}.2901-00{number}.8357]: [LAUGHTER] Excuse me {number}.")
-            write_tone(folder / "sentences" / "wav" / dialog / f"{dialog}_{turn}.wav")
-        (folder / "dialog" / "EmoEvaluation" / f"{dialog}.txt").write_text("\n".join(lines))
-        (folder / "dialog" / "EmoEvaluation" / f"._{dialog}.txt").write_bytes(b"\x00\x05\x16\x07")
-        transcription = folder / "dialog" / "transcriptions" / f"{dialog}.txt"
-        transcription.parent.mkdir(parents=True)
-        transcription.write_text("\n".join(said))
-    return base
-
-
 def test_iemocap(tmp_path: Path) -> None:
-    base = mini_iemocap(tmp_path)
+    base = write_iemocap(tmp_path)
     for root in (tmp_path, base):
         corpus = open_corpus("iemocap", root)
-        assert corpus.classes() == {"angry": 2, "happy": 4, "neutral": 2}
+        assert corpus.classes() == {"angry": 2, "happy": 4, "neutral": 2, "sad": 2}
         assert {u.session for u in corpus.utterances} == {"1", "5"}
         assert corpus.speakers == ("Ses01F", "Ses01M", "Ses05F", "Ses05M")
         assert corpus.utterances[0].text == "Excuse me 0."
         assert corpus.faults == ()
+    assert corpus.utterances[-1].id == "Ses05F_script01_1b_F003"
 
 
 def test_iemocap_all_labels_and_a_missing_wav(tmp_path: Path) -> None:
-    from recognizers.corpora.iemocap import open_iemocap
-
-    base = mini_iemocap(tmp_path)
+    base = write_iemocap(tmp_path)
     (base / "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav").unlink()
-    corpus = open_iemocap(base, four_classes=False)
-    assert corpus.classes() == {"angry": 2, "excited": 2, "frustrated": 2, "happy": 2, "neutral": 1}
+    corpus = open_iemocap(base, None)
+    assert corpus.classes() == {"angry": 2, "excited": 2, "frustrated": 2, "happy": 2, "neutral": 1, "sad": 2}
     assert [f"{f.path.name}: {f.reason}" for f in corpus.faults] == ["Ses01F_impro01_F000.wav: no such file"]
+
+
+def test_classes_are_chosen_and_merged(tmp_path: Path) -> None:
+    """Without excited and with frustrated merged into angry: 2 + 2 angry, 2 happy, 2 neutral turns."""
+    base = write_iemocap(tmp_path)
+    chosen = Classes.parse("neutral, ang+fru, hap")
+    assert open_corpus("iemocap", base, classes=chosen).classes() == {"angry": 4, "happy": 2, "neutral": 2}
+    assert str(chosen) == "angry+frustrated, happy, neutral"
+    assert Classes.parse("sad,happy+excited,ang,neu") == FOUR_CLASSES
+    with pytest.raises(CorpusError, match=r"no bored in corpus iemocap; it has angry, excited"):
+        open_corpus(base, classes=Classes.parse("ang,boredom"))
+    with pytest.raises(CorpusError, match=r"no hungry in corpus iemocap; it has angry, excited"):
+        open_corpus(base, classes=Classes.parse("ang,sad+hungry"))
+    for text in ("ang", "ang,,sad", "ang,hap+ang", "ang+,sad", ""):
+        with pytest.raises(CorpusError, match="two or more different ones"):
+            Classes.parse(text)
 
 
 def test_acted_corpora_read_their_file_names(tmp_path: Path) -> None:
@@ -202,13 +180,13 @@ def test_unknown_places_and_kinds_name_the_remedy(tmp_path: Path) -> None:
 
 
 def test_select_and_report(tmp_path: Path) -> None:
-    corpus = open_corpus("iemocap", mini_iemocap(tmp_path))
+    corpus = open_corpus("iemocap", write_iemocap(tmp_path))
     assert len(corpus.select(labels=["happy"])) == 4
-    assert len(corpus.select(speakers=["Ses01F"])) == 2
+    assert len(corpus.select(speakers=["Ses01F"])) == 3
     with pytest.raises(CorpusError, match="nothing of corpus iemocap is left"):
         corpus.select(split="test")
     report = check_corpus(tmp_path)
-    assert (report.files, report.speakers, report.kind) == (8, 4, "iemocap")
+    assert (report.files, report.speakers, report.kind) == (10, 4, "iemocap")
     assert "happy 4" in str(report)
 
 

