@@ -115,7 +115,7 @@ def _arrivals(group: DeviceGroupSpec, scenario: Scenario, base_dir: Path) -> tup
 
 
 def _measurements(experiment: Experiment) -> int:
-    from recognizers.measurement.build import corpus_of
+    from recognizers.measurement.hearing import corpora
     from scenarios.paths import anchored
 
     sizes: dict[str, int] = {}
@@ -124,7 +124,7 @@ def _measurements(experiment: Experiment) -> int:
         scenario = anchored(point.scenario, experiment.base_dir)
         corpus = scenario.corpus.model_dump_json()
         if corpus not in sizes:
-            sizes[corpus] = len(corpus_of(scenario.corpus).utterances)
+            sizes[corpus] = sum(len(one.utterances) for one in corpora(scenario))
         heard = f"{scenario.recogniser.model_dump_json()} {scenario.emotion.model_dump_json()}"
         for spec in scenario.codec_specs().values():
             pairs[corpus, heard, spec.model_dump_json()] = sizes[corpus]

@@ -121,18 +121,22 @@ def _charge(group: DeviceGroupSpec) -> object:
 
 
 def _open_corpus(scenario: Scenario) -> object:
-    from recognizers.measurement.build import corpus_of
+    """The corpora; of those without audio, everything that the scenario asks of their tables."""
+    from recognizers.measurement.hearing import corpora, measured, rests_on_tables
 
-    return corpus_of(scenario.corpus)
+    return measured(scenario, scenario.codec_specs()) if rests_on_tables(scenario) else corpora(scenario)
 
 
 def _find_recogniser(scenario: Scenario) -> object:
-    """Look for a Whisper without loading it, which takes seconds; other recognisers are made."""
+    """Look for a Whisper without loading it, which takes seconds, unless tables know its words; others are made."""
     from recognizers.measurement.build import recogniser_of
+    from recognizers.measurement.hearing import rests_on_tables
     from scenarios.schema.server import WhisperSpec
 
     if not isinstance(scenario.recogniser, WhisperSpec):
         return recogniser_of(scenario.recogniser)
+    if rests_on_tables(scenario):
+        return None
     from recognizers.whisper.loading import find_whisper
 
     return find_whisper(scenario.recogniser.model)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizers.cache import default_cache
-from recognizers.measurement.cells import Cell, audio_digest, coded_key
+from recognizers.measurement.bar import counting_bar
+from recognizers.measurement.cells import Cell, audio_digest
+from recognizers.measurement.keys import coded_key
+from recognizers.measurement.measured import cache_entries, tables_with
 from recognizers.measurement.protocols import Codec, Corpus, EmotionRecogniser, Recogniser
 from recognizers.measurement.store import CacheError, Store
 from recognizers.measurement.table import COLUMNS, add_errors, frame
@@ -38,7 +39,8 @@ def measure(
     Returns one row for each (utterance, codec): codec by codec in the order given, utterances in the
     corpus's order, so row ``c * len(corpus.utterances) + u``.  Columns are those of ``COLUMNS``; counts of
     words are NaN where nothing was recognised or no reference is known.  ``frame.attrs`` names corpus,
-    recogniser and network and says how many cells were ``measured`` and how many ``recalled``.
+    recogniser and network, says how many cells were ``measured`` and how many ``recalled``, and lists the
+    measured ``tables`` that know the corpus.
 
     Every finished batch is kept, so an interrupted run goes on where it stopped.  ``progress`` shows a bar
     on standard error when that is a terminal.  Raises ``MeasurementError`` and ``CacheError``.
@@ -50,9 +52,13 @@ def measure(
             f"recogniser {bands}: choose a recogniser of as many bands, or `emotion: {{kind: none}}`"
         )
     encode_s = {name: encode_cost(codec).host_s for name, codec in codecs.items()}  # unknown costs fail before the work
-    named = _cells(corpus, codecs, bands)
+    digests = _audio_digests(corpus)
+    named = _cells(corpus, digests, codecs, bands)
     cells = [cell for _, cell in named]
-    with Store(cache_dir or default_cache()) as store, _bar(progress, len(cells)) as advance:
+    tables = tables_with(digests)
+    given = cache_entries(digests, tables)
+    bar = counting_bar("measuring", len(cells), progress)
+    with Store(cache_dir or default_cache(), given) as store, bar as advance:
         measuring = Measuring(corpus, recogniser, emotion, store, bands, advance)
         measuring.recall(cells)
         missing = [cell for cell in cells if not measuring.is_complete(cell)]
@@ -66,34 +72,26 @@ def measure(
         "emotion": None if emotion is None else emotion.name,
         "measured": len(missing),
         "recalled": len(cells) - len(missing),
+        "tables": [table.summary() for table in tables],
     }
     return table
 
 
-def _cells(corpus: Corpus, codecs: Mapping[str, Codec], bands: int) -> list[tuple[str, Cell]]:
+def _audio_digests(corpus: Corpus) -> list[str]:
     ids = [utterance.id for utterance in corpus.utterances]
     if len(set(ids)) != len(ids):
         raise MeasurementError(f"the corpus '{corpus.name}' has two utterances of one name")
     try:
-        audio = [audio_digest(utterance) for utterance in corpus.utterances]
+        return [audio_digest(utterance) for utterance in corpus.utterances]
     except OSError as error:
         raise MeasurementError(f"cannot read the audio of corpus '{corpus.name}': {error}") from error
+
+
+def _cells(
+    corpus: Corpus, digests: Sequence[str], codecs: Mapping[str, Codec], bands: int
+) -> list[tuple[str, Cell]]:
     return [
-        (name, Cell(utterance, codec, coded_key(sound, codec, bands)))
+        (name, Cell(utterance, codec, coded_key(audio, codec.fingerprint(), bands)))
         for name, codec in codecs.items()
-        for utterance, sound in zip(corpus.utterances, audio, strict=True)
+        for utterance, audio in zip(corpus.utterances, digests, strict=True)
     ]
-
-
-@contextmanager
-def _bar(wanted: bool, cells: int) -> Iterator[Callable[[int], None]]:
-    if not (wanted and sys.stderr.isatty()):
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("measuring", total=cells)
-        yield lambda done: bar.advance(task, done)

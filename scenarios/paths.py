@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.plugins import classes, trust
+from scenarios.schema.corpus import CorpusSpec, MixtureCorpusSpec
 from scenarios.schema.scenario import Scenario
-from scenarios.schema.server import (
-    CalibratedServiceSpec,
-    ShippedCorpusSpec,
-    SyntheticCorpusSpec,
-    WhisperSpec,
-)
+from scenarios.schema.server import CalibratedServiceSpec, WhisperSpec
 
 CHECKPOINTS = (".pt", ".pth", ".safetensors")
 
@@ -32,8 +28,7 @@ def anchored(scenario: Scenario, base_dir: Path) -> Scenario:
         scenario.emotion,
         scenario.server.service,
     )
-    if not isinstance(corpus, (ShippedCorpusSpec, SyntheticCorpusSpec)):
-        changes["corpus"] = corpus.model_copy(update={"path": beside(corpus.path, base_dir)})
+    changes["corpus"] = _anchored_corpus(corpus, base_dir)
     if isinstance(recogniser, WhisperSpec) and recogniser.model.endswith(CHECKPOINTS):
         changes["recogniser"] = recogniser.model_copy(update={"model": beside(recogniser.model, base_dir)})
     if emotion.weights != "shipped":
@@ -42,6 +37,13 @@ def anchored(scenario: Scenario, base_dir: Path) -> Scenario:
         found = service.model_copy(update={"hardware": beside(service.hardware, base_dir)})
         changes["server"] = scenario.server.model_copy(update={"service": found})
     return scenario.model_copy(update=changes)
+
+
+def _anchored_corpus(corpus: CorpusSpec, base_dir: Path) -> CorpusSpec:
+    if isinstance(corpus, MixtureCorpusSpec):
+        return corpus.model_copy(update={"parts": tuple(_anchored_corpus(part, base_dir) for part in corpus.parts)})
+    path = getattr(corpus, "path", None)  # some kinds lie in a folder, some ship
+    return corpus if path is None else corpus.model_copy(update={"path": beside(path, base_dir)})
 
 
 def beside(name: str, base_dir: Path) -> str:

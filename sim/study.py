@@ -15,9 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from channel.codecs import build_codec
-from recognizers.measure import measure
-from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
+from recognizers.measurement.hearing import described, hearings, measured
 from scenarios import Experiment, Point, Scenario
 from scenarios.paths import anchored
 from scenarios.schema.codec import CodecSpec
@@ -128,8 +126,9 @@ def prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progress
     total = hashlib.sha256("".join(keys).encode()).hexdigest()[:8]
     folder = _new_folder(root / experiment.name, started, total)
     first = experiment.points[0].scenario
-    provenance = {**_inputs(experiment, cache_dir), **describe(first, experiment.base_dir)}
     unique = {id(f): f for f in frames.values()}
+    used = {table["table"]: table for frame in unique.values() for table in frame.attrs.get("tables", [])}
+    provenance = {**_inputs(experiment, list(used.values())), **describe(first, experiment.base_dir)}
     measurements = pd.concat(unique.values(), ignore_index=True).drop_duplicates(
         ["utterance", "codec"], ignore_index=True
     )
@@ -169,12 +168,7 @@ def _measure(
 def _measured(
     scenario: Scenario, specs: Mapping[str, CodecSpec], base_dir: Path, cache_dir: Path | None, progress: bool
 ) -> pd.DataFrame:
-    scenario = anchored(scenario, base_dir)
-    recogniser = recogniser_of(scenario.recogniser)
-    bands = 80 if recogniser is None else recogniser.bands
-    codecs = {name: build_codec(spec, bands=bands, name=name) for name, spec in specs.items()}
-    emotion = emotion_of(scenario.emotion)
-    return measure(corpus_of(scenario.corpus), codecs, recogniser, emotion, cache_dir=cache_dir, progress=progress)
+    return measured(anchored(scenario, base_dir), specs, cache_dir=cache_dir, progress=progress)
 
 
 def _key(point: Point, frame: pd.DataFrame, base_dir: Path) -> str:
@@ -205,23 +199,17 @@ def _metrics_of(folder: Path) -> dict[str, float]:
     return {name: float("nan") if value is None else float(value) for name, value in loaded.items()}
 
 
-def _inputs(experiment: Experiment, cache_dir: Path | None) -> dict[str, Any]:
-    """Corpus, recogniser and emotion network of the first point, with their digests."""
-    scenario = anchored(experiment.points[0].scenario, experiment.base_dir)
-    corpus = corpus_of(scenario.corpus)
-    recogniser = recogniser_of(scenario.recogniser)
-    emotion = emotion_of(scenario.emotion)
+def _inputs(experiment: Experiment, tables: list[dict[str, str]]) -> dict[str, Any]:
+    """Corpus, recogniser and emotion network of the first point with their digests, and the measured tables used."""
+    heard = list(described(hearings(anchored(experiment.points[0].scenario, experiment.base_dir))))
     return {
         "inputs": {
             name: value
             for point in experiment.points
             for name, value in input_digests(point.scenario, experiment.base_dir).items()
         },
-        "corpus": {"name": corpus.name, "digest": getattr(corpus, "digest", ""), "utterances": len(corpus.utterances)},
-        "recogniser": None
-        if recogniser is None
-        else {"name": recogniser.name, "fingerprint": recogniser.fingerprint()},
-        "emotion": None if emotion is None else {"name": emotion.name, "fingerprint": emotion.fingerprint()},
+        **(heard[0] if len(heard) == 1 else {"corpus": heard}),
+        "measured_tables": tables,
     }
 
 

@@ -18,6 +18,7 @@ from amser.cli import (
     corpus,
     emotion,
     evaluate,
+    measure,
     reproduce,
     results,
     scenario,
@@ -82,6 +83,7 @@ _command("decode", audio.decode, "Rebuild the Mel spectrogram from a payload.")
 app.add_typer(codecs.app, name="study")
 app.add_typer(corpus.app, name="corpus")
 app.add_typer(calibrate.app, name="calibrate")
+app.add_typer(measure.app, name="measure")
 app.add_typer(emotion.app, name="train")
 _command("evaluate", evaluate.evaluate, "Evaluate emotion networks at every compress rate.")
 app.add_typer(reproduce.app, name="reproduce")

@@ -122,7 +122,7 @@ def _emotions() -> Rows:
 def _corpora() -> Rows:
     from typing import get_args
 
-    from scenarios.schema.server import CorpusSpec
+    from scenarios.schema.corpus import CorpusSpec
 
     rows = []
     for spec in get_args(get_args(CorpusSpec)[0]):

@@ -19,7 +19,7 @@ from recognizers.corpora.librispeech import find_librispeech, open_librispeech
 from recognizers.corpora.manifest import open_manifest
 from recognizers.corpora.types import Corpus, CorpusError
 
-__all__ = ["CORPUS_KINDS", "corpus_kind", "open_corpus", "open_shipped"]
+__all__ = ["CORPUS_KINDS", "corpus_kind", "open_corpus", "open_human", "open_shipped"]
 
 
 SHIPPED_SPEECH = Path(__file__).resolve().parent.parent / "data" / "speech"
@@ -29,6 +29,15 @@ SHIPPED_SPEECH = Path(__file__).resolve().parent.parent / "data" / "speech"
 def open_shipped() -> Corpus:
     """The speech that ships with the project: synthetic voice-assistant commands in four emotions."""
     return open_manifest(SHIPPED_SPEECH, "shipped")
+
+
+HUMAN_SPEECH = Path(__file__).resolve().parent.parent / "data" / "librispeech"
+"""Folder of the shipped utterances of LibriSpeech and their manifest."""
+
+
+def open_human() -> Corpus:
+    """Forty short utterances of LibriSpeech (CC BY 4.0) that ship with the project."""
+    return open_manifest(HUMAN_SPEECH, "librispeech-short")
 
 
 CORPUS_KINDS: Mapping[str, Callable[[Path], Corpus]] = {
@@ -42,6 +51,10 @@ CORPUS_KINDS: Mapping[str, Callable[[Path], Corpus]] = {
 """What `open_corpus` can read from a folder, by kind."""
 
 
+SHIPPED: Mapping[str, Callable[[], Corpus]] = {"shipped": open_shipped, "librispeech-short": open_human}
+"""Corpora that ship with their audio."""
+
+
 def open_corpus(
     kind_or_path: str | Path, path: str | Path | None = None, *, classes: Classes | None = None
 ) -> Corpus:
@@ -52,8 +65,9 @@ def open_corpus(
     unknown kind, a missing folder, an unknown layout, a class that is not there, or a corpus without a usable
     utterance.
     """
-    if path is None and str(kind_or_path) == "shipped":
-        return classes.of(open_shipped()) if classes else open_shipped()
+    if path is None and str(kind_or_path) in SHIPPED:
+        ships = SHIPPED[str(kind_or_path)]()
+        return classes.of(ships) if classes else ships
     if path is None:
         place = _existing(Path(kind_or_path))
         kind = corpus_kind(place)
@@ -61,7 +75,7 @@ def open_corpus(
         place, kind = _existing(Path(path)), str(kind_or_path)
     kind = {"crema-d": "cremad", "emo-db": "emodb"}.get(kind, kind)
     if kind not in CORPUS_KINDS:
-        raise CorpusError(f"unknown corpus kind {kind!r}; known: shipped, {', '.join(CORPUS_KINDS)}")
+        raise CorpusError(f"unknown corpus kind {kind!r}; known: {', '.join([*SHIPPED, *CORPUS_KINDS])}")
     if classes is None:
         return CORPUS_KINDS[kind](place)
     return open_iemocap(place, classes) if kind == "iemocap" else classes.of(CORPUS_KINDS[kind](place))
@@ -89,5 +103,5 @@ def corpus_kind(place: Path) -> str:
 
 def _existing(place: Path) -> Path:
     if not place.exists():
-        raise CorpusError(f"{place}: no such folder or manifest; known kinds without a folder: shipped")
+        raise CorpusError(f"{place}: no such folder or manifest; known kinds without a folder: {', '.join(SHIPPED)}")
     return place

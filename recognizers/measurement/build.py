@@ -3,51 +3,79 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from recognizers.measurement.lazy import LazyRecogniser
+from recognizers.measurement.measured import NoTable, measured_corpus, measured_tables
 from recognizers.measurement.protocols import Corpus, EmotionRecogniser, Recogniser
 from recognizers.measurement.synthetic import synthetic_corpus
 from scenarios.plugins import make
-from scenarios.schema.server import (
-    CorpusSpec,
-    EmotionSpec,
+from scenarios.schema.corpus import (
+    FolderCorpusSpec,
+    HumanCorpusSpec,
     ManifestCorpusSpec,
-    RecogniserPluginSpec,
-    RecogniserSpec,
+    MeasuredCorpusSpec,
+    OneCorpusSpec,
     ShippedCorpusSpec,
-    SphinxSpec,
     SyntheticCorpusSpec,
-    WhisperSpec,
 )
+from scenarios.schema.server import EmotionSpec, RecogniserPluginSpec, RecogniserSpec, SphinxSpec, WhisperSpec
+
+if TYPE_CHECKING:
+    from recognizers.corpora import Corpus as FolderCorpus
+    from recognizers.whisper.options import WhisperOptions
+
+LANGUAGES: Mapping[str, str | None] = {"emodb": "de", "manifest": None, "synthetic": None}
+"""Languages of the corpora that are not English; None where it is for the model to find out."""
 
 
-def corpus_of(spec: CorpusSpec) -> Corpus:
-    """Open a corpus; ``~`` and ``$NAME`` in its path are expanded.  Raises ``CorpusError``."""
-    from recognizers.corpora.opening import open_corpus, open_shipped
+def corpus_of(spec: OneCorpusSpec, recogniser: RecogniserSpec | None = None) -> Corpus:
+    """Open a corpus; ``~`` and ``$NAME`` in its path are expanded.
 
+    One without audio holds what its measured table for ``recogniser`` holds.  Raises ``CorpusError`` and, where no
+    table ships, ``NoTable``."""
     if isinstance(spec, SyntheticCorpusSpec):
         return synthetic_corpus(spec)
+    if isinstance(spec, MeasuredCorpusSpec) and spec.path is None:
+        corpus = measured_corpus(spec.kind, recogniser.model if isinstance(recogniser, WhisperSpec) else None)
+        return corpus if spec.limit is None else corpus.limited(spec.limit)
+    opened = _opened(spec)
+    if spec.limit is None or spec.limit >= len(opened.utterances):
+        return opened
+    count = len(opened.utterances)
+    spread = tuple(opened.utterances[i * count // spec.limit] for i in range(spec.limit))
+    return replace(opened, utterances=spread, digest="")
+
+
+def _opened(
+    spec: ShippedCorpusSpec | HumanCorpusSpec | MeasuredCorpusSpec | ManifestCorpusSpec | FolderCorpusSpec,
+) -> FolderCorpus:
+    from recognizers.corpora.opening import open_corpus, open_human, open_shipped
+
     if isinstance(spec, ShippedCorpusSpec):
-        corpus = open_shipped()
-    else:
-        folder = Path(os.path.expandvars(spec.path)).expanduser()
-        corpus = open_corpus(spec.kind.replace("-", ""), folder)
-        if isinstance(spec, ManifestCorpusSpec) and spec.split is not None:
-            corpus = corpus.select(split=spec.split)
-    if spec.limit is None or spec.limit >= len(corpus.utterances):
-        return corpus
-    count = len(corpus.utterances)
-    spread = tuple(corpus.utterances[i * count // spec.limit] for i in range(spec.limit))
-    return replace(corpus, utterances=spread, digest="")
+        return open_shipped()
+    if isinstance(spec, HumanCorpusSpec):
+        return open_human()
+    folder = Path(os.path.expandvars(spec.path or "")).expanduser()
+    kind = "manifest" if (folder / "manifest.tsv").is_file() else spec.kind.replace("-", "")
+    corpus = open_corpus(kind, folder)
+    if isinstance(spec, ManifestCorpusSpec) and spec.split is not None:
+        return corpus.select(split=spec.split)
+    return corpus
 
 
-def recogniser_of(spec: RecogniserSpec, *, device: str = "cpu") -> Recogniser | None:
-    """Load a recogniser; ``None`` for kind ``none``.  Raises ``ModelUnavailable`` or ``MeasurementError``."""
+def recogniser_of(
+    spec: RecogniserSpec, corpus: OneCorpusSpec | None = None, *, device: str = "cpu"
+) -> Recogniser | None:
+    """A recogniser for a corpus, whose language it takes where the scenario names none; ``None`` for kind ``none``.
+
+    Weights that measured tables know are loaded when something must be recognised, others at once.  Raises
+    ``ModelUnavailable``, ``MeasurementError`` or ``DecodingOptionError``."""
     if isinstance(spec, WhisperSpec):
-        from recognizers.whisper import load_whisper
-
-        return load_whisper(spec.model, device=device)
+        return _whisper(spec, corpus, device)
     if isinstance(spec, SphinxSpec):
         from recognizers.sphinx import SphinxRecogniser
 
@@ -57,12 +85,75 @@ def recogniser_of(spec: RecogniserSpec, *, device: str = "cpu") -> Recogniser | 
     return None
 
 
-def emotion_of(spec: EmotionSpec) -> EmotionRecogniser | None:
-    """Load an emotion network; ``None`` for kind ``none``.  Raises ``EmotionError``."""
+def _whisper(spec: WhisperSpec, corpus: OneCorpusSpec | None, device: str) -> Recogniser:
+    from recognizers.whisper.options import fingerprint
+
+    options = whisper_options(spec, corpus)
+
+    def load() -> Recogniser:
+        from recognizers.whisper import load_whisper
+
+        loaded = load_whisper(spec.model, device=device)
+        if loaded.tokens is None:
+            return loaded.with_options(options)
+        _refuse_options(spec)
+        return loaded
+
+    for table in measured_tables():
+        if table.model == spec.model and table.recogniser == fingerprint(table.weights, options):
+            return LazyRecogniser(spec.model, table.bands, table.recogniser, load)
+    return load()
+
+
+def whisper_options(spec: WhisperSpec, corpus: OneCorpusSpec | None = None) -> WhisperOptions:
+    """How a scenario has Whisper decode a corpus."""
+    from recognizers.whisper.options import WhisperOptions
+
+    language = spec.language or ("en" if corpus is None else LANGUAGES.get(corpus.kind, "en"))
+    return WhisperOptions(
+        language="en" if spec.model.endswith(".en") and spec.language is None else language,
+        beam_size=spec.beam_size,
+        prompt=spec.prompt,
+        temperatures=spec.temperatures,
+        compression_ratio_threshold=spec.compression_ratio_threshold,
+        logprob_threshold=spec.logprob_threshold,
+        no_speech_threshold=spec.no_speech_threshold,
+        condition_on_previous_text=spec.condition_on_previous_text,
+    )
+
+
+def _refuse_options(spec: WhisperSpec) -> None:
+    """nano's decoding is part of its training: options that change it would only make it worse, so none are taken."""
+    from recognizers.whisper.options import DecodingOptionError
+
+    given = sorted(spec.model_fields_set - {"kind", "model"})
+    if given:
+        raise DecodingOptionError(f"{spec.model} has a closed vocabulary and takes no {', '.join(given)}: remove it")
+
+
+def emotion_of(spec: EmotionSpec, corpus: OneCorpusSpec | None = None) -> EmotionRecogniser | None:
+    """An emotion network for a corpus; ``None`` for kind ``none``.
+
+    Corpora with measured tables have the classes of cross-validation; others are classified by the network's weights.
+    Raises ``EmotionError``, and ``NoTable`` for a corpus without audio whose tables do not have the network."""
     if spec.kind == "none":
         return None
+    if isinstance(corpus, MeasuredCorpusSpec) and spec.weights == "shipped":
+        return _measured_emotion(spec.kind, corpus.kind)
     from recognizers.emotion.recognizer import load_emotion
 
     if spec.weights == "shipped":
         return load_emotion(spec.kind)
     return load_emotion(Path(os.path.expandvars(spec.weights)).expanduser())
+
+
+def _measured_emotion(network: str, corpus: str) -> EmotionRecogniser:
+    tables = [table for table in measured_tables() if table.corpus == corpus]
+    for table in tables:
+        if found := table.emotion(network):
+            return found
+    known = sorted({name for table in tables for name in table.networks})
+    raise NoTable(
+        f"no measured table of corpus '{corpus}' has the emotion network '{network}', only "
+        f"{', '.join(known) or 'none'}; choose one of them or `emotion: {{kind: none}}`"
+    )

@@ -1,14 +1,4 @@
-"""One cell of the measurement: an utterance under a codec, and the keys of its results.
-
-Three results are kept apart, each under a digest of everything it depends on, so that a change redoes
-only what it touches:
-
-coded       audio, codec                -> payload size, Mel SNR, digest of the decoded Mel
-recognised  decoded Mel, recogniser     -> hypothesis and its confidence
-felt        decoded Mel, words, network -> emotion
-
-Codecs whose decoded Mels are equal (all lossless ones) meet in the same key and share the inference.
-"""
+"""One cell of the measurement: an utterance under a codec, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -18,13 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from recognizers.measurement.measured import MeasuredUtterance
 from recognizers.measurement.protocols import Codec, Mel, Utterance
 from recognizers.measurement.store import digest
-
-# Raised when the meaning of a stored value changes; old entries are then simply never asked for.
-CODED_VERSION = "coded-1"
-RECOGNISED_VERSION = "recognised-1"
-FELT_VERSION = "felt-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +23,12 @@ class Cell:
 
 
 def audio_digest(utterance: Utterance) -> str:
-    """Digest of the audio file's bytes, or of the duration where there is no file."""
+    """Digest of the audio file's bytes, as a measured table knows it, or of the duration where there is no file."""
+    if isinstance(utterance, MeasuredUtterance):
+        return utterance.audio
     if utterance.path is None:
         return digest("duration", repr(float(utterance.duration_s)))
     return digest("file", Path(utterance.path).read_bytes())
-
-
-def coded_key(audio: str, codec: Codec, bands: int) -> str:
-    """Key of what a codec makes of an utterance, given the digest of its audio."""
-    return digest(CODED_VERSION, audio, codec.fingerprint(), str(bands))
-
-
-def recognised_key(mel: str, recogniser: str) -> str:
-    """Key of a hypothesis, given the digests of Mel and recogniser."""
-    return digest(RECOGNISED_VERSION, mel, recogniser)
-
-
-def felt_key(mel: str, words: str, network: str) -> str:
-    """Key of an emotion, given the Mel's digest, the words and the network's digest."""
-    return digest(FELT_VERSION, mel, words, network)
 
 
 def mel_digest(mel: Mel) -> str:

@@ -35,10 +35,11 @@ def digest(*parts: bytes | str) -> str:
 
 
 class Store:
-    """Maps a digest to a JSON value, on disk."""
+    """Maps a digest to a JSON value, on disk; ``given`` values stand in for those that the disk does not know."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, given: Mapping[str, Any] | None = None) -> None:
         self.path = folder / "measurements.sqlite"
+        self._given = given or {}
         with self._told():
             folder.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(self.path, timeout=PATIENCE_S)
@@ -80,7 +81,8 @@ class Store:
 
     def get(self, keys: Iterable[str]) -> dict[str, Any]:
         """The values of those ``keys`` that are known."""
-        wanted, found = list(dict.fromkeys(keys)), {}
+        wanted = list(dict.fromkeys(keys))
+        found = {key: self._given[key] for key in wanted if key in self._given}
         with self._told():
             for start in range(0, len(wanted), _SQLITE_VARIABLES):
                 part = wanted[start : start + _SQLITE_VARIABLES]

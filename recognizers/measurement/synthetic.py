@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from recognizers.measurement.store import digest
 from recognizers.measurement.work import MeasurementError
-from scenarios.schema.server import SyntheticCorpusSpec
+from scenarios.schema.corpus import SyntheticCorpusSpec
 
 
 @dataclass(frozen=True, slots=True)

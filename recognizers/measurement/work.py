@@ -12,7 +12,9 @@ import numpy as np
 
 from channel.codecs.base import NoSpeechError
 from channel.mel import log_mel
-from recognizers.measurement.cells import Cell, coded_value, felt_key, recognised_key
+from recognizers.measurement.cells import Cell, coded_value
+from recognizers.measurement.keys import felt_key, recognised_key
+from recognizers.measurement.measured import MeasuredCorpus, MeasuredEmotion
 from recognizers.measurement.protocols import Audio, Codec, Corpus, EmotionRecogniser, Mel, Recogniser
 from recognizers.measurement.store import Store, digest
 from scenarios.plugins import told
@@ -143,11 +145,22 @@ class Measuring:
                 raise MeasurementError(f"cannot use the audio of '{utterance.id}': {error}") from error
         for cell in cells:
             if self._gives_mel(cell.codec):
-                raise MeasurementError(
-                    f"corpus '{self.corpus.name}' has no audio, and codec '{cell.codec.name}' needs some: "
-                    "use codecs of kind 'fixed', or a corpus with audio such as 'shipped'"
-                )
+                raise self._silent(cell)
         return np.zeros(round(utterance.duration_s * SAMPLE_RATE_HZ), dtype=np.float32), None
+
+    def _silent(self, cell: Cell) -> MeasurementError:
+        """Why a cell of a corpus without audio cannot be measured."""
+        name, codec = self.corpus.name, cell.codec.name
+        if not isinstance(self.corpus, MeasuredCorpus):
+            return MeasurementError(
+                f"corpus '{name}' has no audio, and codec '{codec}' needs some: "
+                "use codecs of kind 'fixed', or a corpus with audio such as 'shipped'"
+            )
+        understood = "" if self.recogniser is None else f" with recogniser '{self.recogniser.name}' as it is to decode"
+        felt = "" if self.emotion is None else f" and emotion network '{self.emotion.name}'"
+        return MeasurementError(
+            f"no measured table of corpus '{name}' holds codec '{codec}'{understood}{felt}; {self.corpus.remedy}"
+        )
 
     def _code(self, cell: Cell, audio: Audio, reference: Mel | None) -> tuple[dict[str, Any], Mel | None]:
         try:
@@ -202,7 +215,8 @@ class Measuring:
         self.known.felt |= found
 
     def _felt_key(self, mel: str) -> str:
-        return felt_key(mel, self.words(mel), self.emotion_id)
+        words = "" if isinstance(self.emotion, MeasuredEmotion) else self.words(mel)
+        return felt_key(mel, words, self.emotion_id)
 
     def _unrecognised(self, mel: str) -> bool:
         if self.recogniser is None:

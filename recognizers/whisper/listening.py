@@ -80,7 +80,7 @@ class Listening:
     @property
     def finished(self) -> bool:
         """Whether all frames were heard."""
-        return self.seek >= self.mel.shape[1]
+        return self.seek >= int(self.mel.shape[1])
 
     @property
     def window(self) -> Mel:
@@ -118,7 +118,7 @@ class Listening:
 def ends_with_speech(tokens: list[int], tokenizer: Tokenizer) -> bool:
     """Whether a single timestamp closes the text: nothing is said after it in this window."""
     begin = int(tokenizer.timestamp_begin)
-    return [token >= begin for token in tokens[-2:]] == [False, True]
+    return len(tokens) > 1 and tokens[-2] < begin <= tokens[-1]
 
 
 def cut(tokens: list[int], seek: int, frames: int, tokenizer: Tokenizer) -> tuple[list[Segment], int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
-__all__ = ["CLOSED_VOCABULARY", "DecodingOptionError", "WhisperOptions"]
+__all__ = ["CLOSED_VOCABULARY", "DecodingOptionError", "WhisperOptions", "fingerprint"]
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
@@ -73,3 +73,8 @@ CLOSED_VOCABULARY = WhisperOptions(
     temperatures=(0.0,), condition_on_previous_text=False, timestamps=False, padding="floor"
 )
 """For ``nano``, which was trained on floor-padded Mels without timestamps and knows nothing to sample."""
+
+
+def fingerprint(weights_hash: str, options: WhisperOptions) -> str:
+    """Text that changes with the weights or the way of decoding: what names a recogniser in caches and tables."""
+    return f"whisper-transcribe-1:{weights_hash}:{options.fingerprint()}"

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from recognizers.measurement.doubt import is_doubtful
 from recognizers.whisper.listening import Aligner, Listening, Segment
-from recognizers.whisper.options import DecodingOptionError, WhisperOptions
+from recognizers.whisper.options import DecodingOptionError, WhisperOptions, fingerprint
 from recognizers.whisper.padding import floor_of
 from recognizers.whisper.placing import padded_batch
 
@@ -98,7 +98,7 @@ class WhisperRecognizer:
 
     def fingerprint(self) -> str:
         """Text that changes with the weights or the way of decoding."""
-        return f"whisper-transcribe-1:{self.weights_hash}:{self.options.fingerprint()}"
+        return fingerprint(self.weights_hash, self.options)
 
     def transcribe(self, mels: Sequence[Mel]) -> list[Transcript]:
         """One transcript for each Mel of shape (n_mels, frames), real frames only, in order.

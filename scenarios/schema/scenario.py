@@ -11,9 +11,10 @@ from scenarios.faults import KeyPath
 from scenarios.quantities import DURATION, SI, Duration, PositiveDuration, Share
 from scenarios.schema.base import Spec
 from scenarios.schema.codec import STANDARD_CODECS, CodecSpec
+from scenarios.schema.corpus import CorpusSpec
 from scenarios.schema.device import DeviceGroupSpec
 from scenarios.schema.link import CellSpec
-from scenarios.schema.server import CorpusSpec, EmotionSpec, RecogniserSpec, ServerSpec
+from scenarios.schema.server import EmotionSpec, RecogniserSpec, ServerSpec
 from scenarios.schema.sweep import SweepSpec
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=60)]

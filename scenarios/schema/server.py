@@ -1,4 +1,4 @@
-"""The edge server, what it recognises with, and the speech the devices send."""
+"""The edge server and what it recognises with."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from pydantic_core import CoreSchema
 
 from scenarios.quantities import Duration, PositiveDuration, Power
 from scenarios.schema.base import PLUGIN_PATH, Spec
+
+TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Defaults of `whisper.transcribe` (openai-whisper 20250625)."""
 
 
 class BatchingSpec(Spec):
@@ -153,6 +156,22 @@ class WhisperSpec(Spec):
     """`whisper`: openai-whisper's architecture and decoding."""
     model: str = "nano"
     """`nano` (shipped, for the shipped commands), `tiny.en` ... `turbo`, or the path of a checkpoint."""
+    language: Annotated[str, Field(pattern=r"^[a-z]{2,3}$")] | None = None
+    """Language spoken, such as `en`; by default the corpus's, and where that is unknown the model detects it."""
+    beam_size: Annotated[int, Field(ge=1, le=20)] | None = None
+    """Hypotheses kept while decoding at temperature 0; left out, decoding is greedy."""
+    prompt: str | None = None
+    """Text that the model sees before the first words."""
+    temperatures: Annotated[tuple[Annotated[float, Field(ge=0.0, le=2.0)], ...], Field(min_length=1)] = TEMPERATURES
+    """Tried in turn while a text repeats itself or is improbable, as `whisper.transcribe` does."""
+    compression_ratio_threshold: Annotated[float, Field(gt=0.0)] | None = 2.4
+    """A text that zlib makes smaller than this is repetitive: the next temperature is tried; null: never."""
+    logprob_threshold: Annotated[float, Field(le=0.0)] | None = -1.0
+    """A text whose mean log-probability is below is improbable: the next temperature is tried; null: never."""
+    no_speech_threshold: Annotated[float, Field(ge=0.0, le=1.0)] | None = 0.6
+    """An improbable text with a higher probability of no speech is no text; null: silence is not looked for."""
+    condition_on_previous_text: bool = True
+    """Show the model the words of earlier windows of the same utterance (recordings beyond 30 s)."""
 
 
 class SphinxSpec(Spec):
@@ -192,65 +211,3 @@ class EmotionSpec(Spec):
     """The architecture; `none` leaves emotion out."""
     weights: str = "shipped"
     """`shipped` (trained on the shipped speech) or the path of a safetensors file."""
-
-
-class _Audio(Spec):
-    limit: Annotated[int, Field(ge=1)] | None = None
-    """Use only this many utterances, evenly spread over the corpus."""
-
-
-class ShippedCorpusSpec(_Audio):
-    """The speech that ships with the project: synthetic voice-assistant commands in four emotions."""
-
-    kind: Literal["shipped"] = "shipped"
-    """`shipped`: the committed test clips."""
-
-
-class ManifestCorpusSpec(_Audio):
-    """The user's own audio, listed in a table."""
-
-    kind: Literal["manifest"]
-    """`manifest`: a TSV file with a header: path, text, and if known emotion, speaker, split."""
-    path: str
-    """The TSV file, or the folder that holds `manifest.tsv`; audio paths are relative to it."""
-    split: str | None = None
-    """Only the rows of this split."""
-
-
-class FolderCorpusSpec(_Audio):
-    """A published corpus in its own folder layout."""
-
-    kind: Literal["librispeech", "iemocap", "ravdess", "emodb", "crema-d"]
-    """Which corpus, and so which layout and label files."""
-    path: str
-    """The corpus's folder."""
-
-
-class SyntheticCorpusSpec(Spec):
-    """Utterances that are durations only, for `fixed` codecs and studies without recognition."""
-
-    kind: Literal["synthetic"]
-    """`synthetic`: log-normally distributed durations, no audio."""
-    utterances: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
-    """How many different utterances."""
-    median: PositiveDuration = 3.0
-    """Median duration of an utterance."""
-    spread: Annotated[float, Field(ge=0.0, le=2.0)] = 0.4
-    """Standard deviation of the duration's natural logarithm; 0 makes all alike."""
-    shortest: PositiveDuration = 0.3
-    """Durations below are raised to this."""
-    longest: PositiveDuration = 30.0
-    """Durations above are cut to this (Whisper's window)."""
-
-    @model_validator(mode="after")
-    def _ordered(self) -> SyntheticCorpusSpec:
-        if not self.shortest <= self.median <= self.longest:
-            found = f"{self.shortest:g} s, {self.median:g} s, {self.longest:g} s"
-            raise ValueError(f"durations need shortest <= median <= longest, found {found}")
-        return self
-
-
-CorpusSpec = Annotated[
-    ShippedCorpusSpec | ManifestCorpusSpec | FolderCorpusSpec | SyntheticCorpusSpec,
-    Field(discriminator="kind"),
-]

@@ -175,7 +175,7 @@ def test_unknown_places_and_kinds_name_the_remedy(tmp_path: Path) -> None:
         open_corpus(tmp_path)
     with pytest.raises(CorpusError, match="no such folder"):
         open_corpus(tmp_path / "none")
-    with pytest.raises(CorpusError, match="known: shipped, manifest"):
+    with pytest.raises(CorpusError, match="known: shipped, librispeech-short, manifest"):
         open_corpus("timit", tmp_path)
 
 

@@ -22,7 +22,7 @@ from recognizers.measure import COLUMNS, MeasurementError, measure
 from recognizers.measurement.cells import mel_snr_db
 from recognizers.measurement.store import CacheError, Store, digest
 from recognizers.measurement.synthetic import synthetic_corpus
-from scenarios.schema.server import SyntheticCorpusSpec
+from scenarios.schema.corpus import SyntheticCorpusSpec
 
 Array = npt.NDArray[np.float32]
 

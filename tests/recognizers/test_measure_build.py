@@ -15,15 +15,8 @@ from recognizers.cache import default_cache
 from recognizers.measure import measure
 from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
 from scenarios.plugins import PluginError
-from scenarios.schema.server import (
-    EmotionSpec,
-    FolderCorpusSpec,
-    ManifestCorpusSpec,
-    NoRecogniserSpec,
-    RecogniserPluginSpec,
-    ShippedCorpusSpec,
-    SyntheticCorpusSpec,
-)
+from scenarios.schema.corpus import FolderCorpusSpec, ManifestCorpusSpec, ShippedCorpusSpec, SyntheticCorpusSpec
+from scenarios.schema.server import EmotionSpec, NoRecogniserSpec, RecogniserPluginSpec
 
 
 def write_manifest(folder: Path) -> Path:

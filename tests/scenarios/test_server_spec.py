@@ -7,12 +7,11 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from scenarios.schema.corpus import CorpusSpec, SyntheticCorpusSpec
 from scenarios.schema.server import (
     CalibratedServiceSpec,
-    CorpusSpec,
     RecogniserSpec,
     ServerSpec,
-    SyntheticCorpusSpec,
     TableServiceSpec,
 )
 

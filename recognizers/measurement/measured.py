@@ -1,0 +1,272 @@
+"""Measured tables that ship: what a recogniser really made of published corpora under many codecs, without audio.
+
+A table is a Parquet file, one row for an utterance under a codec, one file for a corpus and a model.  It serves in
+two ways.  Its rows are entries of the measurement's cache under the same keys, so a user who has the audio measures
+only what no table holds.  And its utterances are a corpus, so a user who has none simulates with real sizes, words
+and errors.  Nothing is looked up by name: keys are digests of audio, codec, weights and decoding options, so a table
+that was made otherwise than this version would make it is never used.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recognizers.measurement.keys import coded_key, felt_key, recognised_key
+from recognizers.measurement.protocols import Emotion, Mel
+from recognizers.measurement.store import digest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "FOLDER",
+    "MeasuredCorpus",
+    "MeasuredEmotion",
+    "MeasuredTable",
+    "MeasuredUtterance",
+    "NoTable",
+    "cache_entries",
+    "measured_corpus",
+    "measured_tables",
+    "tables_with",
+]
+
+FOLDER = Path(__file__).resolve().parent.parent / "data" / "measured"
+KEY = b"amser"
+FORMAT = 1
+
+COLUMNS: Mapping[str, str] = {
+    "utterance": "name of the utterance in its corpus",
+    "speaker": "who speaks; empty where unknown",
+    "emotion": "true emotion; empty where unknown",
+    "text": "reference transcript",
+    "duration_s": "length of the recording in seconds",
+    "audio": "digest of the audio file",
+    "codec": "standard name of the codec",
+    "codec_fingerprint": "what identifies the codec, its settings and its version",
+    "payload_bytes": "bytes of the payload",
+    "container_bytes": "those of them that are container (headers)",
+    "mel": "digest of the decoded Mel",
+    "mel_snr_db": "signal-to-noise ratio of the decoded Mel in dB; infinite where it is exact",
+    "hypothesis": "what the recogniser understood; null where it was not asked",
+    "reference_words": "words of the normalised reference",
+    "substitutions": "words understood as others",
+    "deletions": "words not understood",
+    "insertions": "words that were never said",
+    "avg_logprob": "mean log-probability of the recogniser's tokens",
+    "no_speech_prob": "the recogniser's probability that nobody speaks",
+}
+"""Columns of a table in order, with their meaning."""
+
+
+class NoTable(LookupError):
+    """No table holds what is asked for; says what is missing and the ways to get it."""
+
+
+@dataclass(frozen=True)
+class MeasuredTable:
+    """One file: where it comes from, and how to read its rows.
+
+    corpus: its kind in scenarios.  model: name of the recogniser's weights.  weights: their digest.  recogniser:
+    fingerprint of weights and decoding options.  bands: of the Mel.  source: corpus, licence and citation.
+    commit: of the code that measured.  networks: emotion networks whose classes stand in columns of their own."""
+
+    path: Path
+    corpus: str
+    model: str
+    weights: str
+    recogniser: str
+    language: str
+    bands: int
+    source: str
+    licence: str
+    commit: str
+    networks: tuple[str, ...] = ()
+
+    def emotion(self, network: str) -> MeasuredEmotion | None:
+        """The network whose classes this table has; None where it has none of that name."""
+        return MeasuredEmotion(network, self.bands) if network in self.networks else None
+
+    def rows(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Rows of the table: all columns, or some."""
+        import pandas as pd
+
+        return pd.read_parquet(self.path, columns=None if columns is None else list(columns))
+
+    def summary(self) -> dict[str, str]:
+        """What manifests and reports say of it."""
+        return {"table": self.path.name, "corpus": self.corpus, "model": self.model, "weights": self.weights,
+                "licence": self.licence, "commit": self.commit}  # fmt: skip
+
+
+def measured_tables() -> tuple[MeasuredTable, ...]:
+    """All tables that ship, by file name; reads their heads only."""
+    return _tables(FOLDER)
+
+
+@lru_cache(maxsize=4)
+def _tables(folder: Path) -> tuple[MeasuredTable, ...]:
+    return tuple(_head(path) for path in sorted(folder.glob("*.parquet")))
+
+
+def _head(path: Path) -> MeasuredTable:
+    import pyarrow.parquet as pq
+
+    fields = json.loads(pq.read_schema(path).metadata[KEY])
+    if fields.pop("format") != FORMAT:
+        raise NoTable(f"{path}: a measured table of another version; install amser again")
+    return MeasuredTable(path, **{**fields, "networks": tuple(fields["networks"])})
+
+
+def write_table(frame: pd.DataFrame, head: MeasuredTable) -> None:
+    """Write a table with its head, replacing the file only when it is whole."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [*COLUMNS, *(network_column(name) for name in head.networks)]
+    fields = {n: v for n, v in vars(head).items() if n != "path"} | {"format": FORMAT}
+    table = pa.Table.from_pandas(frame[names], preserve_index=False)
+    table = table.replace_schema_metadata({KEY: json.dumps(fields, sort_keys=True)})
+    partial = head.path.with_suffix(".part")
+    pq.write_table(table, partial, compression="zstd", compression_level=15)
+    partial.replace(head.path)
+    _tables.cache_clear()
+
+
+def network_column(network: str) -> str:
+    """Column of the classes that a network found, each by the fold that never heard the speaker."""
+    return f"emotion_{network}"
+
+
+def network_fingerprint(network: str) -> str:
+    """What identifies the classes of a table's network in cache keys; no weights stand behind it."""
+    return f"measured-{network}"
+
+
+def tables_with(audio: Iterable[str]) -> list[MeasuredTable]:
+    """The tables that know any of these digests of audio files."""
+    wanted = set(audio)
+    return [table for table in measured_tables() if wanted & set(table.rows(["audio"])["audio"].unique())]
+
+
+def cache_entries(audio: Iterable[str], tables: Iterable[MeasuredTable]) -> dict[str, Any]:
+    """Entries of the measurement cache that the tables hold for these digests of audio files."""
+    wanted = set(audio)
+    entries: dict[str, Any] = {}
+    for table in tables:
+        frame = table.rows()
+        entries |= _entries(frame[frame["audio"].isin(wanted)], table)
+    return entries
+
+
+def _entries(frame: pd.DataFrame, table: MeasuredTable) -> dict[str, Any]:
+    entries: dict[str, Any] = {}
+    recogniser = digest(table.recogniser)
+    for row in frame.to_dict("records"):
+        mel = row["mel"]
+        entries[coded_key(row["audio"], row["codec_fingerprint"], table.bands)] = {
+            "payload_bytes": int(row["payload_bytes"]), "container_bytes": int(row["container_bytes"]),
+            "mel": mel, "mel_snr_db": float(row["mel_snr_db"]),
+        }  # fmt: skip
+        if row["hypothesis"] is not None:
+            entries[recognised_key(mel, recogniser)] = {
+                "text": row["hypothesis"], "avg_logprob": float(row["avg_logprob"]),
+                "no_speech_prob": float(row["no_speech_prob"]),
+            }  # fmt: skip
+        for network in table.networks:
+            if label := row[network_column(network)]:
+                entries[felt_key(mel, "", digest(network_fingerprint(network)))] = {"label": label}
+    return entries
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredEmotion:
+    """An emotion network of which a table has the classes, each by the fold that never heard the speaker."""
+
+    name: str
+    bands: int
+
+    def fingerprint(self) -> str:
+        """What identifies its classes."""
+        return network_fingerprint(self.name)
+
+    def classify(self, mels: Sequence[Mel], texts: Sequence[str], /) -> list[Emotion]:
+        """Raises ``NoTable``: a cross-validated network has other weights for every speaker."""
+        raise NoTable(
+            f"emotion network '{self.name}' was measured by cross-validation and has no weights here; use the codecs "
+            "that the table holds (`amser list measured`), or weights of your own (`amser train emotion`)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredUtterance:
+    """An utterance that tables know: all but its audio."""
+
+    id: str
+    duration_s: float
+    text: str
+    emotion: str | None
+    speaker: str
+    audio: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class MeasuredCorpus:
+    """The utterances of a corpus that tables hold; loading their audio is an error."""
+
+    name: str
+    utterances: tuple[MeasuredUtterance, ...]
+
+    @property
+    def digest(self) -> str:
+        """Digest of all utterances' audio."""
+        return digest(*(utterance.audio for utterance in self.utterances))
+
+    def load_audio(self, utterance: MeasuredUtterance) -> npt.NDArray[np.float32]:
+        """Raises ``NoTable``: there is no audio."""
+        raise NoTable(f"utterance '{utterance.id}' of corpus '{self.name}' has no audio here; {self.remedy}")
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a missing cell."""
+        return (
+            f"give the corpus's folder (`corpus: {{kind: {self.name}, path: ...}}`) and have the model's weights, or "
+            "use `corpus: librispeech-short`, whose audio ships; `amser list measured` says what the tables hold"
+        )
+
+    def limited(self, limit: int) -> MeasuredCorpus:
+        """So many utterances, evenly spread."""
+        count = len(self.utterances)
+        return replace(self, utterances=tuple(self.utterances[i * count // limit] for i in range(min(limit, count))))
+
+
+def measured_corpus(name: str, model: str | None = None) -> MeasuredCorpus:
+    """The utterances that the tables of a corpus hold: those of ``model``, or of the first table.
+
+    Raises ``NoTable`` where there is none."""
+    tables = [table for table in measured_tables() if table.corpus == name]
+    chosen = [table for table in tables if model in (None, table.model)]
+    if not chosen:
+        held = ", ".join(f"{table.corpus} with {table.model}" for table in measured_tables())
+        asked = f"corpus '{name}'" if model is None or not tables else f"corpus '{name}' with model '{model}'"
+        remedy = MeasuredCorpus(name, ()).remedy
+        raise NoTable(f"no measured table of {asked} ships, only {held or 'none'}; {remedy}")
+    columns = ["utterance", "duration_s", "text", "emotion", "speaker", "audio"]
+    rows = chosen[0].rows(columns).drop_duplicates("utterance").to_dict("records")
+    return MeasuredCorpus(name, tuple(_utterance(row) for row in rows))
+
+
+def _utterance(row: Mapping[Any, Any]) -> MeasuredUtterance:
+    emotion = row["emotion"] or None
+    return MeasuredUtterance(
+        row["utterance"], float(row["duration_s"]), row["text"], emotion, row["speaker"], row["audio"]
+    )

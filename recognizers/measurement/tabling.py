@@ -1,0 +1,221 @@
+"""Making measured tables, and measuring a part of them again.
+
+A table holds the utterances that are complete: measured under every codec asked for.  What is missing is measured
+first, batch by batch into the cache, so making a table can be stopped and goes on where it stopped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from channel.codecs import build_codec
+from channel.mel import log_mel
+from recognizers.cache import default_cache
+from recognizers.corpora.types import Corpus, Utterance
+from recognizers.measurement.bar import counting_bar
+from recognizers.measurement.cells import audio_digest, coded_value
+from recognizers.measurement.keys import coded_key, recognised_key
+from recognizers.measurement.measured import MeasuredTable, NoTable, write_table
+from recognizers.measurement.store import Store, digest
+from recognizers.measurement.table import score
+from recognizers.whisper.recogniser import Transcript, WhisperRecognizer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "TABLE_CODECS",
+    "Difference",
+    "Verification",
+    "complete_rows",
+    "make_table",
+    "measure_all",
+    "nested",
+    "verify",
+]
+
+RATES = ("100", "50", "25", "18.75", "12.5")
+TABLE_CODECS = (
+    "raw", "flac", *(f"amser-{rate}" for rate in RATES),
+    *(f"klt-{kbps}" for kbps in (1, 2, 3, 4, 6, 8, 12, 16)),
+    "opus-6", "opus-8", "opus-9", "opus-12", "opus-16", "opus-24", "opus-32",
+    "mp3-8", "mp3-16", "mp3-24", "mp3-32", "mp3-64", "mu-law", "g722",
+    *(f"amser-{rate}-{factors}" for factors in ("int8", "fp16") for rate in RATES),
+)  # fmt: skip
+"""Codecs that tables are made of, the most wanted first."""
+
+AT_ONCE = 5
+LOGPROB_TOLERANCE = 0.005
+"""Mean log-probabilities of one text differ by rounding between batches and processors; a wrong figure by far more."""
+SNR_TOLERANCE_DB = 0.05
+
+
+def nested(corpus: Corpus, limit: int | None) -> Corpus:
+    """A corpus in an order that spreads over it: the first so many are among the first of any more."""
+    count = len(corpus.utterances)
+    width = max(1, (count - 1).bit_length())
+    places = sorted(range(count), key=lambda place: f"{place:0{width}b}"[::-1])  # halves, quarters, eighths
+    return replace(corpus, utterances=tuple(corpus.utterances[place] for place in places[:limit]), digest="")
+
+
+def measure_all(corpus: Corpus, codecs: Sequence[str], recogniser: WhisperRecognizer) -> None:
+    """Measure into the cache what it does not know, a few utterances after another."""
+    from recognizers.measure import measure
+
+    built = {name: build_codec(name, bands=recogniser.bands) for name in codecs}
+    with counting_bar("measuring", len(corpus) * len(built)) as advance:
+        for start in range(0, len(corpus), AT_ONCE):
+            part = replace(corpus, utterances=corpus.utterances[start : start + AT_ONCE], digest="")
+            measure(part, built, recogniser)
+            advance(len(part) * len(built))
+
+
+def make_table(
+    corpus: Corpus,
+    codecs: Sequence[str],
+    recogniser: WhisperRecognizer,
+    head: MeasuredTable,
+    cache_dir: Path | None = None,
+) -> int:
+    """Write the rows that the cache knows completely; how many.  Raises ``NoTable`` where there are none."""
+    rows = complete_rows(corpus, codecs, recogniser, cache_dir)
+    if rows.empty:
+        raise NoTable(f"the cache knows no utterance of {corpus.name} under all of {len(codecs)} codecs")
+    write_table(rows, head)
+    return len(rows)
+
+
+def complete_rows(
+    corpus: Corpus, codecs: Sequence[str], recogniser: WhisperRecognizer, cache_dir: Path | None = None
+) -> pd.DataFrame:
+    """Rows of a table, in the order of utterances and codecs, of the utterances that the cache knows completely."""
+    import pandas as pd
+
+    built = {name: build_codec(name, bands=recogniser.bands) for name in codecs}
+    rows: list[dict[str, Any]] = []
+    with Store(cache_dir or default_cache()) as store:
+        for utterance in corpus.utterances:
+            found = _rows(utterance, built, recogniser, store)
+            rows += found if len(found) == len(built) else []
+        pairs = [(row["text"], row["hypothesis"]) for row in rows if row["text"]]
+        counts = score(store, pairs)
+        for row in rows:
+            row |= counts.get((row["text"], row["hypothesis"]), dict.fromkeys(COUNTS, math.nan))
+    return pd.DataFrame(rows)
+
+
+COUNTS = ("reference_words", "substitutions", "deletions", "insertions")
+
+
+def _rows(
+    utterance: Utterance, codecs: Mapping[str, Any], recogniser: WhisperRecognizer, store: Store
+) -> list[dict[str, Any]]:
+    audio = audio_digest(utterance)
+    keys = {name: coded_key(audio, codec.fingerprint(), recogniser.bands) for name, codec in codecs.items()}
+    coded = store.get(keys.values())
+    listener = digest(recogniser.fingerprint())
+    heard = store.get(recognised_key(value["mel"], listener) for value in coded.values())
+    spoken = {
+        "utterance": utterance.id,
+        "speaker": utterance.speaker,
+        "emotion": utterance.emotion or "",
+        "text": utterance.text,
+        "duration_s": utterance.duration_s,
+        "audio": audio,
+    }
+    rows = []
+    for name, key in keys.items():
+        value = coded.get(key)
+        said = None if value is None else heard.get(recognised_key(value["mel"], listener))
+        if value is None or said is None:
+            continue
+        words = {"hypothesis": said["text"]} | {name: said[name] for name in ("avg_logprob", "no_speech_prob")}
+        rows.append(spoken | {"codec": name, "codec_fingerprint": codecs[name].fingerprint()} | value | words)
+    return rows
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A column of a cell that came out otherwise than the table has it."""
+
+    cell: str
+    column: str
+    table: Any
+    now: Any
+
+    def __str__(self) -> str:
+        return f"{self.cell}: {self.column} is {self.now!r}, the table has {self.table!r}"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What measuring cells again showed."""
+
+    cells: int
+    differences: tuple[Difference, ...]
+
+
+def verify(
+    table: MeasuredTable,
+    corpus: Corpus,
+    recogniser: WhisperRecognizer,
+    cells: int,
+    seed: int,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Verification:
+    """Measure cells of a table again from audio and weights, drawn at random from those whose audio is in ``corpus``.
+
+    Payload sizes, words and their errors must be equal; the Mel's SNR and the probabilities within rounding."""
+    audio = {audio_digest(utterance): utterance for utterance in corpus.utterances}
+    frame = table.rows()
+    here = frame[frame["audio"].isin(audio)]
+    picked = np.random.default_rng(seed).permutation(len(here))[:cells]
+    rows: list[dict[Any, Any]] = here.iloc[picked].to_dict("records")
+    differences: list[Difference] = []
+    for start in range(0, len(rows), recogniser.batch_size):
+        part = rows[start : start + recogniser.batch_size]
+        differences += _compared(part, audio, corpus, table.bands, recogniser)
+        advance(len(part))
+    return Verification(len(rows), tuple(differences))
+
+
+def _compared(
+    rows: Sequence[Mapping[Any, Any]],
+    audio: Mapping[str, Utterance],
+    corpus: Corpus,
+    bands: int,
+    recogniser: WhisperRecognizer,
+) -> Iterable[Difference]:
+    values, mels = [], []
+    for row in rows:
+        samples = corpus.load_audio(audio[row["audio"]])
+        codec = build_codec(row["codec"], bands=bands)
+        payload = codec.encode(samples)
+        mels.append(codec.decode(payload.data))
+        value = coded_value(payload, mels[-1], log_mel(samples, bands=bands))
+        values.append(value | {"codec_fingerprint": codec.fingerprint()})
+    for row, value, said in zip(rows, values, recogniser.transcribe(mels), strict=True):
+        yield from _differences(row, value, said)
+
+
+def _differences(row: Mapping[Any, Any], value: Mapping[str, Any], said: Transcript) -> Iterable[Difference]:
+    from recognizers.scores.words import word_errors
+
+    now = {name: value[name] for name in ("codec_fingerprint", "payload_bytes", "container_bytes", "mel_snr_db")}
+    now |= {"hypothesis": said.text, "avg_logprob": said.avg_logprob, "no_speech_prob": said.no_speech_prob}
+    if row["text"]:
+        errors = word_errors(row["text"], said.text)
+        now |= {name: getattr(errors, name) for name in COUNTS}
+    tolerances = {"mel_snr_db": SNR_TOLERANCE_DB} | dict.fromkeys(("avg_logprob", "no_speech_prob"), LOGPROB_TOLERANCE)
+    for column, found in now.items():
+        if not _equal(row[column], found, tolerances.get(column, 0.0)):
+            yield Difference(f"{row['utterance']} under {row['codec']}", column, row[column], found)
+
+
+def _equal(one: Any, other: Any, tolerance: float) -> bool:
+    return bool(one == other) or (tolerance > 0.0 and abs(float(one) - float(other)) <= tolerance)

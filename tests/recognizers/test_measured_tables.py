@@ -1,0 +1,182 @@
+"""Measured tables: what is written is what is simulated, nothing else is taken for it, and a false figure is found.
+
+The corpus is the shipped LibriSpeech; the recogniser a small random Whisper, whose texts are as good as any here."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from channel.codecs import build_codec
+from recognizers.corpora import open_corpus
+from recognizers.corpora.types import Corpus
+from recognizers.measure import measure
+from recognizers.measurement import measured, tabling
+from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
+from recognizers.measurement.lazy import LazyRecogniser
+from recognizers.measurement.measured import MeasuredCorpus, MeasuredTable, NoTable, measured_corpus, measured_tables
+from recognizers.measurement.work import MeasurementError
+from recognizers.scores.words import word_errors
+from recognizers.whisper.recogniser import WhisperRecognizer
+from scenarios.schema.corpus import MeasuredCorpusSpec
+from scenarios.schema.server import EmotionSpec, WhisperSpec
+from tests.recognizers.test_whisper_transcribe import ENGLISH, random_whisper
+
+CODECS = ("raw", "flac", "klt-4", "amser-12.5")
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> WhisperRecognizer:
+    return WhisperRecognizer(random_whisper(ENGLISH), "tiny.en", "0" * 64, "")
+
+
+@pytest.fixture(scope="module")
+def speech() -> Corpus:
+    corpus = open_corpus("librispeech-short")
+    shortest = sorted(corpus.utterances, key=lambda u: u.duration_s)[:3]
+    return replace(corpus, utterances=tuple(shortest), digest="")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, recogniser: WhisperRecognizer, speech: Corpus) -> MeasuredTable:
+    folder = tmp_path_factory.mktemp("tables")
+    head = MeasuredTable(
+        folder / "librispeech-tiny.en.parquet", "librispeech", "tiny.en", recogniser.weights_hash,
+        recogniser.fingerprint(), "en", 80, "LibriSpeech", "CC BY 4.0", "abc",
+    )  # fmt: skip
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AMSER_CACHE", str(cache))
+        patch.setattr(measured, "FOLDER", folder)
+        tabling.measure_all(speech, CODECS, recogniser)
+    assert tabling.make_table(speech, CODECS, recogniser, head, cache) == len(CODECS) * len(speech)
+    return head
+
+
+@pytest.fixture
+def only(made: MeasuredTable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MeasuredTable:
+    """The table made here is the only one that ships, and the cache is empty."""
+    monkeypatch.setattr(measured, "FOLDER", made.path.parent)
+    monkeypatch.setenv("AMSER_CACHE", str(tmp_path / "cache"))
+    return made
+
+
+def unwanted() -> WhisperRecognizer:
+    raise AssertionError("weights were loaded though the table knows every word")
+
+
+def test_a_corpus_without_audio_gives_what_measuring_gives(
+    only: MeasuredTable, recogniser: WhisperRecognizer, speech: Corpus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    built = {name: build_codec(name) for name in CODECS}
+    silent = measured_corpus("librispeech")
+    assert isinstance(silent, MeasuredCorpus) and {u.id for u in silent.utterances} == {u.id for u in speech.utterances}
+    lazy = LazyRecogniser("tiny.en", 80, recogniser.fingerprint(), unwanted)
+    from_table = measure(silent, built, lazy)
+    assert from_table.attrs["measured"] == 0 and from_table.attrs["tables"][0]["table"] == only.path.name
+    monkeypatch.setattr(measured, "FOLDER", tmp_path / "nothing")
+    from_audio = measure(speech, built, recogniser)
+    assert from_audio.attrs["measured"] == len(from_audio) and from_audio.attrs["tables"] == []
+    key = ["utterance", "codec"]
+    pd.testing.assert_frame_equal(
+        from_table.sort_values(key, ignore_index=True), from_audio.sort_values(key, ignore_index=True)
+    )
+
+
+def test_audio_is_measured_only_where_no_table_knows_it(
+    only: MeasuredTable, recogniser: WhisperRecognizer, speech: Corpus
+) -> None:
+    built = {name: build_codec(name) for name in ("raw", "klt-8")}
+    table = measure(speech, built, recogniser)
+    assert (table.attrs["recalled"], table.attrs["measured"]) == (len(speech), len(speech))
+
+
+@pytest.mark.parametrize("change", ["codec", "decoding"])
+def test_what_no_table_holds_is_one_message(
+    only: MeasuredTable, recogniser: WhisperRecognizer, change: str
+) -> None:
+    identity = recogniser.fingerprint() + ("" if change == "codec" else "other")
+    codec = "klt-8" if change == "codec" else "raw"
+    lazy = LazyRecogniser("tiny.en", 80, identity, unwanted)
+    says = rf"no measured table of corpus 'librispeech' holds codec '{codec}'.*path"
+    with pytest.raises(MeasurementError, match=says):
+        measure(measured_corpus("librispeech"), {codec: build_codec(codec)}, lazy)
+
+
+def test_a_model_or_corpus_without_a_table_says_what_ships(only: MeasuredTable) -> None:
+    with pytest.raises(NoTable, match=r"with model 'turbo' ships, only librispeech with tiny\.en; give the corpus's"):
+        corpus_of(MeasuredCorpusSpec(kind="librispeech"), WhisperSpec(model="turbo"))
+    with pytest.raises(NoTable, match="no measured table of corpus 'emodb' ships"):
+        corpus_of(MeasuredCorpusSpec(kind="emodb"))
+    with pytest.raises(NoTable, match="has the emotion network 'amser', only none"):
+        emotion_of(EmotionSpec(), MeasuredCorpusSpec(kind="librispeech"))
+
+
+def test_a_scenario_with_the_tables_decoding_loads_no_weights(
+    only: MeasuredTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("recognizers.whisper.load_whisper", lambda *_a, **_k: unwanted())
+    spec = MeasuredCorpusSpec(kind="librispeech")
+    assert isinstance(recogniser_of(WhisperSpec(model="tiny.en"), spec), LazyRecogniser)
+    with pytest.raises(AssertionError, match="weights were loaded"):  # another decoding is another recogniser
+        recogniser_of(WhisperSpec(model="tiny.en", beam_size=5), spec)
+
+
+def test_other_weights_of_the_same_name_are_refused(recogniser: WhisperRecognizer) -> None:
+    lazy = LazyRecogniser("tiny.en", 80, "another fingerprint", lambda: recogniser)
+    with pytest.raises(MeasurementError, match="are not those that the measured tables were made with"):
+        lazy.transcribe([np.zeros((80, 100), np.float32)])
+
+
+def test_verify_finds_nothing_in_a_true_table_and_every_planted_fault(
+    made: MeasuredTable, recogniser: WhisperRecognizer, speech: Corpus, tmp_path: Path
+) -> None:
+    everything = 99
+    honest = tabling.verify(made, speech, recogniser, everything, seed=1)
+    assert honest.cells == len(CODECS) * len(speech) and not honest.differences
+    rows = made.rows()
+    planted = {"payload_bytes": 7, "hypothesis": "never said", "substitutions": 50.0, "mel_snr_db": -3.0}
+    for place, (column, value) in enumerate(planted.items()):
+        rows.loc[rows.index[rows["codec"] == "klt-4"][0] + place // 3, column] = value
+    false = replace(made, path=tmp_path / "false.parquet")
+    measured.write_table(rows, false)
+    found = tabling.verify(false, speech, recogniser, everything, seed=1)
+    assert {difference.column for difference in found.differences} == set(planted)
+
+
+def test_a_limit_takes_utterances_that_any_larger_limit_takes(speech: Corpus) -> None:
+    whole = open_corpus("librispeech-short")
+    ids = [[u.id for u in tabling.nested(whole, limit).utterances] for limit in (5, 17, None)]
+    assert ids[1][:5] == ids[0] and ids[2][:17] == ids[1] and set(ids[2]) == {u.id for u in whole.utterances}
+
+
+@pytest.mark.parametrize("table", measured_tables(), ids=lambda table: table.path.stem)
+class TestShipped:
+    """What can be said of the tables that ship without weights or audio."""
+
+    def test_its_codecs_are_todays(self, table: MeasuredTable) -> None:
+        """A codec that was changed makes other bytes: its rows would never be used and must be measured again."""
+        frame = table.rows(["codec", "codec_fingerprint"]).drop_duplicates()
+        for name, fingerprint in frame.itertuples(index=False):
+            assert build_codec(name, bands=table.bands).fingerprint() == fingerprint
+
+    def test_its_counts_are_those_of_its_texts(self, table: MeasuredTable) -> None:
+        frame = table.rows()
+        scored = frame[frame["reference_words"].notna() & frame["hypothesis"].notna()]
+        for row in scored.sample(min(300, len(scored)), random_state=1).to_dict("records"):
+            errors = word_errors(row["text"], row["hypothesis"])
+            counts = (errors.reference_words, errors.substitutions, errors.deletions, errors.insertions)
+            assert counts == tuple(row[name] for name in tabling.COUNTS)
+
+    def test_every_utterance_has_every_codec_once(self, table: MeasuredTable) -> None:
+        counts = table.rows(["utterance", "codec"]).value_counts()
+        utterances = {utterance for utterance, _ in counts.index}
+        codecs = {codec for _, codec in counts.index}
+        assert len(counts) == len(utterances) * len(codecs) and (counts == 1).all()
+
+    def test_it_was_made_with_official_weights(self, table: MeasuredTable) -> None:
+        from recognizers.whisper.checkpoints.packages import WEIGHTS_DIGESTS
+
+        assert table.weights == WEIGHTS_DIGESTS[table.model] and table.weights in table.recogniser
