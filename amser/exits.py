@@ -5,6 +5,7 @@ Errors are matched by their qualified name, so that naming one here imports none
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -102,5 +103,7 @@ def describe(error: BaseException) -> str:
         package = error.name.split(".")[0]
         return f"{package} is not installed: pip install {package}"
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        remedy = "; free some space on that disk, then the same command goes on" if full else ""
+        return f"{error.filename}: {error.strerror}{remedy}"
     return str(error) or type(error).__name__

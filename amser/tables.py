@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+def harmless(text: str) -> str:
+    """``text`` without control characters, which could move a terminal's cursor: they are shown as escapes."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
 @dataclass
 class Table:
     """Text in rows and columns; columns in ``right`` are numbers and align to the right."""
@@ -19,7 +24,9 @@ class Table:
     right: frozenset[int] = frozenset()
 
     def print(self) -> None:
-        """Write the table to standard output."""
+        """Write the table to standard output; control characters in it, which may be a stranger's, are escaped."""
+        self.rows = [[harmless(cell) for cell in row] for row in self.rows]
+        self.columns = [harmless(name) for name in self.columns]
         if sys.stdout.isatty():
             self._print_rich()
         else:

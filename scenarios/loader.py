@@ -147,7 +147,15 @@ def _experiment(document: Document, path: Path, text: str, sets: Sequence[str]) 
     whole = validate(document)
     points = tuple(_points(document, whole))
     return Experiment(
-        whole.name, whole.title, path, text, document.data, tuple(sets), points, whole.sweep.replications, document
+        whole.name,
+        whole.title,
+        path.absolute(),  # whoever runs it again may stand elsewhere
+        text,
+        document.data,
+        tuple(sets),
+        points,
+        whole.sweep.replications,
+        document,
     )
 
 

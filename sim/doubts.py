@@ -16,7 +16,8 @@ def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[
         runs = [m for (p, _), m in metrics.items() if p == i]
         if not runs:
             continue
-        label = ", ".join(f"{k}={v}" for k, v in point.parameters.items()) or "the run"
+        # A reader takes the point for what stands before the first ": ", and swept mappings hold some.
+        label = ", ".join(f"{k}={v}".replace(": ", ":") for k, v in point.parameters.items()) or "the run"
         said += [f"{label}: {text}" for text in _doubts(point.scenario, runs)]
     if all(replication == 0 for _, replication in metrics):
         said.append(

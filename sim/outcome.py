@@ -14,10 +14,11 @@ import pandas as pd
 from recognizers.measurement.doubt import recognition_doubts
 from scenarios import Point
 from sim.checkout import source_of, version_of
+from sim.disk import write_atomically
 from sim.doubts import doubts_of
 from sim.long_run import long_run_intervals
 from sim.metrics import unit_of
-from sim.results import write_atomically
+from sim.results import quoted
 from sim.statistics import Interval, mean_interval, paired_difference
 from sim.study import ENGINE_VERSION, Study
 
@@ -27,12 +28,17 @@ def finish(study: Study) -> None:
     rows = list(_summary(study))
     if rows:
         frame = pd.DataFrame(rows)
-        write_atomically(study.folder / "summary.csv", frame.to_csv(index=False))
+        write_atomically(study.folder / "summary.csv", _csv(study, frame))
         write_atomically(study.folder / "summary.json", frame.to_json(orient="records", indent=1) or "[]")
         differences = pd.DataFrame(list(_differences(study)))
         if len(differences):
-            write_atomically(study.folder / "differences.csv", differences.to_csv(index=False))
+            write_atomically(study.folder / "differences.csv", _csv(study, differences))
     write_manifest(study)
+
+
+def _csv(study: Study, frame: pd.DataFrame) -> str:
+    swept = {k for p in study.experiment.points for k in p.parameters}
+    return frame.assign(**{name: frame[name].map(quoted) for name in swept}).to_csv(index=False)
 
 
 def _summary(study: Study) -> Iterator[dict[str, Any]]:

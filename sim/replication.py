@@ -13,11 +13,12 @@ import numpy as np
 
 from scenarios.schema.scenario import LogSpec
 from sim.compile import Situation, build_world
+from sim.disk import seal, write_atomically
 from sim.fleet_energy import fleet_energy
 from sim.growth import Growth
 from sim.metrics import Accumulator, as_json
 from sim.recorder import Columns
-from sim.results import FINISHED, LOG_NAMES, UploadLog, write_atomically
+from sim.results import LOG_NAMES, UploadLog
 from sim.streams import Streams
 
 Tick = Callable[[float], None]
@@ -163,8 +164,8 @@ def leave(task: Task, work: Callable[[UploadLog], dict[str, float]]) -> dict[str
     try:
         metrics = work(log)
         log.close()
-        (part / "metrics.json").write_text(json.dumps(as_json(metrics), indent=1), encoding="utf-8")
-        write_atomically(part / "status.json", json.dumps({"state": FINISHED, "uploads": metrics["uploads"]}))
+        write_atomically(part / "metrics.json", json.dumps(as_json(metrics), indent=1))
+        seal(part, {"uploads": metrics["uploads"]})
         if task.folder.exists():  # another process was faster; both are the same to the last bit
             shutil.rmtree(part)
         else:

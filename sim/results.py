@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 import json
-import os
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel, Field, ValidationError
 
+from scenarios import ScenarioError
+from scenarios.document import read_document
+from sim.disk import is_whole, named
 from sim.recorder import Columns
 from sim.upload import OUTCOMES
 
-FINISHED = "finished"
+POINT_FOLDER = re.compile(r"-s(\d+)$")
+Scalar = str | int | float | bool | None
 
 
 class ResultsError(Exception):
     """A results folder that is missing, incomplete or not one of ours."""
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a whole file or nothing: a reader never sees half of it, a kill never leaves half of it."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+class PointEntry(BaseModel, strict=True):
+    """A point in the manifest."""
+
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+    parameters: dict[str, Scalar]
+    seed: int = 0
+
+
+class Manifest(BaseModel, strict=True):
+    """What of a manifest is read again; the rest is shown as it stands."""
+
+    parameters: list[str]
+    points: list[PointEntry]
+    complete: bool
+    partial: str = ""
+    failures: dict[str, str] | None = None
+    warnings: list[str] | None = None
+    started: str = ""
+    scenario: str = ""
+    inputs: dict[str, str] = {}
 
 
 class UploadLog:
@@ -41,6 +64,10 @@ class UploadLog:
 
     def write(self, columns: Columns) -> None:
         """Append one chunk; numbered columns become dictionaries of their names."""
+        with named(self.path):
+            self._append(columns)
+
+    def _append(self, columns: Columns) -> None:
         table = pa.table({name: self._array(name, values) for name, values in columns.items()})
         if self._writer is None:
             # A dictionary of measured numbers never pays; trying one costs 40 % of the time and a fifth of the size.
@@ -56,7 +83,8 @@ class UploadLog:
     def close(self) -> None:
         """Finish the file; a log without rows leaves none."""
         if self._writer is not None:
-            self._writer.close()
+            with named(self.path):
+                self._writer.close()
 
 
 @dataclass(frozen=True)
@@ -86,22 +114,29 @@ class Results:
         """Versions, seeds, hashes of the inputs, points and warnings."""
         path = self.folder / "manifest.json"
         loaded = read_json(path)
-        if not {"parameters", "points", "complete"} <= loaded.keys():
-            raise ResultsError(f"{path}: not a manifest; run the scenario again")
+        try:
+            checked = Manifest.model_validate(loaded)
+            for point in checked.points:
+                if lacking := set(checked.parameters) - point.parameters.keys():
+                    raise ValueError(f"point {point.key} lacks {', '.join(sorted(lacking))}")
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise ResultsError(f"{path}: not a manifest ({where}: {first['msg']}); run the scenario again") from None
+        except ValueError as error:
+            raise ResultsError(f"{path}: not a manifest ({error}); run the scenario again") from None
         return loaded
 
     @cached_property
     def resolved(self) -> dict[str, Any]:
         """The whole scenario as it was run, in plain data; empty where the folder lost it."""
-        from ruamel.yaml import YAML
-        from ruamel.yaml.error import YAMLError
-
         path = self.folder / "resolved.yaml"
+        if not path.is_file():
+            return {}
         try:
-            loaded = YAML(typ="safe", pure=True).load(path) if path.is_file() else {}
-        except (OSError, ValueError, YAMLError) as error:
-            raise ResultsError(f"{path}: damaged ({str(error).splitlines()[0]}); run the scenario again") from None
-        return loaded if isinstance(loaded, dict) else {}
+            return read_document(path).data
+        except ScenarioError as error:
+            raise ResultsError(f"{path}: damaged ({error.faults[0].message}); run the scenario again") from None
 
     @property
     def parameters(self) -> list[str]:
@@ -127,7 +162,9 @@ class Results:
             raise ResultsError(
                 f"{path}: missing, the run was interrupted before a point was finished; run the scenario again"
             )
-        return read_table(path, [*self.parameters, "metric", "unit", "mean", "low", "high", "n"])
+        frame = read_table(path, [*self.parameters, "metric", "unit"], ["mean", "low", "high", "n"])
+        # A sweep's values are text or numbers as they are written; those that a spreadsheet would run are quoted.
+        return frame.assign(**{name: frame[name].map(unquoted) for name in self.parameters})
 
     @cached_property
     def differences(self) -> pd.DataFrame:
@@ -137,8 +174,10 @@ class Results:
         ``variance_reduction`` says what the common random numbers earned.  Empty for one point or one replication.
         """
         path = self.folder / "differences.csv"
-        needed = [*self.parameters, "metric", "difference", "low", "high", "n"]
-        return read_table(path, needed) if path.is_file() else pd.DataFrame()
+        if not path.is_file():
+            return pd.DataFrame()
+        frame = read_table(path, [*self.parameters, "metric"], ["difference", "low", "high", "n"])
+        return frame.assign(**{name: frame[name].map(unquoted) for name in self.parameters})
 
     @cached_property
     def measurements(self) -> pd.DataFrame:
@@ -149,10 +188,9 @@ class Results:
         """One row for each replication: the point's parameters, its key, the replication and every metric."""
         rows = []
         for point in self.manifest["points"]:
-            for folder in sorted((self.folder / "points").glob(f"{point['key']}-s*")):
-                if _finished(folder):
-                    metrics = read_json(folder / "metrics.json")
-                    number = int(folder.name.rpartition("-s")[2])
+            for number, folder in self.point_folders(point["key"]):
+                if is_whole(folder):
+                    metrics = read_metrics(folder)
                     rows.append({**point["parameters"], "point": point["key"], "replication": number, **metrics})
         return pd.DataFrame(rows)
 
@@ -162,16 +200,19 @@ class Results:
         for entry in self.manifest["points"]:
             if point is not None and entry["key"] != point:
                 continue
-            pattern = f"{entry['key']}-s{'*' if replication is None else replication}"
-            for path in sorted((self.folder / "points").glob(f"{pattern}/uploads.parquet")):
-                frame = read_table(path, ["outcome"])
-                for name, value in entry["parameters"].items():
-                    frame[name] = value
-                frame["replication"] = int(path.parent.name.rpartition("-s")[2])
-                frames.append(frame)
+            for number, folder in self.point_folders(entry["key"]):
+                path = folder / "uploads.parquet"
+                if (replication is None or number == replication) and path.is_file():
+                    frames.append(read_table(path, ["outcome"]).assign(**entry["parameters"], replication=number))
         if not frames:
             raise ResultsError(f"{self.folder}: no upload log is kept here; set `log: {{keep: all}}` in the scenario")
         return pd.concat(frames, ignore_index=True)
+
+
+    def point_folders(self, key: str) -> list[tuple[int, Path]]:
+        """Number and folder of each replication of a point, by number as text."""
+        found = [(POINT_FOLDER.search(p.name), p) for p in sorted((self.folder / "points").glob(f"{key}-s*"))]
+        return [(int(match[1]), path) for match, path in found if match and path.is_dir()]
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -180,53 +221,67 @@ def read_json(path: Path) -> dict[str, Any]:
         loaded = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(loaded, dict):
             raise ValueError("not an object")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ResultsError(f"{path}: damaged or missing ({error}); run the scenario again") from None
     return loaded
 
 
-def read_table(path: Path, needed: Sequence[str], *, only: bool = False) -> pd.DataFrame:
-    """A table of a results folder, with the ``needed`` columns (and no others, if asked).  Raises ``ResultsError``."""
+def read_metrics(folder: Path) -> dict[str, float]:
+    """The metrics of a replication; those without a value are NaN.  Raises ``ResultsError``."""
+    path = folder / "metrics.json"
+    found: dict[str, float] = {}
+    for name, value in read_json(path).items():
+        if isinstance(value, bool) or not isinstance(value, (int, float, NoneType)):
+            raise ResultsError(f"{path}: damaged ({name} is no number); run the scenario again")
+        found[name] = math.nan if value is None else float(value)
+    return found
+
+
+def read_table(
+    path: Path, texts: Sequence[str], numbers: Sequence[str] = (), *, only: bool = False
+) -> pd.DataFrame:
+    """A table of a results folder with columns of ``texts`` and ``numbers`` (and no others, if asked).
+
+    Raises ``ResultsError``.
+    """
+    needed = [*texts, *numbers]
     try:
-        if path.suffix == ".csv":
-            frame = pd.read_csv(path)
-        else:
-            frame = pd.read_parquet(path, columns=list(needed) if only else None)
+        columns = needed if only else None
+        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path, columns=columns)
         missing = [name for name in needed if name not in frame.columns]
         if missing:
             raise ValueError(f"no column {missing[0]}")
+        words = [name for name in numbers if frame[name].dtype.kind not in "iuf" and len(frame)]
+        if words:
+            raise ValueError(f"column {words[0]} holds other than numbers")
         if "metric" in needed and frame.isna()[["metric", "n"]].any(axis=None):
             raise ValueError("it ends in the middle of a row")
-    except (OSError, ValueError, pa.ArrowException) as error:
+        if "metric" in needed and not np.isfinite(frame["n"]).all():
+            raise ValueError("column n is not finite")
+    except (OSError, ValueError, TypeError, LookupError, OverflowError, pa.ArrowException) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ResultsError(f"{path}: damaged or missing ({why}); run the scenario again") from None
     return frame
 
 
-def _finished(folder: Path) -> bool:
-    try:
-        status = json.loads((folder / "status.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(status, dict) and status.get("state") == FINISHED
+# A number with its unit begins like a formula and is none.
+QUANTITY = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?\s*[A-Za-z%/]*")
+
+
+def quoted(value: Scalar) -> Scalar:
+    """A cell of a CSV file that no spreadsheet takes for a formula: an apostrophe before what looks like one."""
+    runs = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "'")
+    return f"'{value}" if runs and not QUANTITY.fullmatch(str(value)) else value
+
+
+def unquoted(value: Scalar) -> Scalar:
+    """A cell as it was before ``quoted``."""
+    return value[1:] if isinstance(value, str) and value.startswith("'") else value
 
 
 def finished_replication(root: Path, name: str, key: str) -> Path | None:
-    """The folder of a replication that an earlier run of the scenario ``name`` has finished, if any."""
-    found = [p for p in sorted((root / name).glob(f"*/points/{key}")) if _finished(p) and _readable(p)]
-    return found[-1] if found else None
-
-
-def _readable(folder: Path) -> bool:
-    """Whether a finished replication is still whole; one that was damaged since is run again."""
-    log = folder / "uploads.parquet"
-    try:
-        json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        if log.exists():
-            pq.read_metadata(log)
-    except (OSError, ValueError, pa.ArrowException):
-        return False
-    return True
+    """The folder of a replication that an earlier run of the scenario ``name`` has finished and that is still whole."""
+    return next((p for p in sorted((root / name).glob(f"*/points/{key}"), reverse=True) if is_whole(p)), None)
 
 
 LOG_NAMES: dict[str, list[str]] = {"outcome": list(OUTCOMES)}

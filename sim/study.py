@@ -20,9 +20,10 @@ from scenarios import Experiment, Point, Scenario
 from scenarios.paths import anchored
 from scenarios.schema.codec import CodecSpec
 from sim.compile import Situation, describe
+from sim.disk import named, own, release, release_abandoned, write_atomically
 from sim.inputs import input_digests
 from sim.replication import Task
-from sim.results import finished_replication, write_atomically
+from sim.results import finished_replication, read_metrics
 from sim.tables import Tables
 
 ENGINE_VERSION = 4  # raise it when the same scenario would give other figures: finished points are then not reused
@@ -66,7 +67,7 @@ class Study:
             part = place.with_name(f".{place.name}.{os.getpid()}.part")
             shutil.copytree(earlier, part)
             os.replace(part, place)
-            self.metrics[point, replication] = _metrics_of(task.folder)
+            self.metrics[point, replication] = read_metrics(task.folder)
             self.reused += 1
 
     def left(self) -> dict[At, Task]:
@@ -75,8 +76,7 @@ class Study:
 
     def clear_halves(self) -> None:
         """Remove what workers that were killed or stopped have left half done; no task is under way."""
-        for half in (self.folder / "points").glob(".*"):
-            shutil.rmtree(half, ignore_errors=True)
+        release(self.folder)
 
     def runs(self) -> list[list[dict[str, float]]]:
         """By point, the metrics of its finished replications in their order."""
@@ -124,7 +124,9 @@ def prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progress
         situations.append(Situation(point.scenario, tables, experiment.base_dir))
         keys.append(_key(point, frame, experiment.base_dir))
     total = hashlib.sha256("".join(keys).encode()).hexdigest()[:8]
+    release_abandoned(root / experiment.name)
     folder = _new_folder(root / experiment.name, started, total)
+    own(folder)
     first = experiment.points[0].scenario
     unique = {id(f): f for f in frames.values()}
     used = {table["table"]: table for frame in unique.values() for table in frame.attrs.get("tables", [])}
@@ -134,9 +136,10 @@ def prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progress
     )
     measurements.attrs = {}
     study = Study(experiment, folder, root, measurements, keys, situations, provenance, started)
-    (folder / "scenario.yaml").write_text(experiment.text, encoding="utf-8")
+    write_atomically(folder / "scenario.yaml", experiment.text)
     write_atomically(folder / "resolved.yaml", _yaml(experiment.resolved))
-    measurements.to_parquet(folder / "measurements.parquet")
+    with named(folder / "measurements.parquet"):
+        measurements.to_parquet(folder / "measurements.parquet")
     return study
 
 
@@ -192,11 +195,6 @@ def _new_folder(parent: Path, started: datetime, total: str) -> Path:
             continue
         return folder
     raise FileExistsError(f"{parent}: cannot make a folder for the results")
-
-
-def _metrics_of(folder: Path) -> dict[str, float]:
-    loaded = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    return {name: float("nan") if value is None else float(value) for name, value in loaded.items()}
 
 
 def _inputs(experiment: Experiment, tables: list[dict[str, str]]) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from amser.exits import Exit, describe, exit_code_of
+from amser.tables import harmless
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -15,6 +17,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     # Started with its output closed (`>&-`), a process has None in their places.
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal of few characters shows a question mark for the others; it is no reason to fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     code = run(arguments)
     try:
         sys.stdout.flush()
@@ -57,7 +63,8 @@ def _failed(error: Exception) -> int:
     code = exit_code_of(error)
     place = _plugin_at_fault(error) if code is Exit.DEFECT else ""
     if place:
-        sys.stderr.write(f"amser: {place}: a plugin of the scenario failed: {type(error).__name__}: {error}\n")
+        told = f"{place}: a plugin of the scenario failed: {type(error).__name__}: {error}"
+        sys.stderr.write(f"amser: {harmless(told)}\n")
         return Exit.FAILED
     if code is Exit.DEFECT:
         import traceback
@@ -65,7 +72,7 @@ def _failed(error: Exception) -> int:
         traceback.print_exc()
         sys.stderr.write("\namser: this is a defect of the testbed; please report it with the lines above\n")
     elif code is not Exit.PIPE_CLOSED:
-        sys.stderr.write(f"amser: {describe(error)}\n")
+        sys.stderr.write(f"amser: {harmless(describe(error))}\n")
     return code
 
 

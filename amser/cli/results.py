@@ -10,6 +10,7 @@ import typer
 
 from amser.cli.options import Json, ResultsDir, cores
 from amser.exits import Exit, MissingError, UserError
+from amser.tables import harmless
 
 if TYPE_CHECKING:
     from amser.comparison import Comparison
@@ -96,7 +97,7 @@ def rerun(
 def _say_partial(*studies: Results) -> None:
     for found in studies:
         if found.partial:
-            sys.stderr.write(f"amser: warning: {found.folder}: {found.partial}\n")
+            sys.stderr.write(f"amser: warning: {harmless(f'{found.folder}: {found.partial}')}\n")
 
 
 def _run_again(old: Results, jobs: int, root: Path, allow_plugins: bool) -> Results:
@@ -148,7 +149,7 @@ def _print(found: Comparison, every: bool) -> None:
         Table(columns, body, right=frozenset({2, 3, 4}), title="figures:").print()
     for side, points in (("first", found.only_first), ("second", found.only_second)):
         for point in points:
-            sys.stdout.write(f"only in the {side}: {', '.join(map(str, point))}\n")
+            sys.stdout.write(f"only in the {side}: {harmless(', '.join(map(str, point)))}\n")
     same = sum(d.same for d in found.differences)
     sys.stdout.write(f"{same} of {len(found.differences)} figures are equal to the last digit\n")
 

@@ -72,6 +72,7 @@ def run(
 def finish(found: Results, *, report: bool, quiet: bool, json: bool) -> int:
     """Print what a run gave and return its exit code."""
     from amser.summary import gathered, named_failures
+    from amser.tables import harmless
 
     failures = found.manifest.get("failures")
     page = None
@@ -85,13 +86,13 @@ def finish(found: Results, *, report: bool, quiet: bool, json: bool) -> int:
         _print_table(found, page)
     if not quiet:
         for warning in gathered(found.manifest.get("warnings") or ()):
-            sys.stderr.write(f"amser: warning: {warning}\n")
+            sys.stderr.write(f"amser: warning: {harmless(warning)}\n")
     alike: dict[str, list[str]] = {}
     for run_name, why in named_failures(found.manifest).items():
         alike.setdefault(why, []).append(run_name)
     for why, names in alike.items():
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        sys.stderr.write(f"amser: {names[0]}{more} failed: {why}\n")
+        sys.stderr.write(f"amser: {harmless(names[0])}{more} failed: {harmless(why)}\n")
     return Exit.FAILED if failures else Exit.DONE if valid(found) else Exit.INVALID
 
 
@@ -107,6 +108,7 @@ def valid(found: Results) -> bool:
 
 def _print_table(found: Results, page: Path | None) -> None:
     from amser.report.study import Study
+    from amser.tables import harmless
     from amser.verdict import sentence
 
     if found.partial:
@@ -116,7 +118,7 @@ def _print_table(found: Results, page: Path | None) -> None:
         view.summary.overview().print()
         for part in view.slices[:1]:
             text = sentence(view, part)
-            sys.stdout.write(f"\n{text}\n" if text else "")
+            sys.stdout.write(f"\n{harmless(text)}\n" if text else "")
     sys.stdout.write(f"\nresults  {found.folder}\n")
     if page is not None:
         sys.stdout.write(f"report   {page}\n")

@@ -40,7 +40,7 @@ def provenance_section(study: Study) -> str:
         f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in _facts(study.manifest)
     )
     resolved = study.folder / "resolved.yaml"
-    scenario = resolved.read_text(encoding="utf-8") if resolved.is_file() else ""
+    scenario = resolved.read_text(encoding="utf-8", errors="replace") if resolved.is_file() else ""
     manifest = json.dumps(study.manifest, indent=2, ensure_ascii=False)
     return (
         "<section><h2>Where the figures come from</h2>"

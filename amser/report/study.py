@@ -93,17 +93,18 @@ class Study:
         by_label = {tuple(map(str, point)): point for point in self.view.summary.points}
         for entry in self.manifest["points"]:
             point = by_label.get(tuple(str(entry["parameters"].get(p)) for p in self.results.parameters))
-            paths = sorted((self.folder / "points").glob(f"{entry['key']}-s*/uploads.parquet"))
+            folders = [folder for _, folder in self.results.point_folders(entry["key"])]
+            paths = [path for folder in folders if (path := folder / "uploads.parquet").is_file()]
             if point is not None and paths:
                 found[point] = np.concatenate([self._latencies(path) for path in paths])
         return found
 
     def _latencies(self, path: Path) -> npt.NDArray[np.float64]:
         # Only these columns: the whole log of a large study would not fit into memory.
-        from sim.results import read_json, read_table
+        from sim.results import read_metrics, read_table
 
-        log = read_table(path, ["latency_s", "outcome", "speech_end_s"], only=True)
-        warmup_s = float(read_json(path.with_name("metrics.json"))["warmup_s"])
+        log = read_table(path, ["outcome"], ["latency_s", "speech_end_s"], only=True)
+        warmup_s = read_metrics(path.parent).get("warmup_s", 0.0)
         counted = log["outcome"].isin(ANSWERED) & (log["speech_end_s"] >= warmup_s)
         return log.loc[counted, "latency_s"].dropna().to_numpy(dtype=np.float64)
 
