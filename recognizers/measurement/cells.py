@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,52 @@ def mel_snr_db(reference: Mel, decoded: Mel) -> float:
     if noise == 0.0:
         return float("inf")
     return 10.0 * float(np.log10(signal / noise)) if signal > 0.0 else float("-inf")
+
+
+MOST_BYTES = 1 << 40  # of a payload: a terabyte
+
+
+def _count(value: object, most: int = MOST_BYTES) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
+
+
+def is_coded(value: Any) -> bool:
+    """Whether a cached value is one of ``coded_value``."""
+    if not isinstance(value, dict) or not _count(value.get("payload_bytes")):
+        return False
+    if not _count(value.get("container_bytes"), value["payload_bytes"]):
+        return False
+    if "mel" not in value:
+        return True
+    return bool(re.fullmatch("[0-9a-f]{32}", str(value["mel"]))) and isinstance(value.get("mel_snr_db"), float)
+
+
+def _is_text(value: object) -> bool:
+    """Text that can be written again: halves of surrogate pairs cannot."""
+    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
+
+
+def is_recognised(value: Any) -> bool:
+    """Whether a cached value is a hypothesis with its confidence."""
+    confident = ("avg_logprob", "no_speech_prob")
+    return (
+        isinstance(value, dict)
+        and _is_text(value.get("text"))
+        and all(isinstance(value.get(name), float) for name in confident)
+    )
+
+
+def is_felt(value: Any) -> bool:
+    """Whether a cached value is an emotion."""
+    return isinstance(value, dict) and _is_text(value.get("label"))
+
+
+def is_scored(value: Any) -> bool:
+    """Whether a cached value counts word errors, and no more of them than words allow."""
+    names = ("reference_words", "substitutions", "deletions", "insertions")
+    if not isinstance(value, dict) or not all(_count(value.get(name)) for name in names):
+        return False
+    return bool(value["substitutions"] + value["deletions"] <= value["reference_words"])
 
 
 def coded_value(payload: Any, mel: Mel | None, reference: Mel | None) -> dict[str, Any]:

@@ -6,11 +6,12 @@ finished and nothing half-written, and several processes may share the file.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,20 @@ from typing import Any
 
 _SQLITE_VARIABLES = 500  # well below every SQLite's limit of bound variables (999 in old builds)
 PATIENCE_S = 60.0  # for another process that is writing
+
+
+# What is in the cache took minutes to find: only a file that cannot be read is to be deleted.
+REMEDIES = {
+    "SQLITE_BUSY": "wait for the process that writes to it",
+    "SQLITE_LOCKED": "wait for the process that writes to it",
+    "SQLITE_FULL": "free some space on that disk: what is in it stays valid",
+    "SQLITE_IOERR": "see whether that disk is full or failing: what is in it stays valid",
+    "SQLITE_READONLY": "let yourself write to it",
+    "SQLITE_CANTOPEN": "let yourself write to its folder",
+    "SQLITE_PERM": "let yourself write to it",
+    "SQLITE_NOMEM": "free some memory",
+    "SQLITE_NOTADB": "delete it to start afresh",
+}
 
 
 class CacheError(Exception):
@@ -32,6 +47,14 @@ def digest(*parts: bytes | str) -> str:
         state.update(len(raw).to_bytes(8, "little"))
         state.update(raw)
     return state.hexdigest()
+
+
+def _parsed(text: object) -> Any:
+    """A stored value; None, which no value is, where it is damaged."""
+    try:
+        return json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
 
 
 class Store:
@@ -69,18 +92,19 @@ class Store:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            busy = getattr(error, "sqlite_errorname", "").startswith("SQLITE_BUSY")
-            start = "wait for the process that writes to it" if busy else "delete it to start afresh"
+            kind = getattr(error, "sqlite_errorname", "")
+            start = next((text for name, text in REMEDIES.items() if kind.startswith(name)), REMEDIES["SQLITE_NOTADB"])
             remedy = f"{start}, or set AMSER_CACHE to another folder"
             raise CacheError(f"cannot use the measurement cache {self.path}: {error}; {remedy}") from error
         except OSError as error:
             reason = error.strerror or error
+            start = f"{REMEDIES['SQLITE_FULL']}, or " if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
             raise CacheError(
-                f"cannot write the measurement cache {self.path}: {reason}; set AMSER_CACHE to a folder of yours"
+                f"cannot write the measurement cache {self.path}: {reason}; {start}set AMSER_CACHE to a folder of yours"
             ) from error
 
-    def get(self, keys: Iterable[str]) -> dict[str, Any]:
-        """The values of those ``keys`` that are known."""
+    def get(self, keys: Iterable[str], sound: Callable[[Any], bool]) -> dict[str, Any]:
+        """The values of those ``keys`` that are known and ``sound``: what was damaged is not known."""
         wanted = list(dict.fromkeys(keys))
         found = {key: self._given[key] for key in wanted if key in self._given}
         with self._told():
@@ -88,7 +112,10 @@ class Store:
                 part = wanted[start : start + _SQLITE_VARIABLES]
                 marks = ",".join("?" * len(part))
                 query = f"SELECT key, value FROM entries WHERE key IN ({marks})"
-                found.update({key: json.loads(value) for key, value in self._database.execute(query, part)})
+                for key, text in self._database.execute(query, part):
+                    value = _parsed(text)
+                    if sound(value):
+                        found[key] = value
         return found
 
     def put(self, values: Mapping[str, Any]) -> None:

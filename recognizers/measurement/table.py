@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from recognizers.measurement.cells import Cell
+from recognizers.measurement.cells import Cell, is_scored
 from recognizers.measurement.store import Store, digest
 from recognizers.measurement.work import Measuring
 
@@ -43,7 +43,7 @@ def score(store: Store, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str
     from recognizers.scores.words import word_errors
 
     keys = {pair: digest(SCORED_VERSION, *pair) for pair in dict.fromkeys(pairs)}
-    known = store.get(keys.values())
+    known = store.get(keys.values(), is_scored)
     new: dict[str, Any] = {}
     for (reference, hypothesis), key in keys.items():
         if key not in known:

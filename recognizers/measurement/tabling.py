@@ -18,7 +18,7 @@ from channel.mel import log_mel
 from recognizers.cache import default_cache
 from recognizers.corpora.types import Corpus, Utterance
 from recognizers.measurement.bar import counting_bar
-from recognizers.measurement.cells import audio_digest, coded_value
+from recognizers.measurement.cells import audio_digest, coded_value, is_coded, is_recognised
 from recognizers.measurement.keys import coded_key, recognised_key
 from recognizers.measurement.measured import MeasuredTable, NoTable, write_table
 from recognizers.measurement.store import Store, digest
@@ -117,9 +117,9 @@ def _rows(
 ) -> list[dict[str, Any]]:
     audio = audio_digest(utterance)
     keys = {name: coded_key(audio, codec.fingerprint(), recogniser.bands) for name, codec in codecs.items()}
-    coded = store.get(keys.values())
+    coded = store.get(keys.values(), is_coded)
     listener = digest(recogniser.fingerprint())
-    heard = store.get(recognised_key(value["mel"], listener) for value in coded.values())
+    heard = store.get((recognised_key(value["mel"], listener) for value in coded.values()), is_recognised)
     spoken = {
         "utterance": utterance.id,
         "speaker": utterance.speaker,

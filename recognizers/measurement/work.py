@@ -12,7 +12,7 @@ import numpy as np
 
 from channel.codecs.base import NoSpeechError
 from channel.mel import log_mel
-from recognizers.measurement.cells import Cell, coded_value
+from recognizers.measurement.cells import Cell, coded_value, is_coded, is_felt, is_recognised
 from recognizers.measurement.keys import felt_key, recognised_key
 from recognizers.measurement.measured import MeasuredCorpus, MeasuredEmotion
 from recognizers.measurement.protocols import Audio, Codec, Corpus, EmotionRecogniser, Mel, Recogniser
@@ -86,13 +86,19 @@ class Measuring:
 
     def recall(self, cells: Sequence[Cell]) -> None:
         """Read from the cache whatever it knows of ``cells``."""
-        self.known.coded |= self.store.get(cell.key for cell in cells)
+        coded = self.store.get((cell.key for cell in cells), is_coded)
+        self.known.coded |= {
+            cell.key: coded[cell.key]
+            for cell in cells
+            if cell.key in coded and ("mel" in coded[cell.key] or not self._gives_mel(cell.codec))
+        }
         mels = {coded["mel"] for coded in self.known.coded.values() if "mel" in coded}
         if self.recogniser is not None:
-            self.known.recognised |= self.store.get(recognised_key(mel, self.recogniser_id) for mel in mels)
+            keys = [recognised_key(mel, self.recogniser_id) for mel in mels]
+            self.known.recognised |= self.store.get(keys, is_recognised)
         if self.emotion is not None:
             said = [mel for mel in mels if not self._unrecognised(mel)]
-            self.known.felt |= self.store.get(self._felt_key(mel) for mel in said)
+            self.known.felt |= self.store.get((self._felt_key(mel) for mel in said), is_felt)
 
     def is_complete(self, cell: Cell) -> bool:
         """Whether everything asked for is known of ``cell``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 
 from channel.codecs.base import NoSpeechError
@@ -283,14 +285,14 @@ def test_killed_writer_leaves_whole_batches(tmp_path: Path) -> None:
     writer.wait()
     with Store(tmp_path) as store:
         for batch in range(told + 1):
-            assert len(store.get(f"{batch}-{i}" for i in range(10))) == 10
+            assert len(store.get((f"{batch}-{i}" for i in range(10)), lambda value: True)) == 10
         assert len(store) % 10 == 0
 
 
 def test_store_with_many_keys_and_a_broken_file(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store.put({str(i): i for i in range(1500)})
-        assert store.get(str(i) for i in range(0, 3000)) == {str(i): i for i in range(1500)}
+        assert store.get((str(i) for i in range(0, 3000)), lambda value: True) == {str(i): i for i in range(1500)}
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "measurements.sqlite").write_bytes(b"this is no database" * 100)
@@ -302,7 +304,76 @@ def test_store_with_many_keys_and_a_broken_file(tmp_path: Path) -> None:
     with Store(tmp_path) as store:
         store._database.execute("DROP TABLE entries")
         with pytest.raises(CacheError, match="no such table"):
-            store.get(["a"])
+            store.get(["a"], bool)
+
+
+NONSENSE: list[object] = [
+    None,
+    7,
+    [],
+    {},
+    {"payload_bytes": -5, "container_bytes": 0},
+    {"payload_bytes": 10**30, "container_bytes": 0},
+    {"payload_bytes": True, "container_bytes": 0},
+    {"payload_bytes": 5, "container_bytes": 6},
+    {"payload_bytes": 5, "container_bytes": 0},  # a codec of speech has a Mel
+    {"payload_bytes": 5, "container_bytes": 0, "mel": "../..", "mel_snr_db": 1.0},
+    {"payload_bytes": 5, "container_bytes": 0, "mel": "0" * 32},
+    {"text": 5, "avg_logprob": -1.0, "no_speech_prob": 0.0},
+    {"text": "\ud800", "avg_logprob": -1.0, "no_speech_prob": 0.0},
+    {"text": "yes", "avg_logprob": "high", "no_speech_prob": 0.0},
+    {"label": ["sad"]},
+    {"reference_words": 2, "substitutions": -1, "deletions": 0, "insertions": 0},
+    {"reference_words": 2, "substitutions": 2, "deletions": 1, "insertions": 0},
+]
+
+
+def test_what_was_damaged_in_the_cache_is_measured_again(clips: Clips, tmp_path: Path) -> None:
+    """Every entry in turn of every kind is replaced by every nonsense, and by text and bytes that are no JSON."""
+
+    def table() -> pd.DataFrame:
+        return measure(clips, {"a": Rounding("a", 3)}, Listener(), Empath(), cache_dir=tmp_path)
+
+    first = table()
+    file = tmp_path / "measurements.sqlite"
+    for value in [*map(json.dumps, NONSENSE), "{", "[" * 100_000, b"\xff", 3]:
+        with sqlite3.connect(file) as database:
+            database.execute("UPDATE entries SET value = ?", (value,))
+        database.close()
+        pd.testing.assert_frame_equal(table(), first)
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ("SQLITE_FULL", "free some space on that disk: what is in it stays valid"),
+        ("SQLITE_IOERR_WRITE", "full or failing"),
+        ("SQLITE_READONLY", "let yourself write"),
+        ("SQLITE_CORRUPT", "delete it to start afresh"),
+    ],
+)
+def test_only_a_broken_cache_is_to_be_deleted(error: str, says: str, tmp_path: Path) -> None:
+    class Failing:
+        def execute(self, *given: object) -> object:
+            fault = sqlite3.OperationalError("as SQLite says")
+            fault.sqlite_errorname = error  # type: ignore[misc]
+            raise fault
+
+        def close(self) -> None: ...
+
+    with Store(tmp_path) as store:
+        store._database.close()
+        store._database = Failing()  # type: ignore[assignment]
+        with pytest.raises(CacheError, match=says):
+            store.get(["a"], bool)
+
+
+def test_a_cache_on_a_full_disk_is_kept(tmp_path: Path) -> None:
+    """SQLite's own answer, from a file that may not grow."""
+    with Store(tmp_path) as store:
+        store._database.execute("PRAGMA max_page_count = 8")
+        with pytest.raises(CacheError, match="full; free some space on that disk: what is in it stays valid"):
+            store.put({str(i): "x" * 1000 for i in range(1000)})
 
 
 def test_two_processes_share_one_store(tmp_path: Path) -> None:
@@ -332,7 +403,7 @@ def test_a_store_that_another_process_is_making_is_waited_for(
     monkeypatch.setattr("recognizers.measurement.store.time.sleep", lambda seconds: other.execute("COMMIT"))
     with Store(tmp_path) as store:
         store.put({"key": 1})
-        assert store.get(["key"]) == {"key": 1}
+        assert store.get(["key"], bool) == {"key": 1}
     other.close()
 
 
