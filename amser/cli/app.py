@@ -19,6 +19,7 @@ from amser.cli import (
     emotion,
     evaluate,
     measure,
+    models,
     reproduce,
     results,
     scenario,
@@ -86,5 +87,6 @@ app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(measure.app, name="measure")
 app.add_typer(emotion.app, name="train")
 _command("evaluate", evaluate.evaluate, "Evaluate emotion networks at every compress rate.")
+app.add_typer(models.app, name="models")
 app.add_typer(reproduce.app, name="reproduce")
 _command("info", catalogue.info, "Print versions, weights, calibrations and cache.")

@@ -103,7 +103,7 @@ def _recognisers() -> Rows:
     from recognizers.whisper import available_whispers
 
     ships = "ships with the project; short commands from a closed vocabulary, trained on the project's own speech"
-    official = "OpenAI's weights, downloaded by openai-whisper when first used"
+    official = "OpenAI's weights, from its file, an installed package or a download: `amser models` says what is here"
     rows = [{"name": n, "kind": "whisper", "source": ships if n == "nano" else official} for n in available_whispers()]
     packaged = "English model inside the package pocketsphinx (extra `sphinx`); open speech, no download"
     return [*rows, {"name": "sphinx", "kind": "sphinx", "source": packaged}]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizers.whisper.checkpoints import resolver
 from recognizers.whisper.checkpoints.errors import ModelUnavailable
+from recognizers.whisper.checkpoints.official import file_digest
 from recognizers.whisper.nano import NanoFormatError, is_nano, load_nano
 from recognizers.whisper.options import CLOSED_VOCABULARY
 from recognizers.whisper.placing import on_device
@@ -101,7 +100,7 @@ def _from_nano(path: Path, name: str, device: str, batch_size: int) -> WhisperRe
     description = f"{name}: closed-vocabulary command recogniser, {_size(model, count)}; trained on {training}"
     tokens = json.loads(metadata["token_ids"])
     return WhisperRecognizer(
-        on_device(model, device), name, _file_hash(path), description, batch_size, tokens, CLOSED_VOCABULARY
+        on_device(model, device), name, file_digest(path), description, batch_size, tokens, CLOSED_VOCABULARY
     )
 
 
@@ -109,12 +108,3 @@ def _size(model: Whisper, parameters: int | None = None) -> str:
     count = (parameters or sum(p.numel() for p in model.parameters())) / 1e6
     dims = model.dims
     return f"{count:.1f} M parameters, {dims.n_mels} Mel bands, {dims.n_audio_ctx / 50:g} s context"
-
-
-@lru_cache(maxsize=16)
-def _file_hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -273,6 +273,28 @@ def test_info_names_versions_weights_and_caches(capsys: pytest.CaptureFixture[st
     assert {"weights", "speech", "calibrations", "cache"} <= set(found)
 
 
+def test_models_are_listed_converted_and_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.recognizers.whisper_formats import random_whisper, write_ctranslate2
+
+    monkeypatch.setenv("AMSER_CACHE", str(tmp_path / "cache"))
+    folder = write_ctranslate2(tmp_path / "ct2", random_whisper(n_vocab=97))
+    assert run(["models", "convert", str(folder), "--name", "mine", "--json"]) == 0
+    made = json.loads(capsys.readouterr().out)
+    assert run(["models", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["mine"] == made and rows["nano"]["here"] == "ships" and "turbo" not in rows
+    assert run(["models"]) == 0
+    table = capsys.readouterr().out
+    assert made["digest"][:12] in table and "large-v3-turbo" in table
+    assert run(["models", "get", "huge"]) == 3
+    assert run(["models", "convert", str(tmp_path)]) == 3
+    assert run(["models", "convert", str(folder), "--output", made["path"]]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 3 and all(line.startswith("amser: ") for line in errors)
+
+
 def test_committed_schema_is_current(tmp_path: Path) -> None:
     committed = ROOT / "docs" / "scenario.schema.json"
     assert committed.read_text(encoding="utf-8") == schema_text(), "run: amser schema -o docs/scenario.schema.json"

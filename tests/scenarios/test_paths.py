@@ -39,6 +39,12 @@ def test_what_is_beside_the_scenario_is_found_there(tmp_path: Path, monkeypatch:
     assert named(TEXT, tmp_path) == [*paths, "/weights/mine.safetensors", str(tmp_path / "mine.json")]
 
 
+def test_a_folder_of_weights_is_a_path_by_its_slash(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    assert named(TEXT.replace("mine.pt", "./mine"), tmp_path)[1] == str(tmp_path / "mine")
+    assert named(TEXT.replace("mine.pt", "mine"), tmp_path)[1] == "mine"
+
+
 def test_what_is_not_there_starts_at_the_working_folder(tmp_path: Path) -> None:
     assert named(TEXT, tmp_path)[:2] == ["speech/manifest.tsv", "mine.pt"]
 

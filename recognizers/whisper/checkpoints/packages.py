@@ -16,9 +16,9 @@ from recognizers.whisper.checkpoints import ctranslate2
 from recognizers.whisper.checkpoints.errors import ModelUnavailable
 from recognizers.whisper.checkpoints.state import Checkpoint
 
-__all__ = ["PACKAGES", "WEIGHTS_DIGESTS", "Package", "extra_of", "fault", "installed", "read"]
+__all__ = ["PACKAGES", "WEIGHTS_DIGESTS", "Package", "extra_of", "fault", "installed", "read", "size_bytes"]
 
-LICENCE = "MIT (OpenAI's weights)"
+LICENCE = "MIT (OpenAI's weights, MIT package)"
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,11 @@ def fault(package: Package) -> str | None:
     if state.hexdigest() != package.sha256:
         return f"{package.title} holds another file (SHA-256 {state.hexdigest()[:12]}, not {package.sha256[:12]})"
     return None
+
+
+def size_bytes(package: Package) -> int:
+    """Of its parts together.  Raises OSError."""
+    return sum(_located(*part).stat().st_size for part in package.parts)
 
 
 def read(package: Package) -> Checkpoint:

@@ -52,11 +52,11 @@ def locate(model: str) -> Path | None:
     """The file or folder that `model` names; None for an official name.  Loads nothing.
 
     Raises `ModelUnavailable` for a name that is neither known nor there."""
-    path = Path(model).expanduser()
-    if path.is_file() or (path.is_dir() and model not in official.names()):
-        return path
     if model in official.names():
-        return None
+        return None  # a folder that happens to have this name is ./base
+    path = Path(model).expanduser()
+    if path.exists():
+        return path
     if path.suffix in SUFFIXES or os.sep in model:
         raise ModelUnavailable(
             f"no Whisper checkpoint at {path}; give an existing .pt or .safetensors file, or a folder of Hugging Face "
@@ -83,21 +83,20 @@ def open_path(path: Path) -> Checkpoint:
     return official.read(path)
 
 
-def locate_official(name: str) -> Kept | None:
+def locate_official(wanted: OfficialFile) -> Kept | None:
     """The converted file of an official model, if it is in the cache; one made from OpenAI's own file first."""
-    wanted = official.official_file(name)
     digests = (wanted.sha256, *(package.sha256 for package in packages.PACKAGES if package.model == wanted.stem))
     found = [k for k in converted.kept() if k.name == wanted.stem and k.origin.sha256 in digests]
     return min(found, key=lambda k: digests.index(k.origin.sha256), default=None)
 
 
 def _official(name: str) -> Weights:
-    if (kept := locate_official(name)) is not None:
+    wanted = official.official_file(name)
+    if (kept := locate_official(wanted)) is not None:
         checkpoint = converted.read(kept)
         if not converted.damaged(kept, checkpoint):
             return Weights(checkpoint, name, kept.digest, kept.origin.source)
         sys.stderr.write(f"amser: warning: {kept.path} is damaged and is made again\n")
-    wanted = official.official_file(name)
     reasons: list[str] = []
     for way in (_from_cache, _from_packages, _from_download):
         if (found := way(wanted, reasons)) is not None:
@@ -125,7 +124,7 @@ def _from_cache(wanted: OfficialFile, reasons: list[str]) -> Found:
 
 
 def _from_openai(wanted: OfficialFile) -> Origin:
-    return Origin("OpenAI's file", wanted.sha256, "MIT (OpenAI)")
+    return Origin("OpenAI's file", wanted.sha256, official.LICENCE)
 
 
 def _from_packages(wanted: OfficialFile, reasons: list[str]) -> Found:
