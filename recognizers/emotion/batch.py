@@ -45,6 +45,10 @@ class Batch:
         """(B, W) bool: True on real words."""
         return torch.arange(self.pieces.shape[1], device=self.words.device)[None, :] < self.words[:, None]
 
+    def first(self, frames: int) -> Batch:
+        """The same utterances cut after so many frames."""
+        return Batch(self.mel[:, :, :frames], self.frames.clamp(max=frames), self.pieces, self.words)
+
     def to(self, device: torch.device) -> Batch:
         """The same utterances on another device."""
         return Batch(self.mel.to(device), self.frames.to(device), self.pieces.to(device), self.words.to(device))

@@ -25,7 +25,7 @@ from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.networks import NetworkSpec, build_network, parameter_count
 from recognizers.emotion.protocol import Fold, leave_one_out
 from recognizers.emotion.recognizer import predict
-from recognizers.emotion.training import Epoch, Recipe, describe_recipe, train_network
+from recognizers.emotion.training import Epoch, Recipe, describe_recipe, for_size, train_network
 from recognizers.emotion.types import RATES, EmotionError
 from recognizers.emotion.weights import start_from
 
@@ -129,7 +129,7 @@ def cross_validate(
     `only` names the one fold that is trained and tested, as it would be among all.
     `on_fold(name, done, total)` is called after each.
     """
-    recipe = recipe or Recipe()
+    recipe = for_size(recipe or Recipe(), architecture, size)
     if start and glove:
         raise EmotionError("a training starts from weights or from GloVe vectors; leave one of the two out")
     tokenizer, width = (glove.vocabulary, glove.width) if glove else (None, None)

@@ -87,11 +87,12 @@ class Recurrence(nn.Module):
 
 
 class Attention(nn.Module):
-    """Multi-head scaled dot-product attention (Vaswani et al. 2017), without dropout on its weights."""
+    """Multi-head scaled dot-product attention (Vaswani et al. 2017), with dropout on its weights."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()
         self.heads = heads
+        self.dropout = nn.Dropout(dropout)
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
         self.out = nn.Linear(width, width)
 
@@ -105,7 +106,7 @@ class Attention(nn.Module):
         scores = queries @ keys.transpose(2, 3) / math.sqrt(width // self.heads)
         if mask is not None:
             scores = scores.masked_fill(~mask[:, None, None, :], -1e9)
-        mixed = scores.softmax(dim=3) @ values
+        mixed = self.dropout(scores.softmax(dim=3)) @ values
         merged: Tensor = self.out(mixed.transpose(1, 2).reshape(b, q, width))
         return merged
 

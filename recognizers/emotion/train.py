@@ -13,7 +13,7 @@ from recognizers.corpora import Corpus
 from recognizers.emotion.examples import Advance, Examples, load_examples
 from recognizers.emotion.glove import Glove
 from recognizers.emotion.networks import NetworkSpec
-from recognizers.emotion.training import Epoch, Recipe, Trained, describe_recipe, train_network
+from recognizers.emotion.training import Epoch, Recipe, Trained, describe_recipe, for_size, train_network
 from recognizers.emotion.types import EmotionError
 from recognizers.emotion.weights import save_network
 
@@ -78,7 +78,7 @@ def train_emotion(
     With `glove` its word vectors start from those. Raises `EmotionError` where the sets, the options or the vectors do
     not fit.
     """
-    recipe = recipe or Recipe()
+    recipe = for_size(recipe or Recipe(), architecture, size)
     started = time.monotonic()
     tokenizer, width = (glove.vocabulary, glove.width) if glove else (None, None)
     spec = NetworkSpec.of(

@@ -22,7 +22,7 @@ from recognizers.emotion.types import EmotionError, Mel
 from recognizers.emotion.words import Tokenizer
 from recognizers.scores.classes import score_classes
 
-__all__ = ["Epoch", "Recipe", "Trained", "train_network"]
+__all__ = ["Epoch", "Recipe", "Trained", "for_size", "train_network"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Recipe:
     """Epochs without a better dev loss before it stops."""
     batch: int = 32
     learning_rate: float = 2e-3
+    """Of small networks; `for_size` takes the published one of a published size."""
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
     class_weights: bool = True
@@ -48,6 +49,17 @@ class Recipe:
     averaging: float = 0.98
     """Of the exponential moving average of the weights that is evaluated and kept."""
     seed: int = 1
+
+
+PUBLISHED_RATES = {"umons": 1e-4, "xu": 1e-3, "yoon": 1e-3}
+"""The learning rates of the papers' code."""
+
+
+def for_size(recipe: Recipe, architecture: str, size: str) -> Recipe:
+    """The recipe with the learning rate that belongs to a size, unless it has one of its own."""
+    if size != "published" or recipe.learning_rate != Recipe.learning_rate:
+        return recipe
+    return dataclasses.replace(recipe, learning_rate=PUBLISHED_RATES[architecture])
 
 
 @dataclass(frozen=True)

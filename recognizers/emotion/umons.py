@@ -1,17 +1,23 @@
 """UMONS: the transformer-based joint encoding of Delbrouck et al., Challenge-HML at ACL 2020 (`Model_LA` of
 its code).
 
-Known from the published code and kept: trainable word vectors into a one-way LSTM; Mel frames into a linear
-layer; blocks in which text attends to itself and audio attends to itself and then, guided, to the text;
-post-norm with the residual around the whole block; between blocks a "glimpse" layer of soft attention over
-time that keeps the length; masks in the first block only; one attention glimpse per modality at the end,
-projected, summed, normalised. Not kept in the small sizes: width 512, 4 blocks (`AS_PUBLISHED` has them),
-GloVe vectors, and one Mel frame of every sixteen, where ours takes the mean of each twelve.
+As published: trainable word vectors into a one-way LSTM; Mel frames into a linear layer; blocks in which text
+attends to itself, and audio attends to itself and then, guided, to the text that the block was given (not to
+what the block has made of it); post-norm with the deviation over n - 1, and a residual around the whole block;
+between blocks a "glimpse" layer of soft attention over time that keeps the length, a ReLU layer of the
+feed-forward width deep; dropout there and on the attention's weights too; masks in the first block only; one
+such glimpse per modality at the end, projected, summed, normalised, projected.
+
+Departures: the Mel is Whisper's, standardised band by band (theirs follows DCTTS); beyond the end of an utterance
+steps are zero, where theirs carry the LSTM's state over padding and the linear layer's bias; the training is the
+one of all networks here (theirs: Adam at 1e-4, batches of 32, the rate halved twice). The small size has other
+widths, two blocks, and the mean of each twelve frames for one frame of every sixteen.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -49,11 +55,28 @@ class UmonsDims:
     joint: int = 96
     """Width of the sum of both modalities."""
     dropout: float = 0.1
+    guide: Literal["input", "updated"] = "input"
+    """The text that guides the audio: what the block was given, as published, or what its text part made of that, with
+    which the shipped small weights were trained."""
 
 
 AS_PUBLISHED = UmonsDims(300, 512, 4, 1024, 4, 60, 60, 16, False, 1024, 0.1)
 """Width 512, 4 heads, feed-forward 1024, 4 blocks, 60 words and 60 frames: the command in the published
 README."""
+
+
+class PostNorm(nn.Module):
+    """gain * (x - mean) / (deviation + 1e-6) + shift, with the deviation over n - 1."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+
+    def forward(self, steps: Tensor) -> Tensor:
+        """Of any shape (..., width)."""
+        centred = steps - steps.mean(dim=-1, keepdim=True)
+        scaled: Tensor = self.weight * centred / (steps.std(dim=-1, keepdim=True) + 1e-6) + self.bias
+        return scaled
 
 
 class Glimpses(nn.Module):
@@ -77,10 +100,11 @@ class Block(nn.Module):
 
     def __init__(self, dims: UmonsDims, *, last: bool) -> None:
         super().__init__()
-        width, drop = dims.width, dims.dropout
-        self.text_self, self.audio_self, self.audio_guided = (Attention(width, dims.heads) for _ in range(3))
-        self.text_feed, self.audio_feed = (FeedForward(width, dims.feed_forward, width, drop) for _ in range(2))
-        self.norms = nn.ModuleList([nn.LayerNorm(width) for _ in range(7)])
+        width, drop, hidden = dims.width, dims.dropout, dims.feed_forward
+        self.text_self, self.audio_self, self.audio_guided = (Attention(width, dims.heads, drop) for _ in range(3))
+        self.text_feed, self.audio_feed = (FeedForward(width, hidden, width, drop) for _ in range(2))
+        self.norms = nn.ModuleList([PostNorm(width) for _ in range(5 if last else 7)])
+        self.guide = dims.guide
         self.dropout = nn.Dropout(drop)
         self.last = last
         if not last:
@@ -92,8 +116,9 @@ class Block(nn.Module):
         text_mask, audio_mask = masks if masks is not None else (None, None)
         read = self.norms[0](text + self.dropout(self.text_self(text, text, text_mask)))
         read = text + self.norms[1](read + self.dropout(self.text_feed(read)))
+        guide = text if self.guide == "input" else read
         heard = self.norms[2](audio + self.dropout(self.audio_self(audio, audio, audio_mask)))
-        heard = self.norms[3](heard + self.dropout(self.audio_guided(heard, read, text_mask)))
+        heard = self.norms[3](heard + self.dropout(self.audio_guided(heard, guide, text_mask)))
         heard = audio + self.norms[4](heard + self.dropout(self.audio_feed(heard)))
         if self.last:
             return read, heard
@@ -112,9 +137,10 @@ class UmonsNetwork(EmotionNetwork):
         self.word_recurrence = Recurrence("lstm", dims.word_width, dims.width, both_ways=False)
         self.project_audio = nn.Linear(BANDS, dims.width)
         self.blocks = nn.ModuleList([Block(dims, last=place == dims.blocks - 1) for place in range(dims.blocks)])
-        self.flat_text, self.flat_audio = (Glimpses(dims.width, dims.width, 1, dims.dropout) for _ in range(2))
+        flats = (Glimpses(dims.width, dims.feed_forward, 1, dims.dropout) for _ in range(2))
+        self.flat_text, self.flat_audio = flats
         self.join_text, self.join_audio = (nn.Linear(dims.width, dims.joint) for _ in range(2))
-        self.norm = nn.LayerNorm(dims.joint)
+        self.norm = PostNorm(dims.joint)
         self.classify = nn.Linear(dims.joint, classes)
 
     def forward(self, batch: Batch) -> Tensor:

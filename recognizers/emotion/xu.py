@@ -1,13 +1,15 @@
 """Xu et al., "Learning alignment for multimodal emotion recognition from speech", Interspeech 2019.
 
-Known from the authors' recipe (`AlignClassModel` in didi/delta) and kept: frames through a dense layer and
-a GRU both ways; words through a GRU both ways; attention with the words as queries and the speech as keys,
-so each word gets its aligned speech vector; both side by side into another GRU both ways; attention
-pooling; dense layer. `alignment` chooses the recipe's multi-head attention or the paper's additive form,
-tanh(W1 s + W2 w + b). Not kept: the 257-bin spectrum (only the 80-band Mel is uploaded), GloVe vectors, and
-in the small sizes the widths 512 / 100 (`AS_PUBLISHED` has them) and the frame rate (ten frames are
-stacked into one step). The recipe has no mask on the speech keys; ours has, so that a result does not
-depend on the batch.
+As in the authors' recipe (`AlignClassModel` in didi/delta): frames through a dense layer and a GRU both ways; words
+through a GRU both ways; attention with the words as queries and the speech as keys, so each word gets its aligned
+speech vector; both side by side into another GRU both ways; attention pooling; dense layer. `alignment` chooses the
+recipe's multi-head attention or the paper's additive form, tanh(W1 s + W2 w + b).
+
+Departures: the 80 bands of Whisper's Mel, standardised, for the recipe's 257-bin spectrum (the paper has 34
+descriptors); a mask on the speech keys, which the recipe has not, so that a result does not depend on the batch; at
+most 60 words of theirs 100; one clip an utterance, where theirs also trains on halves that overlap; the training is the
+one of all networks here (theirs: Adam at 1e-3, batches of 64, 150 epochs without early stop). The small size has other
+widths and ten frames stacked into one step.
 """
 
 from __future__ import annotations
@@ -37,10 +39,12 @@ class XuDims:
     frame_stack: int = 10
     alignment: Literal["multi-head", "additive"] = "multi-head"
     dropout: float = 0.4
+    frames: int = 1500
+    """Most frames; the rest is cut."""
 
 
-AS_PUBLISHED = XuDims(300, 512, 100, 8, 1, "multi-head", 0.5)
-"""Dense 512, GRU 100 in each direction, 8 heads, every frame: multimodal-align-emotion.yml of the recipe."""
+AS_PUBLISHED = XuDims(300, 512, 100, 8, 1, "multi-head", 0.5, 700)
+"""Dense 512, GRU 100 in each direction, 8 heads, every frame of 7 s: multimodal-align-emotion.yml of the recipe."""
 
 
 class AdditiveAlignment(nn.Module):
@@ -64,7 +68,7 @@ class XuNetwork(EmotionNetwork):
 
     def __init__(self, dims: XuDims, classes: int, word_rows: int) -> None:
         super().__init__()
-        self.stack = dims.frame_stack
+        self.stack, self.frames = dims.frame_stack, dims.frames
         both = 2 * dims.width
         self.dense = nn.Sequential(nn.Linear(BANDS * dims.frame_stack, dims.dense), nn.ReLU(), nn.Dropout(dims.dropout))
         self.speech_recurrence = Recurrence("gru", dims.dense, dims.width, both_ways=True)
@@ -80,6 +84,7 @@ class XuNetwork(EmotionNetwork):
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, shape (B, classes)."""
+        batch = batch.first(self.frames)
         steps, lengths = self._stacked(batch)
         speech = self.dropout(self.speech_recurrence(self.dense(steps), lengths))
         vectors = self.dropout(self.word_vectors(batch.pieces))

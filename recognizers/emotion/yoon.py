@@ -1,12 +1,15 @@
 """Yoon, Byun and Jung, "Multimodal speech emotion recognition using audio and text", SLT 2018.
 
-Known from the authors' code and kept: audio as 12 cepstra and energy with first and second differences (39
-numbers a frame) through a one-way GRU whose last state is joined with utterance-level prosody; text through
-a one-way GRU; both projected linearly (MDRE), joined, classified. With `attention` (MDREA) the audio vector
-asks the words instead. Not kept: openSMILE. The cepstra are the cosine transform of the uploaded log-Mel,
-and its 35 prosody functionals (pitch among them, which a Mel does not show) are replaced by 35 functionals
-of tracks that the Mel does show. GloVe vectors, and in the small sizes the width 200 (`AS_PUBLISHED` has
-it) and the frame rate (mean of eight).
+As in the authors' code: audio as 12 cepstra and energy with first and second differences (39 numbers a frame)
+through a one-way GRU whose last state is joined with 35 utterance-level numbers; text through a one-way GRU; both
+projected linearly to half their width (MDRE), joined, classified. With `attention` (MDREA) the audio vector asks
+the words instead. Dropout before and after each GRU.
+
+Departures: no openSMILE. The cepstra are the cosine transform of the uploaded log-Mel, and its 35 prosody functionals
+(pitch among them, which a Mel does not show) are replaced by 35 functionals of tracks that the Mel does show. Theirs
+share one bias among the units of a projection; at most 60 words are read, of theirs 128; the training is the one of all
+networks here (theirs: sigmoid cross-entropy, Adam at 1e-3, batches of 128, validation within epochs). The small size
+has other widths, the mean of each eight frames, and two normalisations that theirs has not (`normalise`).
 """
 
 from __future__ import annotations
@@ -35,15 +38,22 @@ class YoonDims:
     width: int = 64
     """Of both GRUs."""
     project: int = 48
+    """Of the text."""
+    project_audio: int = 48
     attention: bool = False
     """False: MDRE. True: MDREA."""
     frame_stride: int = 8
     audio_dropout: float = 0.3
     text_dropout: float = 0.5
+    frames: int = 1500
+    """Most frames; the rest is cut."""
+    normalise: bool = True
+    """Normalise each frame's cepstra over themselves, and each functional over the batch; not published."""
 
 
-AS_PUBLISHED = YoonDims(300, 200, 100, False, 1, 0.3, 0.7)
-"""GRU 200, every frame, dropout 0.3 on audio and 0.7 on text (the code's 0.7 and 0.3 are what is kept)."""
+AS_PUBLISHED = YoonDims(300, 200, 100, 117, False, 1, 0.3, 0.7, 750, False)
+"""GRU 200, projected to 100, and with 35 functionals to 117; every frame of 7.5 s; dropout 0.3 on audio and 0.7 on text
+(the code's 0.7 and 0.3 are what is kept)."""
 
 
 class Cepstra(nn.Module):
@@ -113,20 +123,21 @@ class YoonNetwork(EmotionNetwork):
         super().__init__()
         self.dims = dims
         self.cepstra = Cepstra()
-        self.cepstra_norm = nn.LayerNorm(3 * (CEPSTRA + 1))
-        self.prosody_norm = nn.BatchNorm1d(FUNCTIONALS)
+        self.cepstra_norm = nn.LayerNorm(3 * (CEPSTRA + 1)) if dims.normalise else nn.Identity()
+        self.prosody_norm = nn.BatchNorm1d(FUNCTIONALS) if dims.normalise else nn.Identity()
         self.audio_recurrence = Recurrence("gru", 3 * (CEPSTRA + 1), dims.width, both_ways=False)
         self.word_vectors = WordVectors(word_rows, dims.word_width)
         self.word_recurrence = Recurrence("gru", dims.word_width, dims.width, both_ways=False)
         self.audio_dropout, self.text_dropout = nn.Dropout(dims.audio_dropout), nn.Dropout(dims.text_dropout)
-        audio_width = dims.width if dims.attention else dims.project
+        audio_width = dims.width if dims.attention else dims.project_audio
         self.project_audio = nn.Linear(dims.width + FUNCTIONALS, audio_width)
         self.project_text = nn.Linear(dims.width, dims.project)
-        joint = 2 * dims.width if dims.attention else 2 * dims.project
+        joint = 2 * dims.width if dims.attention else dims.project_audio + dims.project
         self.classify = nn.Linear(joint, classes)
 
     def forward(self, batch: Batch) -> Tensor:
         """Logits, shape (B, classes)."""
+        batch = batch.first(self.dims.frames)
         audio = self.project_audio(self._audio(batch))
         vectors = self.text_dropout(self.word_vectors(batch.pieces))
         words = self.word_recurrence(vectors, batch.words)
