@@ -9,7 +9,6 @@ from amser.exits import UserError
 
 if TYPE_CHECKING:
     from channel.codecs import Codec
-    from scenarios.plugins import PluginError
 from scenarios.schema.codec import CodecSpec
 
 
@@ -25,6 +24,7 @@ def own_codecs(scenario: str | None) -> Mapping[str, CodecSpec]:
 def codecs_named(names: Iterable[str], scenario: str | None = None, bands: int = 80) -> dict[str, Codec]:
     """Codecs of ``names`` for ``bands`` Mel bands.  Raises ``UserError`` for one that is unknown or unusable."""
     from channel.codecs import STANDARD_CODECS, build_codec
+    from scenarios.plugins import PluginError
     from scenarios.validation import suggest
 
     known = {**STANDARD_CODECS, **own_codecs(scenario)}
