@@ -95,7 +95,8 @@ def train(
     with counter("Mel spectrograms") as advance:
         examples, dev = load_split(open_corpus(corpus), limit=limit, seed=seed, advance=advance)
     say_left_out(examples)
-    examples, dev = (heard(part, words, (0.125, 1.0)) for part in (examples, dev))
+    examples = heard(examples, words, (1.0,) if clean else None)
+    dev = heard(dev, words, (1.0,) if clean else (0.125, 1.0))
     vectors = None if modalities == "audio" else glove_of(glove, [examples, dev], frozen, FREQUENT_WORDS)
     recipe = recipe_of(seed, clean, epochs, patience, batch)
     output.mkdir(parents=True, exist_ok=True)

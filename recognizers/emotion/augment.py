@@ -1,31 +1,31 @@
-"""Random variations of a Mel in training: other rates of speech, voices and levels, gaps, and the channel's
-rank."""
+"""Random variations of a Mel in training: other rates of speech, voices and levels, and gaps; random ranks."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from recognizers.emotion.examples import project
 from recognizers.emotion.types import Mel
 
-__all__ = ["vary"]
+__all__ = ["any_rank", "vary"]
 
 DECIBEL = 1.0 / 40.0
 """One decibel in units of the normalised log-Mel, (log10 of power + 4) / 4."""
 LOWEST_RANK, HIGHEST_RANK = 6, 80
 
 
-def vary(mel: Mel, rng: np.random.Generator, *, basis: Mel | None, strength: float = 1.0) -> Mel:
-    """A random variation of a Mel (80, T): speed and vocal tract (p = 0.8), level, gaps, and rank (p = 0.5).
+def any_rank(rng: np.random.Generator) -> int:
+    """A random rank, each ratio of ranks alike."""
+    return round(float(np.exp(rng.uniform(np.log(LOWEST_RANK), np.log(HIGHEST_RANK)))))
 
-    The level moves by 3 dB only, because loudness carries emotion. `strength` scales the size of every change
-    but the rank; 0 leaves only the rank. Without a `basis` (of the Mel's columns) the rank stays whole.
+
+def vary(mel: Mel, rng: np.random.Generator, strength: float = 1.0) -> Mel:
+    """A random variation of a Mel (80, T): speed and vocal tract (p = 0.8), level, gaps.
+
+    The level moves by 3 dB only, because loudness carries emotion. `strength` scales the size of every change; 0
+    changes nothing. Stretching is linear along each axis, so a rank that the channel left survives it, although the
+    channel comes last.
     """
-    if basis is not None and rng.random() < 0.5:
-        # First, although the channel comes last: stretching is linear along each axis, so the rank survives
-        # it.
-        mel = project(mel, basis, round(float(np.exp(rng.uniform(np.log(LOWEST_RANK), np.log(HIGHEST_RANK))))))
     if strength <= 0:
         return mel
     if rng.random() < 0.8:

@@ -31,7 +31,7 @@ from recognizers.emotion.weights import start_from
 
 __all__ = ["SEED_STEP", "cross_validate"]
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Raised when a change of the code changes results; finished folds of another version are not reused."""
 SEED_STEP = 1000
 """Between the seeds of one cross-validation: fold k is trained with its seed plus k, and no two shall meet."""

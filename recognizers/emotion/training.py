@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recognizers.emotion.augment import vary
+from recognizers.emotion.augment import any_rank, vary
 from recognizers.emotion.batch import Batch, collate
-from recognizers.emotion.examples import Examples, compressed
+from recognizers.emotion.examples import Examples, compressed, project
 from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.networks import NetworkSpec, build_network
 from recognizers.emotion.recognizer import ablated, predict
-from recognizers.emotion.types import EmotionError, Mel
+from recognizers.emotion.types import EmotionError, Mel, rank_of_rate
 from recognizers.emotion.words import Tokenizer
 from recognizers.scores.classes import score_classes
 
@@ -41,7 +41,8 @@ class Recipe:
     class_weights: bool = True
     """Weigh each class by the inverse of its count."""
     across_rates: bool = True
-    """Half of the training Mels are truncated to a random rank of 6 to 80; False trains on clean Mels."""
+    """Half of the training Mels are truncated: with a recogniser's words to one of the rates at which it heard them,
+    else to a random rank of 6 to 80. False trains on clean Mels."""
     augment: float = 1.0
     """Strength of the other variations; 0 for none."""
     no_words: float = 0.1
@@ -138,6 +139,7 @@ class _Run:
         self.loss = nn.CrossEntropyLoss(weights, label_smoothing=recipe.label_smoothing).to(self.device)
         self.average = copy.deepcopy(network).requires_grad_(False)
         self.steps = 0
+        self.rates = _rates_heard(train) if recipe.across_rates else ()
         rates = (1.0, 0.125) if recipe.across_rates else (1.0,)
         self.dev_sets = [(compressed(dev.mels, rate), dev.words(rate)) for rate in rates]
 
@@ -174,19 +176,26 @@ class _Run:
     def _batches(self) -> Iterator[tuple[Batch, Tensor]]:
         """The shuffled training set; utterances of like length share a batch, which spares padding."""
         recipe, train = self.recipe, self.train
-        bases = train.bases if recipe.across_rates else None
         noisy = np.array([mel.shape[1] for mel in train.mels]) * self.rng.uniform(0.8, 1.25, len(train))
         order = np.argsort(noisy, kind="stable")
         chunks = [order[start : start + recipe.batch] for start in range(0, len(order), recipe.batch)]
         for place in self.rng.permutation(len(chunks)):
             chosen = chunks[place]
-            mels = [
-                vary(train.mels[i], self.rng, basis=bases[i] if bases else None, strength=recipe.augment)
-                for i in chosen
-            ]
-            texts = [self._spoilt(train.texts[i]) for i in chosen]
+            sent = [self._sent(i) for i in chosen]
+            mels = [vary(mel, self.rng, recipe.augment) for mel, _ in sent]
+            texts = [self._spoilt(text) for _, text in sent]
             mels_seen, texts_seen = ablated(mels, texts, self.spec.modalities)
             yield collate(mels_seen, texts_seen, self.tokenizer), torch.from_numpy(train.targets[chosen])
+
+    def _sent(self, place: int) -> tuple[Mel, str]:
+        """A training utterance as the server has it: half of the Mels truncated, with what was heard in them."""
+        train, rng = self.train, self.rng
+        if not self.recipe.across_rates or rng.random() < 0.5:
+            return train.mels[place], train.texts[place]
+        rate = float(rng.choice(self.rates)) if self.rates else None
+        rank = any_rank(rng) if rate is None else rank_of_rate(rate)
+        words = train.texts if rate is None else train.words(rate)
+        return project(train.mels[place], train.bases[place], rank), words[place]
 
     def _spoilt(self, text: str) -> str:
         """Words as a bad recogniser leaves them: all lost, or some."""
@@ -235,6 +244,17 @@ class _Run:
             float(np.mean([s.accuracy for s in scores])),
             float(np.mean([s.unweighted_accuracy for s in scores])),
         )
+
+
+def _rates_heard(train: Examples) -> tuple[float, ...]:
+    """The compress rates at which a recogniser heard the words; none where they are the same at any rate."""
+    rates = tuple(rate for rate in train.texts_at if rate < 1)
+    if not rates and train.text_source not in ("reference", "none"):
+        raise EmotionError(
+            f"training across rates needs the words that {train.text_source} hears in truncated Mels; have them "
+            "recognised at some rates below 1, or train on clean Mels"
+        )
+    return rates
 
 
 def _class_weights(part: Examples, recipe: Recipe, of: Examples | None = None) -> Tensor:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recognizers.emotion import EmotionError
+from recognizers.emotion.batch import Batch, collate
 from recognizers.emotion.cross_validation import cross_validate
 from recognizers.emotion.evaluation import Evaluation, Predictions, evaluate_weights
 from recognizers.emotion.examples import Examples
@@ -25,6 +26,7 @@ from recognizers.emotion.tables import evaluation_tables
 from recognizers.emotion.train import split_by_speaker, train_emotion
 from recognizers.emotion.training import Recipe, train_network
 from recognizers.emotion.weights import start_from
+from recognizers.emotion.words import Tokenizer
 
 LABELS = ("angry", "sad")
 
@@ -270,6 +272,40 @@ def test_heard_words_come_from_the_compressed_mel() -> None:
     assert heard.words(1.0)[0] == heard.texts[0] == "rank 30"
     assert heard.text_source == "listener"
     assert heard.take([0, 2]).words(0.125) == ("rank 10", "rank 10")
+
+
+@pytest.mark.parametrize("across_rates", [True, False])
+def test_training_meets_the_words_that_were_heard_in_its_mel(
+    across_rates: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The listener says the rank of what it hears, so a Mel and words that do not belong together would show."""
+
+    class Listener:
+        name = "listener"
+
+        def transcribe(self, mels: list[np.ndarray]) -> list[SimpleNamespace]:
+            return [SimpleNamespace(text=str(rank_of(mel))) for mel in mels]
+
+    met: list[tuple[int, int]] = []
+
+    def seen(mels: list[np.ndarray], texts: list[str], tokenizer: Tokenizer) -> Batch:
+        met.extend((rank_of(mel), int(text)) for mel, text in zip(mels, texts, strict=True))
+        return collate(mels, texts, tokenizer)
+
+    monkeypatch.setattr("recognizers.emotion.training.collate", seen)
+    heard = with_heard_words(examples(24, 3), Listener())
+    recipe = dataclasses.replace(RECIPE, augment=0.0, across_rates=across_rates)
+    train_network(NetworkSpec.of("yoon", LABELS), heard, heard, recipe)
+    assert len(met) == 24 * recipe.epochs and all(mel == said for mel, said in met)
+    # 30 to 36 frames have no rank of 40: of the five rates three truncate.
+    assert {mel for mel, _ in met if mel < 30} == ({10, 15, 20} if across_rates else set())
+    with pytest.raises(EmotionError, match="words that listener hears in truncated Mels"):
+        alone = with_heard_words(examples(24, 3), Listener(), (1.0,))
+        train_network(NetworkSpec.of("yoon", LABELS), alone, heard, dataclasses.replace(RECIPE, epochs=1))
+
+
+def rank_of(mel: np.ndarray) -> int:
+    return int(np.linalg.matrix_rank(mel, tol=1e-2))
 
 
 def test_trained_weights_say_what_they_come_from(tmp_path: Path) -> None:
