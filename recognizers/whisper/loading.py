@@ -32,9 +32,10 @@ def available_whispers() -> tuple[str, ...]:
 def load_whisper(model: str, *, device: str = "cpu", batch_size: int = 16) -> WhisperRecognizer:
     """Load a recogniser: "nano", an official name ("tiny.en", "turbo", ...), or the path of a checkpoint.
 
-    A path is a `.pt` of openai-whisper, a folder of CTranslate2, or a file that this project wrote (nano's format or
-    converted weights).  Official models come from openai-whisper's cache, from an installed package of weights, or are
-    downloaded; see `checkpoints.resolver`.  Nothing is unpickled.  Raises `ModelUnavailable`."""
+    A path is a `.pt` of openai-whisper, a checkpoint of Hugging Face or of CTranslate2, or a file that this project
+    wrote (nano's format or converted weights).  Official models come from openai-whisper's cache, from an installed
+    package of weights, or are downloaded; see `checkpoints.resolver`.  No code of a file is run.  Raises
+    `ModelUnavailable`."""
     if model == "nano":
         return _from_nano(NANO_WEIGHTS, "nano", device, batch_size)
     path = resolver.locate(model)

@@ -556,16 +556,17 @@ def test_the_extras_install_what_the_table_names():
 
 
 @pytest.mark.slow
-def test_tiny_en_of_the_package_hears_human_speech(corpora):
-    """Ten LibriSpeech utterances, some 200 words: tiny.en misses one word in twenty of this corpus, and with weights in
+def test_tiny_en_of_the_package_hears_human_speech():
+    """Ten shipped utterances of LibriSpeech: tiny.en misses some one word in twenty of that corpus, and with weights in
     a wrong place it says nothing that resembles them."""
     if packages.fault(packages.PACKAGES[0]) is not None:
         pytest.skip("the package is not installed")
     from channel.mel import log_mel
     from recognizers.corpora import open_corpus
-    from recognizers.whisper import corpus_errors
+    from recognizers.scores import WordErrors, word_errors
 
-    corpus = open_corpus("librispeech", corpora / "librispeech-clean")
-    chosen = sorted(corpus.utterances, key=lambda u: u.duration_s)[20:60:4]
+    corpus = open_corpus("librispeech-short")
+    chosen = corpus.utterances[::4]
     heard = load_whisper("tiny.en").transcribe([log_mel(corpus.load_audio(u)) for u in chosen])
-    assert corpus_errors([u.text for u in chosen], [t.text for t in heard]).rate < 0.12
+    errors = sum((word_errors(u.text, t.text) for u, t in zip(chosen, heard, strict=True)), WordErrors())
+    assert errors.reference_words > 50 and errors.rate < 0.15

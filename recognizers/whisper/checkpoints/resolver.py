@@ -77,8 +77,9 @@ def open_path(path: Path) -> Checkpoint:
     if path.is_dir():
         if any((path / name).is_file() for name in (huggingface.WHOLE, huggingface.INDEX)):
             return huggingface.read(path)
+        pickled = "; save its pytorch_model.bin as safetensors" if (path / "pytorch_model.bin").is_file() else ""
         raise ModelUnavailable(
-            f"{path} holds no Whisper: neither model.safetensors (Hugging Face) nor model.bin (CTranslate2)"
+            f"{path} holds no Whisper: neither model.safetensors (Hugging Face) nor model.bin (CTranslate2){pickled}"
         )
     return official.read(path)
 
