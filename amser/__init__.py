@@ -3,7 +3,7 @@
 import amser
 
 results = amser.run("quickstart", ["devices.phones.count=80"])
-results.summary            # a tidy pandas frame: the point, metric, unit, mean, low, high, n
+results.summary            # a tidy pandas frame: the point, metric, unit, mean, low, high, n, over
 results.uploads()          # every upload: stages in seconds, energies in joules
 amser.write_report(results)
 """

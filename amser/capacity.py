@@ -2,7 +2,8 @@
 
 For every other point of the sweep (each codec, say) one key of the scenario is moved by bisection.  Each value
 is a study of its own with the scenario's replications, so the answer has an interval: the value up to which the
-whole interval of the metric meets the level, the value of the mean, and the value from which none of it does.
+whole interval of the metric meets the level, the value of the mean, and the value from which none of it does.  The
+interval of words and emotions is that of the corpus's utterances; ``Capacity.basis`` says of how many.
 All values meet the same arrivals and the same channel (common random numbers), so the metric moves smoothly.
 """
 
@@ -136,6 +137,8 @@ class Capacity:
     hopeful: float | None
     bounded: bool
     tried: int
+    basis: dict[str, str]
+    """What the interval of each level's metric rests on, such as ``90 utterances``; by metric."""
 
 
 Evaluate = Callable[[str, Sequence[int]], dict[int, list[tuple[float, float, float]]]]
@@ -211,6 +214,7 @@ def capacity(
     if any(over in point.parameters for point in first.points):
         raise UserError(f"{over} is swept in the scenario; take it out of the sweep to find its capacity")
     tried = 0
+    bases: dict[str, str] = {}
 
     def evaluate(value: str, points: Sequence[int]) -> dict[int, list[tuple[float, float, float]]]:
         nonlocal tried
@@ -223,12 +227,14 @@ def capacity(
                 progress(share, text if text == "measuring" else f"value {tried}: {value}")
 
         found = run(some, jobs=jobs, results_root=results_root, progress=tell if progress else None)
-        return dict(zip(points, _ends(some, Summary(found.summary, found.parameters), levels), strict=True))
+        summary = Summary(found.summary, found.parameters)
+        bases.update({level.metric: e.basis for level in levels for e in summary.estimates(level.metric)[:1]})
+        return dict(zip(points, _ends(some, summary, levels), strict=True))
 
     answers = find_capacity(len(first.points), span, levels, evaluate)
     hard = span.low if span.least else span.high
     return [
-        Capacity(dict(point.parameters), value, sure, hopeful, sure == hard, n)
+        Capacity(dict(point.parameters), value, sure, hopeful, sure == hard, n, bases)
         for point, (sure, value, hopeful, n) in zip(first.points, answers, strict=True)
     ]
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amser.summary import Estimate, PointKey, Summary
 
 if TYPE_CHECKING:
     from sim.results import Results
+
+Label = tuple[tuple[str, str], ...]
+"""The swept values of a point, by name."""
 
 # Facts of a manifest that say when and where, not what.
 CIRCUMSTANCES = (
@@ -29,12 +33,14 @@ CIRCUMSTANCES = (
 
 @dataclass(frozen=True)
 class Difference:
-    """One metric of one point in both studies; ``apart`` where their intervals do not overlap."""
+    """One metric of one point in both studies."""
 
     point: PointKey
     metric: str
     first: Estimate
     second: Estimate
+    gap: Estimate | None
+    """Second minus first where both heard an utterance; None for costs, and where the folders keep no such pairs."""
 
     @property
     def same(self) -> bool:
@@ -43,7 +49,9 @@ class Difference:
 
     @property
     def apart(self) -> bool:
-        """The intervals have no value in common (equal figures are not apart)."""
+        """The interval of the paired difference leaves out 0, else the two intervals have no value in common."""
+        if self.gap is not None and math.isfinite(self.gap.low):
+            return self.gap.low > 0 or self.gap.high < 0
         a, b = _ends(self.first), _ends(self.second)
         return not self.same and (a[1] < b[0] or b[1] < a[0])
 
@@ -79,20 +87,41 @@ def compare(first: Results, second: Results) -> Comparison:
     one, two = (Summary(r.summary, r.parameters) for r in (first, second))
     by_label = {_label(two, p): p for p in two.points}
     differences = []
+    folders = [_folders(r) for r in (first, second)]
     for point in one.points:
         other = by_label.pop(_label(one, point), None)
         if other is None:
             continue
+        gaps = _gaps(folders[0].get(_label(one, point), ()), folders[1].get(_label(two, other), ()))
         for metric in one.metrics:
             a, b = one.get(point, metric), two.get(other, metric)
             if a is not None and b is not None:
-                differences.append(Difference(point, metric, a, b))
+                differences.append(Difference(point, metric, a, b, gaps.get(metric)))
     known = {_label(two, p) for p in two.points}
     missing = tuple(p for p in one.points if _label(one, p) not in known)
     return Comparison(_inputs(first, second), tuple(differences), missing, tuple(by_label.values()))
 
 
-def _label(summary: Summary, point: PointKey) -> tuple[tuple[str, str], ...]:
+def _gaps(first: tuple[Path, ...], second: tuple[Path, ...]) -> dict[str, Estimate]:
+    """Second minus first of words and emotions, paired by utterance; empty where one side recognised nothing."""
+    from sim.accuracy import differences_of
+
+    return {k: Estimate(*score) for k, score in differences_of(second, first).items()} if first and second else {}
+
+
+def _folders(results: Results) -> dict[Label, tuple[Path, ...]]:
+    """By point, its replications that say what was recognised."""
+    from sim.accuracy import FILE
+
+    found = {}
+    for entry in results.manifest["points"]:
+        label = tuple(sorted((name, str(value)) for name, value in entry["parameters"].items()))
+        files = sorted((results.folder / "points").glob(f"{entry['key']}-s*/{FILE}"))
+        found[label] = tuple(file.parent.absolute() for file in files)
+    return found
+
+
+def _label(summary: Summary, point: PointKey) -> Label:
     return tuple(sorted((name, str(value)) for name, value in zip(summary.parameters, point, strict=True)))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from amser.tables import Table
-from amser.units import Scale, scale_for, with_interval
+from amser.units import Scale, scale_for, with_interval, with_range
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,23 +29,44 @@ OVERVIEW: tuple[tuple[str, str], ...] = (
 )
 
 # Dimensionless metrics that read as a percentage; the others are counts.
-SHARES = ("wer", "ser_accuracy", "ser_f1_weighted", "_fraction", "_utilisation")
+SHARES = ("wer", "_accuracy", "_f1_weighted", "_f1_macro", "_fraction", "_utilisation")
+CORPUS = ("utterances", "speakers")
+"""What an interval is over that belongs to the corpus."""
 
 
 class Estimate(NamedTuple):
-    """A metric of one point over its replications: mean and the ends of its interval (NaN without one)."""
+    """A metric of one point: mean and the ends of its interval (NaN without one)."""
 
     mean: float
     low: float
     high: float
     n: int
+    """Replications or batches; utterances where ``of_corpus``."""
+    over: str
+    """What the interval is over: ``replications``, ``batches``, ``utterances`` or ``speakers``."""
+
+    @property
+    def of_corpus(self) -> bool:
+        """Whether the interval is that of the corpus, which no number of uploads narrows."""
+        return self.over in CORPUS
+
+    @property
+    def basis(self) -> str:
+        """What the figure rests on, such as ``5 replications`` or ``90 utterances``."""
+        unit = "utterances" if self.of_corpus else self.over
+        return f"{self.n:,} {unit if self.n != 1 else unit.removesuffix('s')}".replace(",", " ")
+
+    def text(self, scale: Scale) -> str:
+        """The figure with its interval on ``scale``: ``±`` of replications, the ends of the corpus's."""
+        show = with_range if self.of_corpus else with_interval
+        return show(scale, self.mean, self.low, self.high)
 
 
 class Summary:
     """Estimates of every metric at every point of a sweep.
 
     ``frame`` is the tidy table of ``summary.csv``: one column per swept parameter, then metric, unit, mean,
-    low, high, n.  Points keep the order in which they first appear.
+    low, high, n, over.  Points keep the order in which they first appear.
     """
 
     def __init__(self, frame: pd.DataFrame, parameters: Sequence[str]) -> None:
@@ -55,11 +76,11 @@ class Summary:
         self._units: dict[str, str] = {}
         keys: dict[PointKey, None] = {}
         labels = [frame[p].tolist() for p in self.parameters]
-        columns = (frame[c].tolist() for c in ("metric", "unit", "mean", "low", "high", "n"))
-        for i, (metric, unit, mean, low, high, n) in enumerate(zip(*columns, strict=True)):
+        columns = (frame[c].tolist() for c in ("metric", "unit", "mean", "low", "high", "n", "over"))
+        for i, (metric, unit, mean, low, high, n, over) in enumerate(zip(*columns, strict=True)):
             key = tuple(column[i] for column in labels)
             keys[key] = None
-            self._estimates[key, metric] = Estimate(_number(mean), _number(low), _number(high), int(n))
+            self._estimates[key, metric] = Estimate(_number(mean), _number(low), _number(high), int(n), over)
             self._units[metric] = "" if unit is None or unit != unit else str(unit)
         self.points: tuple[PointKey, ...] = tuple(keys)
         self._shown = [short_values([point[i] for point in keys]) for i in range(len(self.parameters))]
@@ -83,12 +104,11 @@ class Summary:
 
     def has(self, metric: str) -> bool:
         """Whether any point has a value of ``metric``."""
-        return any(self.get(point, metric) for point in self.points)
+        return bool(self.estimates(metric))
 
     def values(self, metrics: Iterable[str]) -> list[float]:
         """The means of ``metrics`` over all points, for choosing a common scale."""
-        found = (self.get(point, metric) for metric in metrics for point in self.points)
-        return [e.mean for e in found if e is not None]
+        return [e.mean for metric in metrics for e in self.estimates(metric)]
 
     def scale(self, *metrics: str) -> Scale:
         """One scale on which all points of ``metrics`` (same unit) read well."""
@@ -103,19 +123,26 @@ class Summary:
         return [names[str(value)] for names, value in zip(self._shown, point, strict=True)]
 
     def overview(self, metrics: Sequence[tuple[str, str]] = OVERVIEW) -> Table:
-        """One row a point, one column a headline metric, with intervals where there are replications."""
+        """One row a point, one column a headline metric with its interval, and what words and emotions rest on."""
         shown = [(metric, heading) for metric, heading in metrics if self.has(metric)]
         scales: Mapping[str, Scale] = {metric: self.scale(metric) for metric, _ in shown}
         names = short_names(self.parameters) or ["point"]
         headings = [f"{heading} [{scales[metric].unit}]" for metric, heading in shown]
-        table = Table([*names, *headings], right=frozenset(range(len(names), len(names) + len(shown))))
+        heard = [metric for metric, _ in shown if any(e.of_corpus for e in self.estimates(metric))]
+        headings += ["utterances"] if heard else []
+        table = Table([*names, *headings], right=frozenset(range(len(names), len(names) + len(headings))))
         for point in self.points:
             cells = self.shown(point) or ["the scenario"]
             for metric, _ in shown:
                 e = self.get(point, metric)
-                cells.append("–" if e is None else with_interval(scales[metric], e.mean, e.low, e.high))
-            table.rows.append(cells)
+                cells.append("–" if e is None else e.text(scales[metric]))
+            counts = dict.fromkeys(str(e.n) for metric in heard if (e := self.get(point, metric)))
+            table.rows.append([*cells, *([", ".join(counts) or "–"] if heard else [])])
         return table
+
+    def estimates(self, metric: str) -> list[Estimate]:
+        """The estimates of ``metric`` at all points that have one."""
+        return [e for point in self.points if (e := self.get(point, metric))]
 
 
 def named_failures(manifest: Mapping[str, Any]) -> dict[str, str]:

@@ -65,6 +65,22 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{round(value, digits - 1 - exponent):,.{decimals}f}".replace(",", " ")
 
 
+def with_range(scale: Scale, mean: float, low: float, high: float) -> str:
+    """``mean (low to high)`` on ``scale``, for intervals that are not symmetric; digits as in ``with_interval``.
+
+    The mean stands alone where there is no interval.
+    """
+    half = (high - low) / 2 * scale.factor
+    text = scale.text(mean)
+    if not (math.isfinite(half) and math.isfinite(mean)) or "e" in text:
+        return text
+    decimals = len(text.partition(".")[2])
+    if half > 0.0:
+        decimals = min(decimals, max(0, 1 - math.floor(math.log10(half))))
+    shown = [f"{value * scale.factor:,.{decimals}f}".replace(",", " ") for value in (mean, low, high)]
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
 def with_interval(scale: Scale, mean: float, low: float, high: float) -> str:
     """``mean ± half-width`` on ``scale``, both to the mean's digits, but to no more than two of the half-width.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from amser.units import significant
 
 if TYPE_CHECKING:
     from amser.report.view import Slice, View
+    from amser.summary import Estimate
 
 _PARTS = (
     ("payload_mean_bytes", "payload"),
@@ -33,16 +35,36 @@ def change(metric: str, before: float, after: float) -> str:
     return f"{significant(1 / ratio, 2)} times less" if ratio < 1 else f"{significant(ratio, 2)} times more"
 
 
-def sentence(view: View, part: Slice) -> str:
-    """What the chosen Mel codec changes against raw audio; empty where the study has no such pair."""
+def in_points(gap: Estimate) -> str:
+    """A difference of shares in points, with the ends of its interval, such as ``+0.6 (−0.2 to +1.4) points``."""
+    known = gap.low == gap.low
+    decimals = 0 if known and (gap.high - gap.low) * 100 > 20 else 1
+    mean, low, high = (f"{value * 100:+.{decimals}f}" for value in gap[:3])
+    ends = f" ({low} to {high})" if known else ""
+    return f"{mean}{ends} points".replace("-", "−")
+
+
+def sentence(view: View, part: Slice, paired: Mapping[str, Estimate]) -> str:
+    """What the chosen Mel codec changes against raw audio; empty where the study has no such pair.
+
+    ``paired`` holds, by metric, the Mel codec minus raw audio; words and emotions are told with its interval.
+    """
     pair = view.versus(part)
     if pair is None:
         return ""
     raw, mel = pair
-    said = []
+    said, bases = [], []
     for metric, name in _PARTS:
         a, b = view.summary.get(raw.point, metric), view.summary.get(mel.point, metric)
-        if a is not None and b is not None and (text := change(metric, a.mean, b.mean)):
-            said.append(f"{name} {text}")
+        if a is None or b is None:
+            continue
+        gap = paired.get(metric)
+        if gap is not None and gap.of_corpus:
+            bases.append(gap.basis)
+        text = change(metric, a.mean, b.mean)
+        if text != "the same" and gap is not None and gap.of_corpus:
+            text = in_points(gap)
+        said += [f"{name} {text}"] if text else []
     where = f" ({part.title})" if part.title and len(view.slices) > 1 else ""
-    return f"{mel.name} against {raw.name}{where}: " + ", ".join(said)
+    basis = f" (words and emotions paired over {', '.join(dict.fromkeys(bases))})" if bases else ""
+    return f"{mel.name} against {raw.name}{where}: {', '.join(said)}{basis}"

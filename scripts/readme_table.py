@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 REGION = re.compile(r"(<!-- demo table: begin -->\n)(.*?)(<!-- demo table: end -->)", re.DOTALL)
-# Metric, heading, and whether the interval over replications is shown: words and emotions depend on the clips.
+# Metric, heading, and whether the interval is shown.
 COLUMNS = (
     ("payload_mean_bytes", "payload", False),
     ("payload_bitrate_bps", "rate", False),
     ("latency_mean_s", "latency, mean", True),
     ("latency_p95_s", "latency, p95", True),
     ("energy_per_upload_j", "energy per upload", True),
-    ("wer", "word errors", False),
-    ("ser_accuracy", "emotion", False),
+    ("wer", "word errors", True),
+    ("ser_accuracy", "emotion", True),
 )
 NAMES = {"raw": "raw", "flac": "FLAC"}
 
@@ -33,12 +33,10 @@ NAMES = {"raw": "raw", "flac": "FLAC"}
 def table(results: Results) -> str:
     """The table in Markdown: one row a codec, in the order of the study."""
     from amser.summary import Summary
-    from amser.units import with_interval
-
     summary = Summary(results.summary, results.parameters)
     lines = [
-        "| codec | " + " | ".join(heading for _, heading, _ in COLUMNS) + " |",
-        "| --- |" + " ---: |" * len(COLUMNS),
+        "| codec | " + " | ".join(heading for _, heading, _ in COLUMNS) + " | clips |",
+        "| --- |" + " ---: |" * (len(COLUMNS) + 1),
     ]
     for point in summary.points:
         cells = [codec_name(str(point[0]))]
@@ -47,10 +45,9 @@ def table(results: Results) -> str:
             if estimate is None:
                 cells.append("–")
             else:
-                ends = (estimate.low, estimate.high) if interval else (estimate.mean, estimate.mean)
-                digits = 2 if scale.unit == "%" and estimate.mean < 0.1 else 3
-                text = with_interval(scale, estimate.mean, *ends) if interval else scale.text(estimate.mean, digits)
-                cells.append(f"{text} {scale.unit}")
+                cells.append(f"{estimate.text(scale) if interval else scale.text(estimate.mean)} {scale.unit}")
+        heard = summary.get(point, "wer")
+        cells.append("–" if heard is None else str(heard.n))
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

@@ -22,7 +22,7 @@ def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[
     if all(replication == 0 for _, replication in metrics):
         said.append(
             "one replication: latency and energy have intervals from batches of the run, where it was long enough, "
-            "other figures none; set sweep.replications to 5 or more"
+            "words and emotions from the corpus, other figures none; set sweep.replications to 5 or more"
         )
     return said
 

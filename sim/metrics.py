@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from sim.accuracy import recognised, values
 from sim.recorder import COMPONENTS, STAGES, Columns
 from sim.statistics import mser
 from sim.tables import Tables
@@ -21,9 +23,6 @@ WINDOWS = 200  # the warm-up that is found ends after one of so many parts of th
 
 UNITS: dict[str, str] = {
     "uploads": "1",
-    "wer": "1",
-    "ser_accuracy": "1",
-    "ser_f1_weighted": "1",
     "delivered_fraction": "1",
     "uplink_utilisation": "1",
     "server_utilisation": "1",
@@ -65,9 +64,11 @@ class Accumulator:
         """Uploads in all, those of the warm-up included."""
         self._tallies = [Tally() for _ in range(1 if warmup_s is not None else WINDOWS)]
         self._series: list[tuple[Floats, Floats]] = []
+        self._found: tuple[Tally, dict[str, float]] | None = None
 
     def add(self, columns: Columns) -> None:
         """Count one chunk of the log."""
+        self._found = None
         self.seen += len(columns["upload"])
         spoken_s = np.asarray(columns["speech_end_s"], dtype=float)
         if self.warmup_s is not None:
@@ -83,6 +84,7 @@ class Accumulator:
 
     def merge(self, other: Accumulator) -> None:
         """Take in another site's uploads."""
+        self._found = None
         self.seen += other.seen
         self._series += other._series
         for mine, theirs in zip(self._tallies, other._tallies, strict=True):
@@ -98,11 +100,20 @@ class Accumulator:
         """The tally after the warm-up, and how long that was."""
         if self.warmup_s is not None:
             return self._tallies[0], {"warmup_s": self.warmup_s}
+        if self._found is None:
+            self._found = self._after_warmup()
+        return self._found
+
+    def _after_warmup(self) -> tuple[Tally, dict[str, float]]:
         first, settled = _first_window(self._series, self.duration_s)
         whole = Tally()
         for tally in self._tallies[first:]:
             whole.merge(tally)
         return whole, {"warmup_s": first * self.duration_s / WINDOWS, "warmup_found": float(settled)}
+
+    def recognised(self) -> pd.DataFrame:
+        """The utterances and codecs that were recognised after the warm-up, each with its uploads."""
+        return recognised(self.tables, self._settled()[0].understood)
 
     def group_energies_j(self) -> dict[int, float]:
         """Joules that the uploads after the warm-up added, by the number of their device group."""
@@ -132,7 +143,7 @@ class Accumulator:
         result["wire_mean_bytes"] = _ratio(sums.get("wire_bytes", 0.0), n)
         result["payload_bitrate_bps"] = _ratio(payload * 8.0, sums.get("audio_s", 0.0))
         result["batch_mean"] = _ratio(sums.get("batch", 0.0), replied)
-        result.update(understanding(self.tables, tally.understood))
+        result.update(values(self.recognised()))
         result.update(found)
         result.update(extra)
         return result
@@ -176,39 +187,6 @@ def _first_window(series: Sequence[tuple[Floats, Floats]], duration_s: float) ->
         return 0, cut.converged
     begun_s = float(spoken_s[replied][order][cut.drop])
     return min(int(np.ceil(begun_s * WINDOWS / duration_s)), WINDOWS - 1), cut.converged
-
-
-def understanding(tables: Tables, counts: npt.NDArray[np.int64] | None) -> dict[str, float]:
-    """Word error rate, emotion accuracy and weighted F1 of recognised uploads.
-
-    ``counts`` (codec, utterance) says how often each was recognised.  Errors are summed before they are divided.
-    """
-    if counts is None or not counts.any():
-        return {"wer": float("nan"), "ser_accuracy": float("nan"), "ser_f1_weighted": float("nan")}
-    heard = ~np.isnan(tables.word_errors)
-    words = float((counts * np.where(heard, tables.reference_words, 0.0)).sum())
-    errors = float((counts * np.where(heard, tables.word_errors, 0.0)).sum())
-    confusion = _confusion(tables, counts)
-    return {"wer": _ratio(errors, words), **_emotion_scores(confusion)}
-
-
-def _confusion(tables: Tables, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Counts by (true, predicted) emotion of utterances where both are known."""
-    size = len(tables.labels)
-    true = np.broadcast_to(tables.emotion, counts.shape)
-    known = (true >= 0) & (tables.emotion_heard >= 0)
-    matrix = np.zeros((size, size))
-    np.add.at(matrix, (true[known], tables.emotion_heard[known]), counts[known])
-    return matrix
-
-
-def _emotion_scores(confusion: npt.NDArray[np.float64]) -> dict[str, float]:
-    total = float(confusion.sum())
-    if not total:
-        return {"ser_accuracy": float("nan"), "ser_f1_weighted": float("nan")}
-    hits, support, guessed = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    f1 = np.divide(2.0 * hits, support + guessed, out=np.zeros_like(hits), where=(support + guessed) > 0)
-    return {"ser_accuracy": float(hits.sum()) / total, "ser_f1_weighted": float((f1 * support).sum()) / total}
 
 
 def _ratio(numerator: float, denominator: float) -> float:

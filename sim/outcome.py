@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from recognizers.measurement.doubt import recognition_doubts
 from scenarios import Point
+from sim.accuracy import ACCURACY, accuracies_of, differences_of
 from sim.checkout import source_of, version_of
 from sim.disk import write_atomically
 from sim.doubts import doubts_of
@@ -42,24 +44,22 @@ def _csv(study: Study, frame: pd.DataFrame) -> str:
 
 
 def _summary(study: Study) -> Iterator[dict[str, Any]]:
-    points = zip(study.experiment.points, study.keys, study.runs(), study.planned(), strict=True)
-    for point, key, runs, planned in points:
+    points = zip(study.experiment.points, study.keys, study.runs(), study.folders(), study.planned(), strict=True)
+    for point, key, runs, folders, planned in points:
         if not runs:
             continue
         inner = _within_one_run(study, key, point, runs[0]) if planned == 1 else {}
+        right = accuracies_of(folders)
         for metric in runs[0]:
-            interval = mean_interval([r[metric] for r in runs])
-            ends = inner.get(metric, interval)
-            yield {
-                **point.parameters,
-                "metric": metric,
-                "unit": unit_of(metric),
-                "mean": interval.mean,
-                "low": ends.low,
-                "high": ends.high,
-                "n": interval.n,
-                "planned": planned,
-            }
+            interval, over = mean_interval([r[metric] for r in runs]), "replications"
+            mean, ends = interval.mean, interval
+            if metric in ACCURACY:
+                mean, *_, over = right[metric]
+                ends = Interval(*right[metric][:4])
+            elif metric in inner:
+                ends, over = inner[metric], "batches"
+            row = {"mean": mean, "low": ends.low, "high": ends.high, "n": ends.n, "over": over, "planned": planned}
+            yield {**point.parameters, "metric": metric, "unit": unit_of(metric), **row}
 
 
 def _within_one_run(study: Study, key: str, point: Point, metrics: Mapping[str, float]) -> dict[str, Interval]:
@@ -71,28 +71,35 @@ def _within_one_run(study: Study, key: str, point: Point, metrics: Mapping[str, 
 
 
 def _differences(study: Study) -> Iterator[dict[str, Any]]:
-    """Each point minus its baseline, replication by replication: both met the same arrivals and channel."""
-    points, shared = study.experiment.points, sorted({r for _, r in study.tasks})
+    """Each point minus its baseline: costs replication by replication, words and emotions utterance by utterance."""
+    points, folders = study.experiment.points, study.folders()
     for i, (point, base) in enumerate(zip(points, _baselines(points), strict=True)):
-        pairs = [
-            (study.metrics[i, r], study.metrics[base, r])
-            for r in shared
-            if (i, r) in study.metrics and (base, r) in study.metrics
-        ]
-        if i == base or len(pairs) < 2 or point.scenario.seed != points[base].scenario.seed:
+        if i == base or not folders[i] or not folders[base]:
             continue
-        for metric in (name for name in pairs[0][0] if name in pairs[0][1]):
-            paired = paired_difference([a[metric] for a, _ in pairs], [b[metric] for _, b in pairs])
-            yield {
-                **point.parameters,
-                "metric": metric,
-                "unit": unit_of(metric),
-                "difference": paired.difference.mean,
-                "low": paired.difference.low,
-                "high": paired.difference.high,
-                "n": paired.difference.n,
-                "variance_reduction": paired.variance_reduction,
-            }
+        for metric, row in (_costs(study, i, base) | _accuracies(folders[i], folders[base])).items():
+            yield {**point.parameters, "metric": metric, "unit": unit_of(metric), **row}
+
+
+def _costs(study: Study, point: int, base: int) -> dict[str, dict[str, Any]]:
+    """Both met the same arrivals and channel in the replication of the same number, where their seeds are equal."""
+    one, two = (study.experiment.points[i].scenario.seed for i in (point, base))
+    shared = [r for i, r in study.tasks if i == point and (i, r) in study.metrics and (base, r) in study.metrics]
+    pairs = [(study.metrics[point, r], study.metrics[base, r]) for r in sorted(shared)]
+    if one != two or len(pairs) < 2:
+        return {}
+    rows = {}
+    for metric in (name for name in pairs[0][0] if name in pairs[0][1] and name not in ACCURACY):
+        paired = paired_difference([a[metric] for a, _ in pairs], [b[metric] for _, b in pairs])
+        mean, low, high, n = paired.difference
+        rows[metric] = {"difference": mean, "low": low, "high": high, "n": n, "over": "replications"}
+        rows[metric]["variance_reduction"] = paired.variance_reduction
+    return rows
+
+
+def _accuracies(folders: tuple[Path, ...], base: tuple[Path, ...]) -> dict[str, dict[str, Any]]:
+    names = ("difference", "low", "high", "n", "over")
+    found = differences_of(folders, base)
+    return {metric: dict(zip(names, score, strict=True)) for metric, score in found.items() if score.n}
 
 
 def _baselines(points: Sequence[Point]) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from sim.accuracy import ACCURACY
 from sim.statistics import mean_interval, replications_needed
 from sim.study import Study
 
@@ -28,12 +29,17 @@ def ask_for_more(study: Study) -> bool:
         runs, have = finished[point], planned[point]
         if len(runs) < have:
             continue  # some have failed; more would too
+        label = ", ".join(f"{k}={v}" for k, v in entry.parameters.items()) or "the run"
+        if asked.metric in ACCURACY:
+            study.imprecise.append(
+                f"{label}: {asked.metric} is as precise as its corpus; no replication adds to that, utterances would"
+            )
+            continue
         values = [run[asked.metric] for run in runs if asked.metric in run]
         interval = mean_interval(values, asked.confidence)
         half = (interval.high - interval.low) / 2.0
         if have >= min(AT_LEAST, asked.most) and half <= asked.relative * abs(interval.mean):
             continue
-        label = ", ".join(f"{k}={v}" for k, v in entry.parameters.items()) or "the run"
         if math.isnan(interval.mean):
             study.imprecise.append(f"{label}: {asked.metric} has no values, so it cannot become precise")
             continue

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from scenarios.schema.scenario import LogSpec
+from sim.accuracy import FILE as RECOGNISED
 from sim.compile import Situation, build_world
-from sim.disk import seal, write_atomically
+from sim.disk import named, seal, write_atomically
 from sim.fleet_energy import fleet_energy
 from sim.growth import Growth
 from sim.metrics import Accumulator, as_json
@@ -50,6 +52,15 @@ class Site:
     growth: Growth
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a replication gave, beside its log."""
+
+    metrics: dict[str, float]
+    recognised: pd.DataFrame
+    """Which utterances were recognised, how often under which codec (``sim.accuracy.COLUMNS``)."""
+
+
 def run_site(situation: Situation, streams: Streams, keep: Callable[[Columns], None], tick: Tick | None = None) -> Site:
     """Run one site of one replication; ``keep`` takes the upload log in chunks."""
     scenario = situation.scenario
@@ -71,8 +82,8 @@ def run_site(situation: Situation, streams: Streams, keep: Callable[[Columns], N
     return Site(accumulator, figures, world.events, growth)
 
 
-def together(situation: Situation, sites: Iterable[Site]) -> dict[str, float]:
-    """The metrics of a replication from its sites, in their order: whoever ran them, the sums are the same."""
+def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
+    """The figures of a replication from its sites, in their order: whoever ran them, the sums are the same."""
     scenario = situation.scenario
     whole: Accumulator | None = None
     figures: list[dict[str, float]] = []
@@ -93,7 +104,8 @@ def together(situation: Situation, sites: Iterable[Site]) -> dict[str, float]:
     mean.update(zip(stations, growth.ratios(), strict=True))
     metrics = whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
     counted_s = scenario.duration - metrics["warmup_s"]
-    return {**metrics, **fleet_energy(scenario, whole.group_energies_j(), counted_s)}
+    energies = fleet_energy(scenario, whole.group_energies_j(), counted_s)
+    return Outcome({**metrics, **energies}, whole.recognised())
 
 
 def simulate(
@@ -116,7 +128,7 @@ def simulate(
             )
             for site in range(scenario.sites)
         ),
-    )
+    ).metrics
 
 
 def _site_tick(tick: Tick | None, site: int, sites: int, duration_s: float) -> Tick | None:
@@ -133,7 +145,7 @@ def replicate(task: Task, tick: Tick | None = None) -> dict[str, float]:
     """
     scenario = task.situation.scenario
 
-    def work(log: UploadLog) -> dict[str, float]:
+    def work(log: UploadLog) -> Outcome:
         sites = (
             run_site(
                 task.situation,
@@ -148,7 +160,7 @@ def replicate(task: Task, tick: Tick | None = None) -> dict[str, float]:
     return leave(task, work)
 
 
-def leave(task: Task, work: Callable[[UploadLog], dict[str, float]]) -> dict[str, float]:
+def leave(task: Task, work: Callable[[UploadLog], Outcome]) -> dict[str, float]:
     """Let ``work`` write the log and give the metrics, and put the task's folder in place."""
     part = task.folder.with_name(f".{task.folder.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -162,8 +174,11 @@ def leave(task: Task, work: Callable[[UploadLog], dict[str, float]]) -> dict[str
     }
     log = UploadLog(part / "uploads.parquet", names)
     try:
-        metrics = work(log)
+        outcome = work(log)
+        metrics = outcome.metrics
         log.close()
+        with named(part / RECOGNISED):
+            outcome.recognised.to_parquet(part / RECOGNISED)
         write_atomically(part / "metrics.json", json.dumps(as_json(metrics), indent=1))
         seal(part, {"uploads": metrics["uploads"]})
         if task.folder.exists():  # another process was faster; both are the same to the last bit

@@ -156,27 +156,32 @@ class Results:
 
     @cached_property
     def summary(self) -> pd.DataFrame:
-        """The tidy summary: the point's parameters, metric, unit, mean, low, high, n of the replications planned."""
+        """The tidy summary: the point's parameters, metric, unit, mean, low, high, n, over, planned.
+
+        ``over`` says what the interval is over: ``replications``, of which ``planned`` are wanted, ``batches`` of the
+        only one, or for words and emotions ``utterances`` or ``speakers``; ``n`` counts the first two, else utterances.
+        """
         path = self.folder / "summary.csv"
         if not path.is_file():
             raise ResultsError(
                 f"{path}: missing, the run was interrupted before a point was finished; run the scenario again"
             )
-        frame = read_table(path, [*self.parameters, "metric", "unit"], ["mean", "low", "high", "n"])
+        frame = read_table(path, [*self.parameters, "metric", "unit", "over"], ["mean", "low", "high", "n"])
         # A sweep's values are text or numbers as they are written; those that a spreadsheet would run are quoted.
         return frame.assign(**{name: frame[name].map(unquoted) for name in self.parameters})
 
     @cached_property
     def differences(self) -> pd.DataFrame:
-        """Each point minus its baseline, paired by replication: parameters, metric, difference, low, high, n.
+        """Each point minus its baseline: parameters, metric, unit, difference, low, high, n, over.
 
-        The baseline is the first point with the same values of all keys but codecs; without swept codecs the first.
-        ``variance_reduction`` says what the common random numbers earned.  Empty for one point or one replication.
+        Words and emotions are paired by utterance, all else by replication (not where there is but one); ``over`` and
+        ``n`` are as in ``summary``.  The baseline is the first point with the same values of all keys but codecs,
+        without swept codecs the first.  ``variance_reduction`` says what the common random numbers earned.
         """
         path = self.folder / "differences.csv"
         if not path.is_file():
             return pd.DataFrame()
-        frame = read_table(path, [*self.parameters, "metric"], ["difference", "low", "high", "n"])
+        frame = read_table(path, [*self.parameters, "metric", "over"], ["difference", "low", "high", "n"])
         return frame.assign(**{name: frame[name].map(unquoted) for name in self.parameters})
 
     @cached_property
@@ -254,7 +259,7 @@ def read_table(
         words = [name for name in numbers if frame[name].dtype.kind not in "iuf" and len(frame)]
         if words:
             raise ValueError(f"column {words[0]} holds other than numbers")
-        if "metric" in needed and frame.isna()[["metric", "n"]].any(axis=None):
+        if frame.isna()[[name for name in ("metric", "n", "over") if name in needed]].any(axis=None):
             raise ValueError("it ends in the middle of a row")
         if "metric" in needed and not np.isfinite(frame["n"]).all():
             raise ValueError("column n is not finite")

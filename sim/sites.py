@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from sim.recorder import Columns
-from sim.replication import Site, Task, keeper, leave, run_site, together
+from sim.replication import Outcome, Site, Task, keeper, leave, run_site, together
 from sim.results import UploadLog
 
 
@@ -61,7 +61,7 @@ def run_shard(shard: Shard) -> list[Site]:
 def assemble(task: Task, parts: Sequence[Shard], found: Sequence[Sequence[Site]]) -> dict[str, float]:
     """Put the shards of a replication together and leave its folder, as ``replicate`` does alone."""
 
-    def work(log: UploadLog) -> dict[str, float]:
+    def work(log: UploadLog) -> Outcome:
         for shard in parts:
             for columns in _read(shard.file):
                 log.write(columns)

@@ -86,6 +86,14 @@ class Study:
                 found[at[0]].append(self.metrics[at])
         return found
 
+    def folders(self) -> list[tuple[Path, ...]]:
+        """By point, the folders of its finished replications in their order."""
+        found: list[list[Path]] = [[] for _ in self.experiment.points]
+        for at, task in self.tasks.items():
+            if at in self.metrics:
+                found[at[0]].append(task.folder)
+        return [tuple(folders) for folders in found]
+
     def planned(self) -> list[int]:
         """By point, how many replications are wanted."""
         found = [0] * len(self.experiment.points)

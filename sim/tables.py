@@ -19,6 +19,8 @@ class Tables:
 
     codecs: tuple[str, ...]
     utterances: tuple[str, ...]
+    speakers: tuple[str, ...]
+    """Who speaks each utterance; empty where unknown."""
     audio_s: Floats
     """Duration of each utterance in seconds, shape (utterances,)."""
     payload_bytes: Ints
@@ -57,6 +59,7 @@ class Tables:
         return cls(
             codecs=tuple(codecs),
             utterances=utterances,
+            speakers=tuple(frame.drop_duplicates("utterance")["speaker"].fillna("").astype(str)),
             audio_s=grid("duration_s").to_numpy(dtype=float)[0],
             payload_bytes=grid("payload_bytes").to_numpy(dtype=np.int64),
             text_bytes=np.array(
@@ -79,6 +82,7 @@ class Tables:
         return cls(
             codecs=tuple(sizes),
             utterances=tuple(map(str, range(len(audio_s)))),
+            speakers=("",) * len(audio_s),
             audio_s=audio_s,
             payload_bytes=np.repeat(np.array(list(sizes.values()), dtype=np.int64)[:, None], len(audio_s), axis=1),
             text_bytes=np.ones(shape, dtype=np.int64),

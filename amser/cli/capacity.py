@@ -74,6 +74,8 @@ def _print(found: list[Capacity], over: str, span: Range, slo: list[str]) -> Non
     Table(
         heads, rows, title=f"{over} that meets {' and '.join(slo)}:", right=frozenset({len(heads) - 2, len(heads) - 1})
     ).print()
+    rests = "; ".join(f"{metric} over {basis}" for metric, basis in found[0].basis.items()) if found else ""
     sys.stdout.write(
         "\nsurely: the whole interval meets the level; perhaps: its best end does; –: no value of the range\n"
+        f"{f'intervals: {rests}' if rests else 'no value had a figure'}\n"
     )

@@ -131,6 +131,7 @@ def _allow_plugins(experiment: Experiment, allowed: bool) -> None:
 
 def _print(found: Comparison, every: bool) -> None:
     from amser.tables import Table
+    from amser.verdict import in_points
 
     rows = [[key, str(a), str(b)] for key, (a, b) in found.inputs.items()]
     Table(["input", "first", "second"], rows, title="inputs that differ:").print() if rows else sys.stdout.write(
@@ -139,13 +140,14 @@ def _print(found: Comparison, every: bool) -> None:
     body = []
     for d in found.differences:
         if every or not d.same:
-            change = f"{d.relative:+.2%}" if d.relative == d.relative else ""
+            change = in_points(d.gap) if d.gap else f"{d.relative:+.2%}" if d.relative == d.relative else ""
             verdict = "same" if d.same else "apart" if d.apart else "within intervals"
             label = ", ".join(map(str, d.point)) or "the scenario"
-            body.append([label, d.metric, f"{d.first.mean:.6g}", f"{d.second.mean:.6g}", change, verdict])
+            basis = (d.gap or d.second).basis
+            body.append([label, d.metric, f"{d.first.mean:.6g}", f"{d.second.mean:.6g}", change, verdict, basis])
     sys.stdout.write("\n")
     if body:
-        columns = ["point", "metric", "first", "second", "change", "verdict"]
+        columns = ["point", "metric", "first", "second", "change", "verdict", "over"]
         Table(columns, body, right=frozenset({2, 3, 4}), title="figures:").print()
     for side, points in (("first", found.only_first), ("second", found.only_second)):
         for point in points:
@@ -164,6 +166,7 @@ def _as_dict(found: Comparison) -> dict[str, Any]:
                 "metric": d.metric,
                 "first": d.first._asdict(),
                 "second": d.second._asdict(),
+                "difference": d.gap._asdict() if d.gap else None,
                 "same": d.same,
                 "apart": d.apart,
             }

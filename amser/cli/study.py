@@ -114,10 +114,11 @@ def _print_table(found: Results, page: Path | None) -> None:
     if found.partial:
         sys.stdout.write(f"{found.partial}\n\n")
     if (found.folder / "summary.csv").is_file():
-        view = Study(found).view
+        study = Study(found)
+        view = study.view
         view.summary.overview().print()
         for part in view.slices[:1]:
-            text = sentence(view, part)
+            text = sentence(view, part, study.paired(part))
             sys.stdout.write(f"\n{harmless(text)}\n" if text else "")
     sys.stdout.write(f"\nresults  {found.folder}\n")
     if page is not None:

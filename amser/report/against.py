@@ -13,7 +13,7 @@ from amser.report.axes import swept_axis
 from amser.report.look import MOST_SLICES, axis_title, legend_below, styled, with_slices
 from amser.report.palette import Style
 from amser.report.view import View, numeric
-from amser.summary import PointKey, short_names
+from amser.summary import Estimate, PointKey, short_names
 
 METRICS = (
     "latency_p50_s",
@@ -96,7 +96,7 @@ class _Lines:
         """One line; names are no scale, so their marks are not joined."""
         view, style, scale = self.view, self.styles[name], self.view.summary.scale(metric)
         found = [view.summary.get(p, metric) for p in points]
-        half = [0.0 if e is None or not math.isfinite(e.high - e.low) else (e.high - e.low) / 2 for e in found]
+        bars = [_bar(e) for e in found]
         numbers = numeric([p[self.axis] for p in points]) if self.numbers is not None else None
         return go.Scatter(
             x=numbers if numbers is not None else [view.summary.shown(p)[self.axis] for p in points],
@@ -104,14 +104,11 @@ class _Lines:
             error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": [h * scale.factor for h in half],
-                # None of these metrics can be below zero, whatever Student's t says of few replications.
-                "arrayminus": [
-                    0.0 if e is None else min(h, e.mean) * scale.factor for h, e in zip(half, found, strict=True)
-                ],
+                "array": [above * scale.factor for _, above in bars],
+                "arrayminus": [below * scale.factor for below, _ in bars],
                 "thickness": 1.3,
                 "width": 3,
-                "visible": any(half),
+                "visible": any(above for _, above in bars),
             },
             mode="lines+markers" if numbers is not None else "markers",
             name=name,
@@ -121,3 +118,11 @@ class _Lines:
             marker={"symbol": style.symbol, "size": 8, "color": style.colour},
             hovertemplate=f"<b>{name}</b><br>%{{x}}: %{{y:.4~g}} {scale.unit}<extra></extra>",
         )
+
+
+def _bar(e: Estimate | None) -> tuple[float, float]:
+    """How far the interval reaches below and above the mean; 0 without one."""
+    if e is None or not math.isfinite(e.high - e.low):
+        return 0.0, 0.0
+    # None of these metrics can be below zero, whatever Student's t says of few replications.
+    return e.mean - max(e.low, 0.0), e.high - e.mean

@@ -7,8 +7,8 @@ from html import escape
 
 from amser.report.view import TOLERATED_WER_RISE, Series, Slice, View
 from amser.summary import Estimate
-from amser.units import with_interval
-from amser.verdict import change
+from amser.units import Scale, with_interval
+from amser.verdict import change, in_points
 
 # Metric, its name in the headline, and whether less is better.
 HEADLINE = (
@@ -41,7 +41,10 @@ def headline_section(view: View, part: Slice, paired: Mapping[str, Estimate] | N
         )
     chosen = f"<b>{escape(mel.name)}</b> stands for AMSER here: {rule}."
     if paired:
-        chosen += " Differences are taken replication by replication; ± is half of their 95 % interval."
+        chosen += (
+            " Differences of costs are taken replication by replication, ± is half of their 95 % interval; those of "
+            "words and emotions utterance by utterance, with the ends of theirs."
+        )
     head = "<th>paired difference</th>" if paired else ""
     names = "".join(f"<th class='n'>{_swatch(s)}{escape(s.name)}</th>" for s in pair)
     return (
@@ -62,14 +65,24 @@ def _versus_row(
     if a is None or b is None:
         return ""
     scale = view.summary.scale(metric)
-    cells = "".join(f'<td class="n big">{scale.text(e.mean)} <small>{scale.unit}</small></td>' for e in (a, b))
+    cells = "".join(_cell(e, scale) for e in (a, b))
     worse = (b.mean > a.mean) == less_is_better and b.mean != a.mean
     cell = f'<td class="{"worse" if worse else "change"}">{change(metric, a.mean, b.mean)}</td>'
     gap = "" if paired is None else f"<td>{_difference(view, metric, paired)}</td>"
-    return f"<tr><td>{name}</td>{cells}{cell}{gap}</tr>"
+    basis = f" <small>({b.basis})</small>" if b.of_corpus else ""
+    return f"<tr><td>{name}{basis}</td>{cells}{cell}{gap}</tr>"
+
+
+def _cell(e: Estimate, scale: Scale) -> str:
+    """A figure in large type; small beside it its unit, and the ends of a corpus's interval."""
+    text = e.text(scale) if e.of_corpus else scale.text(e.mean)
+    value, bracket, ends = text.partition(" (")
+    return f'<td class="n big">{value} <small>{scale.unit}{bracket}{ends}</small></td>'
 
 
 def _difference(view: View, metric: str, paired: Estimate) -> str:
+    if paired.of_corpus:
+        return in_points(paired)
     scale = view.summary.scale(metric)
     unit = "points" if scale.unit == "%" else scale.unit
     return f"{with_interval(scale, *paired[:3])} {unit}".replace("-", "−")

@@ -55,12 +55,13 @@ def _figures(study: Study) -> Iterator[str]:
         "What the bytes buy",
         trade_off(view),
         "Each mark is one codec: further left costs less, lower word errors and higher emotion accuracy are "
-        "better. Bars are 95 % intervals over replications (of a single run: over batches of its uploads). The buttons "
-        "change what the cost is." + several,
+        "better. Bars are 95 % intervals of the corpus: bootstraps over its utterances (over speakers, where eight or "
+        "more are known), which more uploads do not narrow. The buttons change what the cost is." + several,
     )
     for axis in view.axes():
         name = view.summary.parameters[axis]
-        note = "Every headline metric that changes in this study; bars are 95 % intervals." + several
+        note = "Every headline metric that changes in this study; bars are 95 % intervals, of words and emotions over "
+        note += "the utterances, of all else over replications." + several
         yield _section(f"against-{axis}", f"Against {escape(name)}", against(view, axis), note)
     yield _section(
         "latency",
@@ -101,7 +102,9 @@ def _table(view: View) -> str:
     every = html_table(_full_table(view))
     return (
         "<section><h2>The figures</h2><p class='note'>Mean over replications; ± is half the width of the "
-        "95 % interval. The same figures in full are in <code>summary.csv</code> beside this page.</p>"
+        "95 % interval over them (of a single run: over batches of its uploads). Words and emotions are those of all "
+        "recognised uploads, in brackets the 95 % interval over as many utterances as stand beside them. "
+        "The same figures in full are in <code>summary.csv</code> beside this page.</p>"
         f"<div class='scroll'>{html_table(view.summary.overview())}</div>"
         f"<details><summary>Every metric of every point</summary><div class='scroll'>{every}</div></details>"
         "</section>"

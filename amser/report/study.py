@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amser.report.view import Slice, View
-from amser.summary import Estimate, PointKey, Summary
+from amser.summary import CORPUS, Estimate, PointKey, Summary
 
 if TYPE_CHECKING:
     from sim.results import Results
@@ -46,7 +46,9 @@ class Study:
         """The line under the title: scenario, time, size of the study."""
         summary = self.view.summary
         uploads = summary.values(["uploads"])
-        replications = max((int(n) for n in summary.frame["n"]), default=0)
+        frame = summary.frame
+        replications = max((int(n) for n in frame.loc[frame["over"] == "replications", "n"]), default=0)
+        utterances = max((int(n) for n in frame.loc[frame["over"].isin(CORPUS), "n"]), default=0)
         name = self.scenario.get("name", self.folder.parent.name)
         made = _when(str(self.manifest.get("started") or ""))
         facts = [
@@ -57,6 +59,8 @@ class Study:
         ]
         if uploads:
             facts.append(f"{round(sum(uploads) / len(uploads)):,} uploads each".replace(",", " "))
+        if utterances:
+            facts.append(f"words and emotions of {_count(utterances, 'utterance')}")
         return facts
 
     @cached_property
@@ -74,18 +78,18 @@ class Study:
         return View(Summary(self.results.summary, self.results.parameters), self.codec_kinds)
 
     def paired(self, part: Slice) -> dict[str, Estimate]:
-        """By metric, the headline's Mel codec minus raw audio, replication by replication.
+        """By metric, the headline's Mel codec minus raw audio: costs by replication, words and emotions by utterance.
 
-        Empty where the results have no differences: one replication, or raw audio is not the first point.
+        Empty where the results have no differences, or raw audio is not the first point.
         """
         pair, frame = self.view.versus(part), self.results.differences
         if pair is None or not len(frame) or pair[0].point != self.view.summary.points[0]:
             return {}
         for name, value in zip(self.results.parameters, pair[1].point, strict=True):
             frame = frame[frame[name].astype(str) == str(value)]
-        columns = ("metric", "difference", "low", "high", "n")
+        columns = ("metric", "difference", "low", "high", "n", "over")
         rows = zip(*(frame[c].tolist() for c in columns), strict=True)
-        return {metric: Estimate(mean, low, high, int(n)) for metric, mean, low, high, n in rows if mean == mean}
+        return {m: Estimate(mean, low, high, int(n), over) for m, mean, low, high, n, over in rows if mean == mean}
 
     def latencies(self) -> dict[PointKey, npt.NDArray[np.float64]]:
         """Latencies in seconds of the answered uploads of each point; empty where no log was kept."""

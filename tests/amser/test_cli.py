@@ -310,7 +310,7 @@ def test_committed_schema_is_current(tmp_path: Path) -> None:
         ("manifest.json", "[]"),
         ("summary.csv", ""),
         ("summary.csv", "nothing of ours\n"),
-        ("summary.csv", "devices.phones.codec,metric,unit,mean,low,high,n\nraw,wer"),
+        ("summary.csv", "devices.phones.codec,metric,unit,mean,low,high,n,over\nraw,wer"),
         ("differences.csv", ""),
         ("resolved.yaml", "a: ["),
         ("points/p00-s0/uploads.parquet", "PAR1"),

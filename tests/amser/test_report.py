@@ -17,7 +17,7 @@ from amser.report.page import render
 from amser.report.palette import sequence, styles
 from amser.report.study import Study
 from amser.report.view import numeric
-from amser.summary import short_values
+from amser.summary import Estimate, short_values
 from amser.verdict import change, sentence
 from sim.results import Results
 
@@ -51,6 +51,7 @@ def test_a_codec_sweep_has_every_section(codec_study: Path) -> None:
         "The figures",
         "Where the figures come from",
         "Forty phones on one uplink",
+        "words and emotions of 200 utterances",
     ):
         assert heading in text
     assert "7.8 times less" in text  # 96 000 B against 12 300 B
@@ -64,17 +65,25 @@ def test_amser_is_the_smallest_payload_that_understands_as_well(codec_study: Pat
     assert pair is not None
     # WER of amser-12.5 is 0.6 points above raw's, within the point that is tolerated.
     assert [s.name for s in pair] == ["raw", "amser-12.5"]
-    text = sentence(view, view.slices[0])
+    text = sentence(view, view.slices[0], {})
     assert text.startswith("amser-12.5 against raw: payload 7.8 times less, latency ")
     assert text.endswith("emotion accuracy −2.0 points")
+    paired = {"wer": Estimate(0.006, -0.002, 0.0141, 200, "utterances")}
+    text = sentence(view, view.slices[0], paired)
+    assert "word errors +0.6 (−0.2 to +1.4) points" in text
+    assert text.endswith("(words and emotions paired over 200 utterances)")
 
 
 def test_headline_shows_paired_differences_where_there_are(codec_study: Path) -> None:
-    rows = ["devices.phones.codec,metric,unit,difference,low,high,n,variance_reduction"]
-    rows += ["flac,latency_mean_s,s,-0.1,-0.2,0.0,3,2.0", "amser-12.5,latency_mean_s,s,-0.207,-0.215,-0.199,3,5.0"]
+    rows = ["devices.phones.codec,metric,unit,difference,low,high,n,over,variance_reduction"]
+    rows += ["flac,latency_mean_s,s,-0.1,-0.2,0.0,3,replications,2.0"]
+    rows += ["amser-12.5,latency_mean_s,s,-0.207,-0.215,-0.199,3,replications,5.0"]
+    rows += ["amser-12.5,ser_accuracy,1,-0.02,-0.051,0.012,200,utterances,"]
     (codec_study / "differences.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
     text = page(codec_study)
     assert "paired difference" in text and "−207 ± 8 ms" in text
+    assert "<td>−2.0 (−5.1 to +1.2) points</td>" in text and "Emotion accuracy <small>(200 utterances)</small>" in text
+    assert '<td class="n big">84.0 <small>% (83.0 to 85.5)</small></td>' in text
 
 
 def test_a_study_without_codecs_is_drawn_against_its_parameter(results_folder: Make) -> None:

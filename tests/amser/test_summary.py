@@ -15,29 +15,32 @@ from sim.results import Results
 
 
 def frame(rows: list[tuple[object, ...]], columns: list[str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=[*columns, "metric", "unit", "mean", "low", "high", "n"])
+    return pd.DataFrame(rows, columns=[*columns, "metric", "unit", "mean", "low", "high", "n", "over"])
 
 
 def test_points_keep_the_order_of_the_file_and_missing_values_are_none() -> None:
-    rows = [("raw", "wer", "1", 0.02, 0.01, 0.03, 5), ("amser-25", "wer", "1", float("nan"), None, None, 5)]
+    rows = [
+        ("raw", "wer", "1", 0.02, 0.01, 0.03, 50, "utterances"),
+        ("amser-25", "wer", "1", float("nan"), None, None, 50, "utterances"),
+    ]
     summary = Summary(frame(rows, ["codec"]), ["codec"])
     assert summary.points == (("raw",), ("amser-25",))
-    assert summary.get(("raw",), "wer") == (0.02, 0.01, 0.03, 5)
+    assert summary.get(("raw",), "wer") == (0.02, 0.01, 0.03, 50, "utterances")
     assert summary.get(("amser-25",), "wer") is None
     assert summary.get(("raw",), "no such metric") is None
 
 
 def test_a_study_without_a_sweep_is_one_point() -> None:
-    summary = Summary(frame([("latency_mean_s", "s", 0.5, 0.4, 0.6, 3)], []), [])
+    summary = Summary(frame([("latency_mean_s", "s", 0.5, 0.4, 0.6, 3, "replications")], []), [])
     assert summary.points == ((),)
     assert summary.overview().rows == [["the scenario", "500 ± 100"]]
 
 
 def test_counts_are_no_percentages() -> None:
     rows = [
-        ("uploads", "1", 400.0, None, None, 1),
-        ("wer", "1", 0.02, None, None, 1),
-        ("loss_fraction", "1", 0.1, None, None, 1),
+        ("uploads", "1", 400.0, None, None, 1, "replications"),
+        ("wer", "1", 0.02, None, None, 1, "utterances"),
+        ("loss_fraction", "1", 0.1, None, None, 1, "replications"),
     ]
     summary = Summary(frame(rows, []), [])
     assert [summary.scale(m).unit for m in ("uploads", "wer", "loss_fraction")] == ["", "%", "%"]
@@ -50,6 +53,18 @@ def test_overview_of_a_results_folder(codec_study: Path) -> None:
     assert [row[0] for row in table.rows][:2] == ["raw", "flac"]
     assert table.rows[0][1] == "96.0"
     assert "±" in table.rows[0][3]
+
+
+def test_words_and_emotions_stand_with_the_ends_of_their_interval_and_their_utterances() -> None:
+    """A bootstrap interval is not symmetric, so ± would say something false; 90 of 120 utterances have an emotion."""
+    rows = [
+        ("wer", "1", 0.0213, 0.0098, 0.0391, 120, "utterances"),
+        ("ser_accuracy", "1", 0.75, 0.61, 0.87, 90, "speakers"),
+        ("delivered_fraction", "1", 1.0, 1.0, 1.0, 5, "replications"),
+    ]
+    table = Summary(frame(rows, []), []).overview()
+    assert table.columns == ["point", "WER [%]", "emotion [%]", "delivered [%]", "utterances"]
+    assert table.rows == [["the scenario", "2.1 (1.0 to 3.9)", "75 (61 to 87)", "100", "120, 90"]]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from tests.sim.small_study import TEXT, contents
 
 def test_summary_is_tidy(undisturbed: Results) -> None:
     summary = undisturbed.summary
-    assert list(summary.columns) == ["devices.phones.codec", "metric", "unit", "mean", "low", "high", "n", "planned"]
+    columns = ["devices.phones.codec", "metric", "unit", "mean", "low", "high", "n", "over", "planned"]
+    assert list(summary.columns) == columns
     latency = summary[summary["metric"] == "latency_mean_s"].set_index("devices.phones.codec")
     assert (latency["n"] == 3).all() and (latency["unit"] == "s").all()
     assert (latency["low"] < latency["mean"]).all() and (latency["mean"] < latency["high"]).all()

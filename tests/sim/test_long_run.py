@@ -44,7 +44,7 @@ def test_one_replication_has_intervals_of_latency(tmp_path):
     results = run(loads(text), results_root=tmp_path)
     frame = results.summary
     rows = frame[frame["metric"] == "latency_mean_s"]
-    assert len(rows) == 2 and (rows["n"] == 1).all()
+    assert len(rows) == 2 and (rows["n"] == 20).all() and (rows["over"] == "batches").all()
     small = rows[rows["devices.phones.codec"] == "small"].iloc[0]
     assert small["low"] < small["mean"] < small["high"]
     assert frame[frame["metric"] == "payload_mean_bytes"]["low"].isna().all()
