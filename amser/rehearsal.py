@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amser.exits import Exit, MissingError, describe, exit_code_of
+from amser.exits import Exit, MissingError, UserError, describe, exit_code_of
 from scenarios.document import resolve
 from scenarios.faults import Fault, KeyPath, Place, ScenarioError, dotted
 from scenarios.paths import anchored, make_importable
@@ -66,7 +66,6 @@ def _parts(scenario: Scenario, base_dir: Path, seen: set[str]) -> Iterator[Part]
     from channel.codecs import build_codec
     from channel.links import build_cell
     from devices import build_policy, build_profile, build_radio
-    from devices.fleet import build_traffic
     from recognizers.service import load_service
 
     def new(*specs: BaseModel) -> bool:
@@ -96,12 +95,26 @@ def _parts(scenario: Scenario, base_dir: Path, seen: set[str]) -> Iterator[Part]
             yield ("devices", name, "battery"), partial(_charge, group)
             yield ("devices", name, "radio"), partial(build_radio, group.radio)
             yield ("devices", name, "policy"), partial(build_policy, group)
-            yield ("devices", name, "traffic"), partial(build_traffic, group.traffic, group.count, rng(), base_dir)
+            yield ("devices", name, "traffic"), partial(_speak, scenario, group, rng(), base_dir)
     for name, spec in scenario.codec_specs().items():
         if new(spec):
             yield ("codecs", name), partial(build_codec, spec)
     if new(scenario.server, scenario.recogniser, scenario.emotion):
         yield ("server", "service"), partial(load_service, found.server, found.recogniser, found.emotion)
+
+
+MOST_UPLOADS = 1e11  # of a group in a replication: years of work, and near where counts lose their last digit
+
+
+def _speak(scenario: Scenario, group: DeviceGroupSpec, rng: np.random.Generator, base_dir: Path) -> object:
+    """The traffic of a group, which must end some day."""
+    from devices.fleet import build_traffic
+
+    traffic = build_traffic(group.traffic, group.count, rng, base_dir)
+    uploads = getattr(traffic, "total_rate", 0.0) * scenario.duration
+    if uploads > MOST_UPLOADS:
+        raise UserError(f"about {uploads:.2g} uploads of this group in a replication; at most {MOST_UPLOADS:.0g}")
+    return traffic
 
 
 def _place_devices(cell: CellSpec, base_dir: Path, rng: np.random.Generator) -> object:

@@ -7,16 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-from scenarios.faults import Fault, KeyPath, Place, ScenarioError, dotted
+from scenarios.faults import Fault, KeyPath, Place, ScenarioError
+from scenarios.yaml_nodes import MOST_BYTES, parse
 
 COMMAND_LINE = "--set"
-# Far beyond any scenario that a person writes; aliases of aliases would fill the memory before an error came.
-MOST_VALUES = 100_000
+LONGEST_KEY = 500
 
 
 @dataclass
@@ -25,6 +20,8 @@ class Document:
 
     data: dict[str, Any]
     places: dict[KeyPath, Place] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    """What is valid and hardly meant, in words."""
 
     def place(self, path: KeyPath) -> Place:
         """The place of ``path``, or of the nearest ancestor that was written down."""
@@ -34,89 +31,46 @@ class Document:
         return Place("scenario")
 
 
-def read_document(path: Path) -> Document:
-    """Read a scenario file.
-
-    Raises ``ScenarioError`` when it cannot be read, is not YAML 1.2, repeats a key, or is not a mapping.
-    """
+def read_text(path: Path) -> str:
+    """The text of a scenario file.  Raises ``ScenarioError`` when it cannot be read, is not UTF-8, or is too large."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 4)
     except FileNotFoundError:
         raise ScenarioError([Fault(Place(str(path)), "", "no such scenario file")]) from None
+    except OSError as error:
+        raise ScenarioError([Fault(Place(str(path)), "", f"cannot be read: {error.strerror}")]) from None
+    if len(raw) > MOST_BYTES:
+        text = f"is larger than {MOST_BYTES // 1024} KiB; no scenario needs so much"
+        raise ScenarioError([Fault(Place(str(path)), "", text)])
+    try:
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = error.object[: error.start]
         place = Place(str(path), before.count(b"\n") + 1, error.start - before.rfind(b"\n"))
         text = f"byte 0x{error.object[error.start]:02x} is not UTF-8; save the file as UTF-8"
         raise ScenarioError([Fault(place, "", text)]) from None
-    except OSError as error:
-        raise ScenarioError([Fault(Place(str(path)), "", f"cannot be read: {error.strerror}")]) from None
-    return parse_document(text, str(path))
+
+
+def read_document(path: Path) -> Document:
+    """Read a scenario file.
+
+    Raises ``ScenarioError`` when it cannot be read, is not YAML 1.2, repeats a key, or is not a mapping.
+    """
+    return parse_document(read_text(path), str(path))
 
 
 def parse_document(text: str, file: str) -> Document:
     """Parse scenario text; ``file`` is the name used in errors.  Raises ``ScenarioError``."""
-    yaml = YAML(typ="rt")
-    yaml.version = "1.2"
-    try:
-        root = yaml.load(text)
-    except DuplicateKeyError as error:
-        key = str(error.problem).split('"')[1] if '"' in str(error.problem) else ""
-        raise ScenarioError([Fault(_mark(file, error), key, "this key is written twice; keep one of them")]) from None
-    except MarkedYAMLError as error:
-        remedy = "; indent with spaces" if "\\t" in str(error.problem) else ""
-        raise ScenarioError([Fault(_mark(file, error), "", f"not valid YAML: {error.problem}{remedy}")]) from None
-    except RecursionError:
-        raise ScenarioError([Fault(Place(file, 1, 1), "", "nested too deeply")]) from None
-    except (YAMLError, ValueError, OverflowError) as error:
-        raise ScenarioError([Fault(Place(file, 1, 1), "", f"not valid YAML: {str(error).splitlines()[0]}")]) from None
-    if not isinstance(root, CommentedMap):
-        found = "an empty file" if root is None else "a list" if isinstance(root, CommentedSeq) else "one value"
+    root, places = parse(text, file)
+    if not isinstance(root, dict):
+        found = "an empty file" if root is None else "a list" if isinstance(root, list) else "one value"
         raise ScenarioError([Fault(Place(file, 1, 1), "", f"a scenario is a mapping of keys to values, found {found}")])
-    document = Document({}, {(): Place(file, 1, 1)})
-    try:
-        document.data = _plain(root, (), file, document.places)
-    except RecursionError:
-        raise ScenarioError([Fault(Place(file, 1, 1), "", "an alias stands for something that contains it")]) from None
-    return document
-
-
-def _mark(file: str, error: MarkedYAMLError) -> Place:
-    mark = error.problem_mark or error.context_mark
-    return Place(file, mark.line + 1, mark.column + 1) if mark else Place(file, 1, 1)
-
-
-def _plain(node: Any, path: KeyPath, file: str, places: dict[KeyPath, Place]) -> Any:
-    if len(places) > MOST_VALUES:
-        text = f"more than {MOST_VALUES} values, counting what aliases repeat"
-        raise ScenarioError([Fault(Place(file, 1, 1), "", text)])
-    if isinstance(node, CommentedMap):
-        result: dict[str, Any] = {}
-        for key, value in node.items():
-            # A key such as `12.5:` is a number in YAML; names of ours are text.
-            name = str(key)
-            line, column = node.lc.key(key)
-            places[(*path, name)] = Place(file, line + 1, column + 1)
-            result[name] = _plain(value, (*path, name), file, places)
-        return result
-    if isinstance(node, CommentedSeq):
-        items = []
-        for index, value in enumerate(node):
-            line, column = node.lc.item(index)
-            places[(*path, index)] = Place(file, line + 1, column + 1)
-            items.append(_plain(value, (*path, index), file, places))
-        return items
-    return _scalar(node)
-
-
-def _scalar(node: Any) -> Any:
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node
+    return Document(root, places | {(): Place(file, 1, 1)})
 
 
 def merge(parent: Document, child: Document) -> Document:
-    """``child`` over ``parent``: mappings merge, everything else replaces.
+    """``child`` over ``parent``: mappings merge, everything else replaces, and null drops what the parent has there.
 
     A mapping whose ``kind`` differs from its parent's replaces it whole, since the keys of one kind mean
     nothing to another.
@@ -124,7 +78,7 @@ def merge(parent: Document, child: Document) -> Document:
     places = dict(parent.places)
     data = _merge(parent.data, child.data, (), places)
     places.update(child.places)
-    return Document(data, places)
+    return Document(data, places, [*parent.warnings, *child.warnings])
 
 
 def _merge(
@@ -137,6 +91,8 @@ def _merge(
         before = old.get(key)
         if isinstance(before, Mapping) and isinstance(value, Mapping):
             merged[key] = _merge(before, value, (*path, key), places)
+        elif value is None and key in old:
+            del merged[key]
         else:
             merged[key] = value
     return merged
@@ -147,13 +103,20 @@ def parse_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise ScenarioError(
-            [Fault(Place(COMMAND_LINE), text, "write it as key=value, for example devices.phones.count=80")]
+            [Fault(Place(COMMAND_LINE), _short(text), "write it as key=value, for example devices.phones.count=80")]
         )
+    if len(key) > LONGEST_KEY:
+        text = f"a key has at most {LONGEST_KEY} characters, found {len(key)}"
+        raise ScenarioError([Fault(Place(COMMAND_LINE), _short(key), text)])
     try:
-        node = YAML(typ="safe", pure=True).load(value) if value.strip() else None
-    except YAMLError:
-        raise ScenarioError([Fault(Place(COMMAND_LINE), key, f"the value {value!r} is not valid YAML")]) from None
-    return key.strip(), node
+        return key.strip(), parse(value, COMMAND_LINE)[0]
+    except ScenarioError as error:
+        said = ": ".join(filter(None, (error.faults[0].key, error.faults[0].message)))
+        raise ScenarioError([Fault(Place(COMMAND_LINE), key, f"{_short(value)}: {said}")]) from None
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
 def assign(document: Document, key: str, value: Any, place: Place) -> Document:
@@ -165,7 +128,7 @@ def assign(document: Document, key: str, value: Any, place: Place) -> Document:
     for length in range(1, len(path)):
         places.setdefault(path[:length], place)
     places[path] = place
-    return Document(data, places)
+    return Document(data, places, document.warnings)
 
 
 def _assigned(data: Any, path: KeyPath, value: Any, key: str, place: Place) -> Any:
@@ -204,15 +167,3 @@ def resolve(data: Any, key: str) -> KeyPath:
         path.append(name)
         parts = parts[taken:]
     return tuple(path)
-
-
-__all__ = [
-    "Document",
-    "assign",
-    "dotted",
-    "merge",
-    "parse_assignment",
-    "parse_document",
-    "read_document",
-    "resolve",
-]

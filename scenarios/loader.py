@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,7 @@ from scenarios.document import (
     parse_assignment,
     parse_document,
     read_document,
+    read_text,
     resolve,
 )
 from scenarios.faults import Fault, KeyPath, Place, ScenarioError
@@ -64,6 +67,11 @@ class Experiment:
     """Where each key of ``resolved`` is written."""
 
     @property
+    def warnings(self) -> list[str]:
+        """What in it is valid and hardly meant, in words."""
+        return self.document.warnings
+
+    @property
     def base_dir(self) -> Path:
         """The folder that relative paths of the scenario start at."""
         return self.source.parent
@@ -101,7 +109,8 @@ def load(name: str | Path, sets: Sequence[str] = ()) -> Experiment:
     Raises ``ScenarioError`` whose text lists every fault with its file, line and column.
     """
     path = find(name)
-    return _experiment(_with_parents(path, ()), path, path.read_text(encoding="utf-8"), sets)
+    text = read_text(path)
+    return _experiment(_extended(parse_document(text, str(path)), path, ()), path, text, sets)
 
 
 def loads(
@@ -134,11 +143,34 @@ def _extended(document: Document, path: Path, below: tuple[Path, ...]) -> Docume
     # A child is a scenario of its own: it does not inherit its parent's name and prose.
     for key in ("name", "title", "description"):
         inherited.data.pop(key, None)
-    return merge(inherited, document)
+    merged = merge(inherited, document)
+    merged.warnings += _swept_away(inherited, document)
+    return merged
+
+
+def _swept_away(inherited: Document, child: Document) -> Iterator[str]:
+    """What a child writes and the sweep that it inherits replaces at every point."""
+    for section in ("grid", "zip", "lhs.ranges"):
+        path = ("sweep", *section.split("."))
+        swept: Any = inherited.data
+        for part in path:
+            swept = swept.get(part) if isinstance(swept, Mapping) else None
+        for key in swept if isinstance(swept, Mapping) else ():
+            here = resolve(child.data, str(key))
+            if here in child.places and (*path, key) not in child.places:
+                yield (
+                    f"{child.place(here)}: {key} is written here, but the sweep of the scenario it extends replaces it "
+                    f"({inherited.place((*path, key))}); `{'.'.join(path)}: {{{key}: null}}` drops that"
+                )
+
+
+def _file_name(path: Path) -> str:
+    """A scenario's name from its file's, without what names of folders of results had better not hold."""
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "-", path.stem).strip("-._+")[:60] or "scenario"
 
 
 def _experiment(document: Document, path: Path, text: str, sets: Sequence[str]) -> Experiment:
-    document.data.setdefault("name", path.stem)
+    document.data.setdefault("name", _file_name(path))
     for assignment in sets:
         key, value = parse_assignment(assignment)
         place = Place(COMMAND_LINE + f" {assignment}")
@@ -165,15 +197,54 @@ Swept = tuple[KeyPath, Any]
 
 def _points(document: Document, whole: Scenario) -> Iterator[Point]:
     faults: set[Fault] = set()
-    points = []
+    points: list[Point] = []
+    _refuse_too_many(whole.sweep, document)
+    seen: dict[str, dict[str, Swept]] = {}
     for combination in _combinations(whole.sweep):
         try:
-            points.append(Point(_labels(combination), _at(document, combination) if combination else whole))
+            scenario = _at(document, combination) if combination else whole
+            points.append(Point(_labels(combination), scenario))
+            same = seen.setdefault(_content(scenario), combination)
+            if same is not combination:
+                faults.add(_twice(same, combination, document))
         except ScenarioError as error:
             faults.update(error.faults)
     if faults:
         raise ScenarioError(_once(faults, whole.sweep, document))
     yield from points
+
+
+MOST_POINTS = 10_000
+MOST_RUNS = 1_000_000
+
+
+def _refuse_too_many(sweep: SweepSpec, document: Document) -> None:
+    """Count the points before they are made: nine keys of ten values are a billion."""
+    points = math.prod(len(values) for values in sweep.grid.values())
+    points *= len(next(iter(sweep.zip.values()))) if sweep.zip else 1
+    points *= sweep.lhs.points if sweep.lhs else 1
+    text = ""
+    if points > MOST_POINTS:
+        text = f"{points} points; at most {MOST_POINTS} are run in one study"
+    elif points * sweep.replications > MOST_RUNS:
+        text = f"{points} points in {sweep.replications} replications; at most {MOST_RUNS} runs make a study"
+    if text:
+        raise ScenarioError([Fault(document.place(("sweep",)), "sweep", text)])
+
+
+def _content(scenario: Scenario) -> str:
+    """All that tells a point from others; ``1 s`` and ``1000 ms`` are the same, and prose is nothing."""
+    return scenario.model_dump_json(exclude={"name", "title", "description", "sweep"})
+
+
+def _twice(first: Mapping[str, Swept], again: Mapping[str, Swept], document: Document) -> Fault:
+    """What is said of a point that is there already: its uploads would count twice."""
+    apart = [key for key in again if again[key][0] != first[key][0]]
+    key = apart[0] if apart else next(iter(again))
+    values = ", ".join(f"{k} = {_labels({k: again[k]})[k]}" for k in (apart or again))
+    earlier = ", ".join(f"{k} = {_labels({k: first[k]})[k]}" for k in (apart or again))
+    text = f"{values} is the same point as {earlier}; keep one of them"
+    return Fault(document.place(again[key][0]), key, text)
 
 
 def _once(faults: set[Fault], sweep: SweepSpec, document: Document) -> set[Fault]:
@@ -243,6 +314,6 @@ def _refuse_unknown_target(document: Document, key: str, place: Place) -> None:
 def _labels(combination: Mapping[str, Swept]) -> dict[str, Any]:
     """Swept values as table entries: scalars stay, structures become compact text."""
     return {
-        k: v if isinstance(v, (str, int, float, bool)) or v is None else json.dumps(v)
+        k: v if isinstance(v, (str, int, float, bool)) or v is None else json.dumps(v, ensure_ascii=False)
         for k, (_, v) in combination.items()
     }

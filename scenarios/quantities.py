@@ -35,6 +35,8 @@ class Dimension:
     lowest: float = 0.0
     lowest_allowed: bool = True
     highest: float = math.inf
+    least: float = 0.0
+    """The smallest above zero that is a quantity and no slip of the pen: beyond it, times and sums overflow."""
 
     def parse(self, value: Any) -> float:
         """Return ``value`` (a string with its unit) in SI units.
@@ -70,6 +72,8 @@ class Dimension:
             raise ValueError(
                 f"{self.name} must be {'at least' if self.lowest_allowed else 'above'} {bound}, found {value!r}"
             )
+        if 0.0 < number < self.least:
+            raise ValueError(f"{self.name} above 0 must be at least {self.least:g} {self.si_unit}, found {value!r}")
         if number > self.highest:
             raise ValueError(
                 f"{self.name} must be at most {self.highest:g} {self.si_unit}, found {value!r}".replace(" ,", ",")
@@ -95,32 +99,36 @@ _SIZE = {
 _RATE = {**_decimal("bit/s", "-kMGT"), **_decimal("bps", "-kMGT"), **_decimal("B/s", "-kMG", 8.0)}
 
 _CENTURY_S = 100 * 365.25 * 86400.0  # beyond it a time is a slip of the pen, and sums lose their milliseconds
-DURATION = Dimension("a duration", "s", _TIME, "50 ms", highest=_CENTURY_S)
-POSITIVE_DURATION = Dimension("a duration", "s", _TIME, "10 min", lowest_allowed=False, highest=_CENTURY_S)
-SIZE = Dimension("a size", "byte", _SIZE, "12 kB")
-RATE = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s", lowest_allowed=False)
-RATE_OR_ZERO = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s")
-POWER = Dimension("a power", "W", _decimal("W", "um-k"), "1.2 W")
+DURATION = Dimension("a duration", "s", _TIME, "50 ms", highest=_CENTURY_S, least=1e-12)
+POSITIVE_DURATION = Dimension("a duration", "s", _TIME, "10 min", lowest_allowed=False, highest=_CENTURY_S, least=1e-12)
+SIZE = Dimension("a size", "byte", _SIZE, "12 kB", highest=1e12)
+RATE = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s", lowest_allowed=False, highest=1e15, least=1e-3)
+RATE_OR_ZERO = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s", highest=1e15, least=1e-3)
+POWER = Dimension("a power", "W", _decimal("W", "um-k"), "1.2 W", highest=1e9)
 ENERGY = Dimension(
     "an energy",
     "J",
     {**_decimal("J", "um-kM"), **_decimal("Wh", "m-k", 3600.0)},
     "15 Wh",
     lowest_allowed=False,
+    highest=1e15,
+    least=1e-12,
 )
-FREQUENCY = Dimension("a frequency", "Hz", _decimal("Hz", "-kMG"), "3.5 GHz", lowest_allowed=False)
-DISTANCE = Dimension("a distance", "m", {"m": 1.0, "km": 1e3, "cm": 1e-2}, "400 m")
+FREQUENCY = Dimension("a frequency", "Hz", _decimal("Hz", "-kMG"), "3.5 GHz", lowest_allowed=False, highest=1e12)
+DISTANCE = Dimension("a distance", "m", {"m": 1.0, "km": 1e3, "cm": 1e-2}, "400 m", highest=1e9)
 EVENT_RATE = Dimension(
     "a rate of events",
     "1/s",
     {"/s": 1.0, "/min": 1 / 60, "/h": 1 / 3600, "/d": 1 / 86400},
     "6 /h",
     lowest_allowed=False,
+    highest=1e6,
+    least=1e-15,
 )
-LEVEL_DBM = Dimension("a power level", "dBm", {"dBm": 1.0}, "23 dBm", lowest=-math.inf)
-GAIN_DB = Dimension("a level difference", "dB", {"dB": 1.0}, "7 dB", lowest=-math.inf)
+LEVEL_DBM = Dimension("a power level", "dBm", {"dBm": 1.0}, "23 dBm", lowest=-1000.0, highest=1000.0)
+GAIN_DB = Dimension("a level difference", "dB", {"dB": 1.0}, "7 dB", lowest=-1000.0, highest=1000.0)
 SHARE = Dimension("a share", "", {"%": 0.01}, "12.5 %", highest=1.0)
-PERCENT = Dimension("a percentage", "", {"%": 0.01}, "12.5 %")
+PERCENT = Dimension("a percentage", "", {"%": 0.01}, "12.5 %", highest=1e6)
 
 
 def _annotated(dimension: Dimension) -> Any:

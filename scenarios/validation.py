@@ -7,6 +7,7 @@ import json
 import types
 import typing
 from collections.abc import Iterator, Mapping
+from types import NoneType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -20,7 +21,7 @@ from scenarios.schema.scenario import Scenario, broken_references, inconsistenci
 def validate(document: Document) -> Scenario:
     """The scenario that ``document`` describes.  Raises ``ScenarioError`` with every fault."""
     version = document.data.get("amser")
-    if isinstance(version, int) and version != 1:
+    if isinstance(version, int) and (version != 1 or isinstance(version, bool)):
         text = f"this testbed reads version 1 of the language, found {version}; a newer testbed may read it"
         raise ScenarioError([Fault(document.place(("amser",)), "amser", text)])
     try:
@@ -145,7 +146,7 @@ def _message(error: dict[str, Any]) -> str:
 def _shown(value: Any) -> str:
     if value is None:
         return "nothing"
-    text = json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, (dict, list)) else repr(value)
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list, bool, NoneType)) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

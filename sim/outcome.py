@@ -137,6 +137,7 @@ def write_manifest(study: Study) -> None:
         ],
         "failures": study.failures,
         "warnings": [
+            *experiment.warnings,
             *study.imprecise,
             *study.notes,
             *recognition_doubts(study.measurements),

@@ -37,8 +37,11 @@ def check(scenario: ScenarioName, sets: Sets = None, json: Json = False) -> int:
 
         from amser.tables import print_json
 
-        print_json({"valid": True, **_outline(experiment), "forecast": asdict(expected)})
+        said = {"valid": True, "warnings": experiment.warnings, **_outline(experiment)}
+        print_json({**said, "forecast": asdict(expected)})
         return Exit.DONE
+    for warning in experiment.warnings:
+        sys.stderr.write(f"amser: warning: {warning}\n")
     sys.stdout.write(f"{scenario}: valid\n")
     for name, value in (_outline(experiment) | expected.lines()).items():
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)

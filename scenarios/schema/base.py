@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 PLUGIN_PATH = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 """A class of the user's own, ``module:Name`` (see ``scenarios.plugins``)."""
 
 
+Listed = Field(strict=False)
+"""For tuples: a file has lists, and only their items are to be strict."""
+
+
 class Spec(BaseModel):
-    """A part of a scenario file: immutable once read, and strict about its keys."""
+    """A part of a scenario file: immutable once read, and strict about its keys and about what a number is.
+
+    ``true`` is no number, ``"40"`` none either, and 2.0 is no whole one: each is more often a slip than meant.
+    """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", populate_by_name=False, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        populate_by_name=False,
+        use_attribute_docstrings=True,
+        strict=True,
+        allow_inf_nan=False,
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from scenarios.quantities import ENERGY, SI, Duration, Energy, LevelDbm, PositiveDuration, Power, Share
-from scenarios.schema.base import PLUGIN_PATH, Spec
+from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
 from scenarios.schema.policy import FixedPolicySpec, PolicySpec
 from scenarios.schema.traffic import TrafficSpec
 
@@ -161,7 +161,7 @@ class CustomRadioSpec(Spec):
     """Power of an active uplink that carries nothing (the constant of the linear model)."""
     power_per_mbps: Power = 0.0
     """Power for each Mbit/s sent (the slope): `438 mW` means 438 nJ for each bit."""
-    tail: tuple[RadioPhaseSpec, ...] = ()
+    tail: Annotated[tuple[RadioPhaseSpec, ...], Listed] = ()
     """What follows the last activity, in order."""
     idle_power: Power = 0.0
     """Mean power of the idle radio (paging or beacons), above the device's idle power."""

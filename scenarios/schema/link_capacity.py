@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from scenarios.quantities import Duration, PositiveDuration, Rate, RateOrZero, Share
-from scenarios.schema.base import PLUGIN_PATH, Spec
+from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
 
 
 class ConstantCapacitySpec(Spec):
@@ -54,14 +54,17 @@ class RateStateSpec(Spec):
     """Mean time in this state (exponentially distributed)."""
 
 
+_Row = Annotated[tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...], Listed]
+
+
 class MarkovCapacitySpec(Spec):
     """A continuous-time Markov chain over rates."""
 
     kind: Literal["markov"]
     """`markov`: the rate jumps between states at random times."""
-    states: Annotated[tuple[RateStateSpec, ...], Field(min_length=2)]
+    states: Annotated[tuple[RateStateSpec, ...], Listed, Field(min_length=2)]
     """The states."""
-    jumps: tuple[tuple[Annotated[float, Field(ge=0.0, le=1.0)], ...], ...] | None = None
+    jumps: Annotated[tuple[_Row, ...], Listed] | None = None
     """Probability to go from each state (row) to each other (column) when it ends; without it all others alike."""
 
     @model_validator(mode="after")
@@ -103,7 +106,7 @@ class DiurnalCapacitySpec(Spec):
     """`diurnal`: 24 hourly shares of a rate, repeated every day."""
     rate: Rate
     """Rate at a share of 100 %."""
-    hours: Annotated[tuple[Share, ...], Field(min_length=24, max_length=24)]
+    hours: Annotated[tuple[Share, ...], Listed, Field(min_length=24, max_length=24)]
     """Share of the rate that is free in each hour from 0:00 on, 24 values."""
     start: Duration = 0.0
     """Time of day at which the simulation begins, for example `8 h`."""
@@ -152,7 +155,7 @@ class OutageSpec(Spec):
     """Mean time between outages (exponential); needs `mean_down`."""
     mean_down: PositiveDuration | None = None
     """Mean length of an outage (exponential); needs `mean_up`."""
-    windows: tuple[tuple[Duration, PositiveDuration], ...] = ()
+    windows: Annotated[tuple[Annotated[tuple[Duration, PositiveDuration], Listed], ...], Listed] = ()
     """Outages by the clock: pairs of start and length."""
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from scenarios.quantities import Distance, Frequency, GainDb, LevelDbm, Rate, Share
-from scenarios.schema.base import Spec
+from scenarios.schema.base import Listed, Spec
 
 
 class GivenRatesSpec(Spec):
@@ -15,9 +15,9 @@ class GivenRatesSpec(Spec):
 
     kind: Literal["given"]
     """`given`: rates from a list."""
-    rates: Annotated[tuple[Rate, ...], Field(min_length=1)]
+    rates: Annotated[tuple[Rate, ...], Listed, Field(min_length=1)]
     """The rates."""
-    shares: tuple[Share, ...] | None = None
+    shares: Annotated[tuple[Share, ...], Listed] | None = None
     """Share of the devices that has each of them; without it, all alike."""
 
     @model_validator(mode="after")

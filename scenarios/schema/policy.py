@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from scenarios.quantities import PositiveDuration, Share
-from scenarios.schema.base import PLUGIN_PATH, Spec
+from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
 
-Candidates = Annotated[tuple[str, ...], Field(min_length=2)]
+Candidates = Annotated[tuple[str, ...], Listed, Field(min_length=2)]
 """Names of codecs from the richest (most bytes) to the leanest."""
 
 
@@ -48,7 +48,7 @@ class BatteryPolicySpec(Spec):
     kind: Literal["battery"]
     codecs: Candidates
     """Codecs to pick from, the richest first."""
-    below: Annotated[tuple[Share, ...], Field(min_length=1)]
+    below: Annotated[tuple[Share, ...], Listed, Field(min_length=1)]
     """Battery shares, decreasing, one fewer than codecs: below the n-th, codec n + 1 is taken."""
 
     @model_validator(mode="after")
@@ -65,7 +65,7 @@ class LoadPolicySpec(Spec):
     """Codecs to pick from, the richest first."""
     watch: Literal["uploads", "queue"] = "uploads"
     """What is watched: `uploads` active on the cell, or the `queue` of the server."""
-    above: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
+    above: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Listed, Field(min_length=1)]
     """Counts, increasing, one fewer than codecs: above the n-th, codec n + 1 is taken."""
 
     @model_validator(mode="after")
@@ -106,7 +106,7 @@ class PolicyPluginSpec(Spec):
     kind: Literal["plugin"]
     class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
     """The class as `package.module:Name`; called as ``Name(codecs=..., **options)``."""
-    codecs: Annotated[tuple[str, ...], Field(min_length=1)]
+    codecs: Annotated[tuple[str, ...], Listed, Field(min_length=1)]
     """Names of the codecs the class picks from."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Keyword arguments of the class."""

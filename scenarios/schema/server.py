@@ -68,7 +68,7 @@ class TableServiceSpec(Spec):
 
     kind: Literal["table"]
     """`table`: durations by batch size."""
-    times: dict[Annotated[int, Field(ge=1)], PositiveDuration]
+    times: dict[Annotated[int, Field(ge=1, strict=False)], PositiveDuration]
     """Batch size to service time, such as `{1: 80 ms, 8: 200 ms}`; a size between two is interpolated."""
 
     @model_validator(mode="after")

@@ -15,6 +15,9 @@ from scenarios.schema.base import Spec
 _END = re.compile(r"^\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)\s*$")
 
 
+SweptKey = Annotated[str, Field(max_length=500)]
+
+
 class PrecisionSpec(Spec):
     """Replicate each point until the confidence interval of a metric is tight enough."""
 
@@ -72,9 +75,9 @@ def _end(value: float | str) -> tuple[float, str]:
 class LhsSpec(Spec):
     """A Latin hypercube: few points that fill a space of many dimensions evenly."""
 
-    points: Annotated[int, Field(ge=2, le=100_000)]
+    points: Annotated[int, Field(ge=2, le=10_000)]
     """How many points; ten for each key are a common start."""
-    ranges: Annotated[Mapping[str, RangeSpec], Field(min_length=1)]
+    ranges: Annotated[Mapping[SweptKey, RangeSpec], Field(min_length=1)]
     """Dotted key to its range."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Seed of the design; another one gives other points. It is apart from the scenario's seed."""
@@ -83,9 +86,9 @@ class LhsSpec(Spec):
 class SweepSpec(Spec):
     """Which points to run: every combination of `grid` with each point of `zip` and of `lhs`, each several times."""
 
-    grid: Mapping[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    grid: Mapping[SweptKey, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
     """Dotted key to its values; every combination of all keys is a point."""
-    zip: Mapping[str, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
+    zip: Mapping[SweptKey, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
     """Dotted key to its values; the n-th values of all keys go together."""
     lhs: LhsSpec | None = None
     """Points of a Latin hypercube over ranges of many keys."""

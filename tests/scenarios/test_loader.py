@@ -176,7 +176,7 @@ def test_set_goes_through_the_schema_and_finds_names_with_dots() -> None:
         ("duration", "write it as key=value"),
         ("duration.x=1", "nothing can be set below a single value"),
         ("devices.phones.cuont=1", "did you mean 'count'?"),
-        ("devices.phones.traffic={kind: [}", "is not valid YAML"),
+        ("devices.phones.traffic={kind: [}", "not valid YAML"),
     ],
 )
 def test_a_wrong_set_names_itself(assignment: str, says: str) -> None:

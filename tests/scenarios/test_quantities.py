@@ -64,7 +64,7 @@ def test_every_unit_scales_by_its_factor(dimension: q.Dimension, number: float, 
     """parse("x unit") = x * factor for every unit of every dimension, where the bounds allow it."""
     unit = data.draw(st.sampled_from(sorted(dimension.units)))
     expected = number * dimension.units[unit]
-    if dimension.lowest <= expected <= dimension.highest:
+    if max(dimension.lowest, dimension.least) <= expected <= dimension.highest:
         assert math.isclose(dimension.parse(f"{number!r} {unit}"), expected, rel_tol=1e-12)
 
 
