@@ -29,9 +29,8 @@ def anchored(scenario: Scenario, base_dir: Path) -> Scenario:
         scenario.server.service,
     )
     changes["corpus"] = _anchored_corpus(corpus, base_dir)
-    # A folder of weights is told from the name of a model by its slash: ./mine
     if isinstance(recogniser, WhisperSpec) and (recogniser.model.endswith(CHECKPOINTS) or "/" in recogniser.model):
-        changes["recogniser"] = recogniser.model_copy(update={"model": beside(recogniser.model, base_dir)})
+        changes["recogniser"] = recogniser.model_copy(update={"model": _checkpoint(recogniser.model, base_dir)})
     if emotion.weights != "shipped":
         changes["emotion"] = emotion.model_copy(update={"weights": beside(emotion.weights, base_dir)})
     if isinstance(service, CalibratedServiceSpec) and service.hardware.endswith(".json"):
@@ -45,6 +44,12 @@ def _anchored_corpus(corpus: CorpusSpec, base_dir: Path) -> CorpusSpec:
         return corpus.model_copy(update={"parts": tuple(_anchored_corpus(part, base_dir) for part in corpus.parts)})
     path = getattr(corpus, "path", None)  # some kinds lie in a folder, some ship
     return corpus if path is None else corpus.model_copy(update={"path": beside(path, base_dir)})
+
+
+def _checkpoint(model: str, base_dir: Path) -> str:
+    """The path of a checkpoint.  A folder is told from the name of a model by its slash, which stays: ``./base``."""
+    found = beside(model, base_dir)
+    return found if found.endswith(CHECKPOINTS) or "/" in found else f"./{found}"
 
 
 def beside(name: str, base_dir: Path) -> str:

@@ -99,6 +99,37 @@ def test_the_digest_is_of_the_weights_alone(tmp_path):
     assert len(digests) == 1 and len(digests | {rounded, other}) == 3
 
 
+def test_bfloat16_is_read_exactly(tmp_path):
+    """Its values are fp32's of eight bits; most lie within what fp16 holds, and the digest is that of the values."""
+    model = random_whisper(n_vocab=97, half=False)
+    for name, tensor in model.state_dict().items():
+        if name != POSITIONS:
+            tensor.copy_(tensor.bfloat16().float())
+    tensors = hugging_face_tensors(model)
+    folder = write_hugging_face(tmp_path / "hf", model)
+    positions = "model.encoder.embed_positions.weight"
+    halved = {name: tensor if name == positions else tensor.bfloat16() for name, tensor in tensors.items()}
+    save_file(halved, folder / "model.safetensors", metadata={"format": "pt"})
+    found = load_whisper(str(folder))
+    assert all(torch.equal(found.model.state_dict()[name], tensor) for name, tensor in model.state_dict().items())
+    assert found.weights_hash == load_whisper(str(write_openai(tmp_path / "a.pt", model))).weights_hash
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("whisper-tiny.en", "whisper-tiny.en"),
+        ("whisper-tiny.en/model.bin", "whisper-tiny.en"),
+        ("mine.v2.pt", "mine.v2"),
+    ],
+)
+def test_a_checkpoint_is_called_by_its_file_or_its_folder(tmp_path, monkeypatch, path, name):
+    (tmp_path / "whisper-tiny.en").mkdir()
+    assert resolver.name_of(tmp_path / path) == name
+    monkeypatch.chdir(tmp_path / "whisper-tiny.en")
+    assert resolver.name_of(Path(".")) == "whisper-tiny.en"
+
+
 def test_positions_are_computed_where_a_file_leaves_them_out(tmp_path):
     model = small_vocabulary()
     folder = write_hugging_face(tmp_path / "hf", model)
@@ -328,7 +359,11 @@ def bare(monkeypatch, tmp_path):
     site = tmp_path / "site"
     site.mkdir()
     real = packages._distribution
-    here = lambda name: found if (found := real(name)) and str(found.locate_file("")).startswith(str(site)) else None  # noqa: E731
+
+    def here(name):
+        found = real(name)
+        return found if found is not None and Path(str(found.locate_file(""))) == site else None
+
     monkeypatch.setattr(packages, "_distribution", here)
     monkeypatch.syspath_prepend(site)
 

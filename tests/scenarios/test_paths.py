@@ -43,6 +43,7 @@ def test_a_folder_of_weights_is_a_path_by_its_slash(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     assert named(TEXT.replace("mine.pt", "./mine"), tmp_path)[1] == str(tmp_path / "mine")
     assert named(TEXT.replace("mine.pt", "mine"), tmp_path)[1] == "mine"
+    assert named(TEXT.replace("mine.pt", "./base"), tmp_path)[1] == "./base"  # from the working folder: still no name
 
 
 def test_what_is_not_there_starts_at_the_working_folder(tmp_path: Path) -> None:

@@ -94,4 +94,4 @@ def convert(path: Path, name: str | None = None, output: Path | None = None) -> 
     digest = weights_digest(checkpoint.tensors, checkpoint.dims)
     sha256 = official.file_digest(path) if path.is_file() else ""
     origin = Origin(str(path.resolve()), sha256, "its source's")
-    return _of(converted.write(checkpoint, name or path.resolve().stem, digest, origin, output))
+    return _of(converted.write(checkpoint, name or resolver.name_of(path), digest, origin, output))

@@ -19,7 +19,7 @@ from recognizers.whisper.checkpoints.errors import ModelUnavailable
 from recognizers.whisper.checkpoints.official import OfficialFile
 from recognizers.whisper.checkpoints.state import Checkpoint, settled, weights_digest
 
-__all__ = ["Weights", "known", "locate", "locate_official", "open_path", "resolve"]
+__all__ = ["Weights", "known", "locate", "locate_official", "name_of", "open_path", "resolve"]
 
 SUFFIXES = (".pt", ".pth", ".safetensors", ".bin")
 
@@ -45,7 +45,15 @@ def resolve(model: str) -> Weights:
     if path is None:
         return _official(model)
     checkpoint = settled(open_path(path), path)
-    return Weights(checkpoint, path.stem, weights_digest(checkpoint.tensors, checkpoint.dims), str(path))
+    return Weights(checkpoint, name_of(path), weights_digest(checkpoint.tensors, checkpoint.dims), str(path))
+
+
+def name_of(path: Path) -> str:
+    """What to call a checkpoint: its file's name, or its folder's where the format names the file."""
+    named = path.resolve()
+    if named.name in ("model.bin", "model.safetensors"):
+        named = named.parent
+    return named.name if named.is_dir() else named.stem
 
 
 def locate(model: str) -> Path | None:
