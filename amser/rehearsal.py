@@ -38,7 +38,7 @@ def rehearse(experiment: Experiment) -> None:
     codes: set[Exit] = set()
     for point in experiment.points:
         make_importable(point.scenario, experiment.base_dir)
-        for path, build in _parts(point.scenario, experiment.base_dir, seen):
+        for path, build in _parts(point.scenario, experiment.base_dir, seen, experiment.warnings):
             try:
                 build()
             except Exception as error:
@@ -59,8 +59,8 @@ def _place(experiment: Experiment, path: KeyPath) -> Place:
     return experiment.place(path)
 
 
-def _parts(scenario: Scenario, base_dir: Path, seen: set[str]) -> Iterator[Part]:
-    """How to build each part that ``seen`` does not hold yet."""
+def _parts(scenario: Scenario, base_dir: Path, seen: set[str], warnings: list[str]) -> Iterator[Part]:
+    """How to build each part that ``seen`` does not hold yet; what is doubtful goes to ``warnings``."""
     import numpy as np
 
     from channel.codecs import build_codec
@@ -79,7 +79,7 @@ def _parts(scenario: Scenario, base_dir: Path, seen: set[str]) -> Iterator[Part]
 
     found = anchored(scenario, base_dir)
     if new(scenario.corpus):
-        yield ("corpus",), partial(_open_corpus, found)
+        yield ("corpus",), partial(_open_corpus, found, warnings)
     if new(scenario.recogniser):
         yield ("recogniser",), partial(_find_recogniser, found)
     if new(scenario.emotion):
@@ -133,11 +133,16 @@ def _charge(group: DeviceGroupSpec) -> object:
     return build_batteries(group.battery, build_profile(group.profile), 1, 0.0, np.random.default_rng(0))
 
 
-def _open_corpus(scenario: Scenario) -> object:
+def _open_corpus(scenario: Scenario, warnings: list[str]) -> object:
     """The corpora; of those without audio, everything that the scenario asks of their tables."""
+    from recognizers.corpora import left_out
     from recognizers.measurement.hearing import corpora, measured, rests_on_tables
 
-    return measured(scenario, scenario.codec_specs()) if rests_on_tables(scenario) else corpora(scenario)
+    if rests_on_tables(scenario):
+        return measured(scenario, scenario.codec_specs())
+    found = corpora(scenario)
+    warnings += [text for corpus in found if (text := left_out(corpus)) and text not in warnings]
+    return found
 
 
 def _find_recogniser(scenario: Scenario) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from numpy.random import Generator
 from devices.errors import DeviceError
 from devices.traffic import Arrivals, Devices, Times, by_time
 from scenarios.schema.traffic import ClosedLoopTrafficSpec, TalkSpurtTrafficSpec, TraceTrafficSpec
+from scenarios.textfile import Row, TextFileError, cells, columns, number, read_table, whole
 
 
 class TalkSpurtTraffic:
@@ -132,42 +132,43 @@ class TraceTraffic:
 
 
 def read_trace(path: Path) -> tuple[Times, Devices | None]:
-    """Times (s) and, where the file has them, devices of a CSV trace with a header.
+    """Times (s) and, where the file has them, devices of a CSV trace with the columns ``time_s`` and ``device``.
 
-    Raises ``DeviceError`` that names the file and line for: a missing file, a wrong header, no rows, a row
-    that is not numbers, times that are negative or decrease, and devices below 0.
+    Other columns, blank lines and lines that start with ``#`` are left alone.  Raises ``DeviceError`` that names the
+    file and line for: a missing file, a wrong header, no rows, a row that is not numbers, times that are negative or
+    decrease, and devices below 0.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
-    except OSError as error:
-        raise DeviceError(f"traffic trace {path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise DeviceError(f"traffic trace {path}: is not UTF-8 text") from error
-    header = [cell.strip() for cell in rows[0]] if rows else []
-    if header not in (["time_s"], ["time_s", "device"]):
-        raise DeviceError(f"traffic trace {path}, line 1: the header must be `time_s` or `time_s,device`")
-    times = np.empty(len(rows) - 1)
-    owners = np.empty(len(rows) - 1, dtype=np.int32)
-    for line, row in enumerate(rows[1:], start=2):
-        times[line - 2], owners[line - 2] = _parse_row(row, len(header), f"traffic trace {path}, line {line}")
-        if line > 2 and times[line - 2] < times[line - 3]:
-            raise DeviceError(f"traffic trace {path}, line {line}: time {row[0]} is before the line above")
-    if not len(times):
-        raise DeviceError(f"traffic trace {path}: has no rows after its header")
-    return times, owners if len(header) == 2 else None
+        header, *rows = read_table(path) or [Row(1, [])]
+        places = columns(header.cells)
+        if "time_s" not in places:
+            raise TextFileError(path, header.line, "the header must have a column `time_s`, and may have `device`")
+        wanted = [places[name] for name in ("time_s", "device") if name in places]
+        return _parsed(path, list(cells(path, rows, wanted)), len(wanted) == 2)
+    except TextFileError as error:
+        where = f", line {error.line}" if error.line else ""
+        raise DeviceError(f"traffic trace {path}{where}: {error.reason}") from error
 
 
-def _parse_row(row: list[str], columns: int, where: str) -> tuple[float, int]:
-    if len(row) != columns:
-        raise DeviceError(f"{where}: expected {columns} column{'s' * (columns > 1)}, found {len(row)}")
-    try:
-        time = float(row[0])
-        device = int(row[1]) if columns == 2 else 0
-    except ValueError as error:
-        raise DeviceError(f"{where}: {error}") from error
-    if not math.isfinite(time) or time < 0:
-        raise DeviceError(f"{where}: a time must be finite and at least 0 s, found {row[0]}")
-    if not 0 <= device < 2**31:
-        raise DeviceError(f"{where}: devices count from 0, found {device}")
-    return time, device
+LONGEST_S = 100 * 365.25 * 86400.0
+
+
+def _parsed(path: Path, rows: list[tuple[int, list[str]]], named: bool) -> tuple[Times, Devices | None]:
+    times = np.empty(len(rows))
+    owners = np.empty(len(rows), dtype=np.int32)
+    before = 0.0
+    for place, (line, row) in enumerate(rows):
+        try:
+            time, device = number(row[0]), whole(row[1]) if named else 0
+        except ValueError as error:
+            raise TextFileError(path, line, str(error)) from None
+        if not 0.0 <= time <= LONGEST_S:
+            raise TextFileError(path, line, f"a time must be at least 0 s and at most {LONGEST_S:g} s, found {row[0]}")
+        if not 0 <= device < 2**31:
+            raise TextFileError(path, line, f"devices count from 0, found {device}")
+        if time < before:
+            raise TextFileError(path, line, f"time {row[0]} is before the line above")
+        times[place], owners[place], before = time, device, time
+    if not rows:
+        raise TextFileError(path, None, "has no rows after its header")
+    return times, owners if named else None

@@ -137,9 +137,8 @@ def write_manifest(study: Study) -> None:
         ],
         "failures": study.failures,
         "warnings": [
-            *experiment.warnings,
+            *dict.fromkeys([*experiment.warnings, *study.notes]),
             *study.imprecise,
-            *study.notes,
             *recognition_doubts(study.measurements),
             *doubts_of(experiment, study.metrics),
         ],

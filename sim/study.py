@@ -15,7 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from recognizers.measurement.hearing import described, hearings, measured
+from recognizers.corpora import left_out
+from recognizers.measurement.hearing import Hearing, described, hearings, measured
 from scenarios import Experiment, Point, Scenario
 from scenarios.paths import anchored
 from scenarios.schema.codec import CodecSpec
@@ -138,12 +139,14 @@ def prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progress
     first = experiment.points[0].scenario
     unique = {id(f): f for f in frames.values()}
     used = {table["table"]: table for frame in unique.values() for table in frame.attrs.get("tables", [])}
-    provenance = {**_inputs(experiment, list(used.values())), **describe(first, experiment.base_dir)}
+    heard = hearings(anchored(first, experiment.base_dir))
+    provenance = {**_inputs(experiment, heard, list(used.values())), **describe(first, experiment.base_dir)}
     measurements = pd.concat(unique.values(), ignore_index=True).drop_duplicates(
         ["utterance", "codec"], ignore_index=True
     )
     measurements.attrs = {}
     study = Study(experiment, folder, root, measurements, keys, situations, provenance, started)
+    study.notes += [text for one in heard if (text := left_out(one.corpus))]
     write_atomically(folder / "scenario.yaml", experiment.text)
     write_atomically(folder / "resolved.yaml", _yaml(experiment.resolved))
     with named(folder / "measurements.parquet"):
@@ -205,9 +208,9 @@ def _new_folder(parent: Path, started: datetime, total: str) -> Path:
     raise FileExistsError(f"{parent}: cannot make a folder for the results")
 
 
-def _inputs(experiment: Experiment, tables: list[dict[str, str]]) -> dict[str, Any]:
+def _inputs(experiment: Experiment, hearing: list[Hearing], tables: list[dict[str, str]]) -> dict[str, Any]:
     """Corpus, recogniser and emotion network of the first point with their digests, and the measured tables used."""
-    heard = list(described(hearings(anchored(experiment.points[0].scenario, experiment.base_dir))))
+    heard = list(described(hearing))
     return {
         "inputs": {
             name: value

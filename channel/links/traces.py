@@ -5,19 +5,24 @@ Every kind of broken trace has its own message with the file and the line.
 
 from __future__ import annotations
 
-import csv
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from channel.links.capacity import PeriodicCapacity
 from channel.links.errors import TraceError
+from scenarios.textfile import TextFileError, cells, number, read_lines, read_table, shown, whole
 
 MAHIMAHI_PACKET_BITS = 1500 * 8  # one line of a Mahimahi trace lets one 1500-byte packet leave
 TRACES_VARIABLE = "AMSER_TRACES"
-_LARGEST_FILE_BYTES = 512 * 1024 * 1024
+HIGHEST_RATE_BPS = 1e15
+LONGEST_S = 100 * 365.25 * 86400.0
+T = TypeVar("T")
 _TIME_COLUMNS = {"time_s": 1.0, "time_ms": 1e-3, "time_us": 1e-6}
 _RATE_COLUMNS = {"rate_bps": 1.0, "rate_kbps": 1e3, "rate_mbps": 1e6, "rate_gbps": 1e9}
 
@@ -90,7 +95,7 @@ def read_mahimahi(path: Path) -> Trace:
 
 def read_csv(path: Path) -> Trace:
     """Read a CSV trace whose header names its units: ``time_s|time_ms|time_us`` and
-    ``rate_bps|kbps|mbps|gbps``.
+    ``rate_bps|kbps|mbps|gbps``; other columns are left alone.
 
     Each rate holds until the next row; the last one holds as long as the one before it, then the trace
     repeats.  Times are taken relative to the first row.  Lines that start with ``#`` are comments.
@@ -113,18 +118,14 @@ def _cached(parse: object, path: Path) -> Trace:
         state = path.stat()
     except OSError as error:
         raise TraceError(path, None, f"cannot be read ({error.strerror})") from error
-    if state.st_size > _LARGEST_FILE_BYTES:
-        raise TraceError(path, None, f"is larger than {_LARGEST_FILE_BYTES // 2**20} MiB; cut it into parts")
     return _parsed(parse, str(path), state.st_size, state.st_mtime_ns)
 
 
-def _text(path: Path) -> str:
+def _told(read: Callable[[], T]) -> T:
     try:
-        return path.read_bytes().removeprefix(b"\xef\xbb\xbf").decode("ascii")  # spreadsheets put a mark before UTF-8
-    except UnicodeDecodeError as error:
-        raise TraceError(path, None, "is not a text file (a byte that is not ASCII); is it compressed?") from error
-    except OSError as error:
-        raise TraceError(path, None, f"cannot be read ({error.strerror})") from error
+        return read()
+    except TextFileError as error:
+        raise TraceError(error.path, error.line, error.reason) from error
 
 
 def _parse_mahimahi(path: Path) -> Trace:
@@ -154,17 +155,20 @@ def _opportunities(path: Path) -> dict[int, int]:
     """Packets in each millisecond of the file, every line checked."""
     per_ms: dict[int, int] = {}
     before = 0
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for at, line in enumerate(_told(lambda: read_lines(path)), start=1):
         word = line.strip()
         if not word:
-            raise TraceError(path, number, "empty line; a Mahimahi trace has one integer on each line")
-        if not word.isdigit():
-            raise TraceError(path, number, _not_a_millisecond(word))
-        ms = int(word)
+            raise TraceError(path, at, "empty line; a Mahimahi trace has one integer on each line")
+        try:
+            ms = whole(word)
+        except ValueError:
+            raise TraceError(path, at, _not_a_millisecond(word)) from None
+        if ms < 0:
+            raise TraceError(path, at, f"{ms} is negative; milliseconds count from the start of the trace")
         if ms < before:
-            raise TraceError(path, number, f"{ms} comes after {before}; milliseconds must not decrease")
+            raise TraceError(path, at, f"{ms} comes after {before}; milliseconds must not decrease")
         if ms > 10**12:
-            raise TraceError(path, number, f"{ms} ms is more than 30 years; are these milliseconds?")
+            raise TraceError(path, at, f"{ms} ms is more than 30 years; are these milliseconds?")
         per_ms[ms] = per_ms.get(ms, 0) + 1
         before = ms
     if not per_ms:
@@ -173,49 +177,46 @@ def _opportunities(path: Path) -> dict[int, int]:
 
 
 def _not_a_millisecond(word: str) -> str:
-    shown = word if len(word) <= 40 else word[:40] + "..."
     try:
-        number = float(word)
+        number(word)
     except ValueError:
-        return f"'{shown}' is not an integer number of milliseconds"
-    if number < 0:
-        return f"{shown} is negative; milliseconds count from the start of the trace"
-    return f"'{shown}' is not an integer; Mahimahi traces are in whole milliseconds"
+        return f"{shown(word)} is not an integer number of milliseconds"
+    return f"{shown(word)} is not an integer; Mahimahi traces are in whole milliseconds"
 
 
 def _parse_csv(path: Path) -> Trace:
-    rows = [
-        (number, row)
-        for number, row in enumerate(csv.reader(_text(path).splitlines()), start=1)
-        if row and not row[0].lstrip().startswith("#")
-    ]
-    if not rows:
+    table = _told(lambda: read_table(path))
+    if not table:
         raise TraceError(path, None, "is empty; a CSV trace needs a header and at least two rows")
-    time_at, time_unit, rate_at, rate_unit = _columns(path, *rows[0])
+    header, *rows = table
+    time_at, time_unit, rate_at, rate_unit = _columns(path, header.line, header.cells)
     times: list[float] = []
     rates: list[float] = []
-    for number, row in rows[1:]:
-        if len(row) <= max(time_at, rate_at):
-            raise TraceError(path, number, f"has {len(row)} columns, the header has {len(rows[0][1])}")
-        time = _number(path, number, row[time_at], "time") * time_unit
-        rate = _number(path, number, row[rate_at], "rate") * rate_unit
-        if rate < 0.0:
-            raise TraceError(path, number, f"rate {row[rate_at].strip()} is negative")
+    for line, (time_text, rate_text) in _told(lambda: list(cells(path, rows, [time_at, rate_at]))):
+        time = _number(path, line, time_text, "time") * time_unit
+        rate = _number(path, line, rate_text, "rate") * rate_unit
+        if not 0.0 <= rate <= HIGHEST_RATE_BPS:
+            what = "is negative" if rate < 0.0 else f"is above {HIGHEST_RATE_BPS:g} bit/s"
+            raise TraceError(path, line, f"rate {rate_text} {what}")
         if times and time <= times[-1]:
-            raise TraceError(path, number, f"time {row[time_at].strip()} does not come after the row before it")
+            raise TraceError(path, line, f"time {time_text} does not come after the row before it")
         times.append(time)
         rates.append(rate)
     if len(times) < 2:
         raise TraceError(path, None, "needs at least two rows after the header (their distance gives the step)")
     if not any(rates):
         raise TraceError(path, None, "every rate is 0; nothing could ever be sent")
+    if times[-1] - times[0] > LONGEST_S:
+        raise TraceError(path, None, f"lasts longer than {LONGEST_S:g} s; are these seconds?")
     starts = tuple(t - times[0] for t in times)
+    if any(later <= earlier for earlier, later in pairwise(starts)):
+        raise TraceError(path, None, "has steps too short for the size of its times; count them from the first row")
     period = starts[-1] + (starts[-1] - starts[-2])
     return Trace(starts, tuple(rates), period, f"{path.name} (CSV trace)")
 
 
 def _columns(path: Path, number: int, header: list[str]) -> tuple[int, float, int, float]:
-    names = [h.strip().lower() for h in header]
+    names = [h.lower() for h in header]
     found_time = [(i, _TIME_COLUMNS[n]) for i, n in enumerate(names) if n in _TIME_COLUMNS]
     found_rate = [(i, _RATE_COLUMNS[n]) for i, n in enumerate(names) if n in _RATE_COLUMNS]
     for what, found, accepted in (
@@ -234,9 +235,6 @@ def _columns(path: Path, number: int, header: list[str]) -> tuple[int, float, in
 
 def _number(path: Path, line: int, text: str, what: str) -> float:
     try:
-        value = float(text)
-    except ValueError:
-        raise TraceError(path, line, f"{what} {text.strip()!r} is not a number") from None
-    if not math.isfinite(value):
-        raise TraceError(path, line, f"{what} {text.strip()!r} is not finite")
-    return value
+        return number(text)
+    except ValueError as error:
+        raise TraceError(path, line, f"{what} {error}") from None

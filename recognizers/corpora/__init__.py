@@ -3,7 +3,7 @@
 from recognizers.corpora.check import CorpusReport, check_corpus
 from recognizers.corpora.classes import FOUR_CLASSES, Classes
 from recognizers.corpora.opening import CORPUS_KINDS, corpus_kind, open_corpus
-from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, canonical_emotion
+from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, canonical_emotion, left_out
 
 __all__ = [
     "CORPUS_KINDS",
@@ -17,5 +17,6 @@ __all__ = [
     "canonical_emotion",
     "check_corpus",
     "corpus_kind",
+    "left_out",
     "open_corpus",
 ]

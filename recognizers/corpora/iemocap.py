@@ -16,7 +16,7 @@ from pathlib import Path
 
 from recognizers.corpora.audio import probe
 from recognizers.corpora.classes import FOUR_CLASSES, Classes
-from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, canonical_emotion
+from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, canonical_emotion, text_lines
 
 __all__ = ["find_iemocap", "open_iemocap"]
 
@@ -63,7 +63,7 @@ def _read_dialog(session: Path, evaluation: Path, utterances: list[Utterance], f
     said = dict(_transcript(transcription)) if transcription.exists() else {}
     if not said:
         faults.append(Fault(transcription, "missing or empty transcription; its turns have no text"))
-    for line in evaluation.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in text_lines(evaluation, errors="replace"):
         turn = _TURN.match(line)
         if turn is None or turn[2] == "xxx":
             continue
@@ -83,7 +83,7 @@ def _read_dialog(session: Path, evaluation: Path, utterances: list[Utterance], f
 
 def _transcript(path: Path) -> Iterator[tuple[str, str]]:
     """Turn and words of every line that names a turn; lines such as `M: ...` and `..._XX0` name none."""
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in text_lines(path, errors="replace"):
         match = _SAID.match(line.strip())
         if match:
             yield match[1], " ".join(_EVENT.sub(" ", match[2]).split())

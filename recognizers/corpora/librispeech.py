@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recognizers.corpora.audio import probe
-from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance
+from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, text_lines
 
 __all__ = ["find_librispeech", "open_librispeech"]
 
@@ -27,7 +27,7 @@ def open_librispeech(root: Path) -> Corpus:
         folder = transcript.parent
         split = folder.parent.parent.name
         listed: set[str] = set()
-        for number, line in enumerate(transcript.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(text_lines(transcript), start=1):
             identity, _, text = line.strip().partition(" ")
             if not identity:
                 continue

@@ -6,12 +6,14 @@ session, id. Paths are relative to the manifest's folder.
 
 from __future__ import annotations
 
-import csv
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from recognizers.corpora.audio import probe
 from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, canonical_emotion
+from scenarios.textfile import Row, TextFileError, read_table
+from scenarios.textfile import columns as names_of
 
 __all__ = ["COLUMN_NAMES", "open_manifest"]
 
@@ -36,13 +38,13 @@ def open_manifest(path: Path, name: str | None = None) -> Corpus:
     if not file.is_file():
         raise CorpusError(f"{file}: no such manifest; a manifest is a TSV file with at least a `path` column")
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{file}: not UTF-8 text ({error.reason}); save it as UTF-8") from error
-    rows = list(csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+        # Quotation marks and a # stand in transcripts as they are.
+        rows = read_table(file, delimiter="\t", quotes=False, comments=False)
+    except TextFileError as error:
+        raise CorpusError(f"{error}; a manifest is UTF-8 text with TABs between its columns") from error
     if not rows:
         raise CorpusError(f"{file}: empty; its first line must name the columns, at least `path`")
-    columns = _columns(file, rows[0])
+    columns = _columns(file, rows[0].cells)
     utterances, faults = _read_rows(file, rows[1:], columns)
     if not utterances:
         shown = "".join(f"\n  {fault}" for fault in faults[:5])
@@ -52,7 +54,7 @@ def open_manifest(path: Path, name: str | None = None) -> Corpus:
 
 def _columns(file: Path, header: list[str]) -> dict[str, int]:
     """Where each field stands; raises `CorpusError` without a path column."""
-    found = {column.strip().lower(): place for place, column in reversed(list(enumerate(header)))}
+    found = names_of(header)
     columns = {
         field: found[names_found[0]]
         for field, names in COLUMN_NAMES.items()
@@ -66,30 +68,38 @@ def _columns(file: Path, header: list[str]) -> dict[str, int]:
     return columns
 
 
-def _read_rows(
-    file: Path, rows: list[list[str]], columns: dict[str, int]
-) -> tuple[list[Utterance], list[Fault]]:
+def _read_rows(file: Path, rows: list[Row], columns: dict[str, int]) -> tuple[list[Utterance], list[Fault]]:
     utterances: list[Utterance] = []
     faults: list[Fault] = []
     seen: set[str] = set()
-    for number, row in enumerate(rows, start=2):
-        if not any(cell.strip() for cell in row):
-            continue
-        values = {field: row[place].strip() if place < len(row) else "" for field, place in columns.items()}
+    table = [(row.line, {field: _cell(row, place) for field, place in columns.items()}) for row in rows]
+    # a.wav and a.flac are two recordings: where the rest of their paths is the same, the ending is part of the id.
+    paths = {values["path"] for _, values in table}
+    shared = Counter(_stem(path) for path in paths)
+    for line, values in table:
         if not values["path"]:
-            faults.append(Fault(file, f"line {number} has no path"))
+            faults.append(Fault(file, f"line {line} has no path"))
             continue
         audio = file.parent / values["path"]
-        identity = values.get("id") or Path(values["path"]).with_suffix("").as_posix()
+        stem = _stem(values["path"])
+        identity = values.get("id") or (stem if shared[stem] == 1 else Path(values["path"]).as_posix())
         duration = probe(audio)
         if isinstance(duration, Fault):
             faults.append(duration)
         elif identity in seen:
-            faults.append(Fault(file, f"line {number} repeats the id {identity}"))
+            faults.append(Fault(file, f"line {line} repeats the id {identity}"))
         else:
             seen.add(identity)
             utterances.append(_utterance(identity, audio, values, duration))
     return utterances, faults
+
+
+def _cell(row: Row, place: int) -> str:
+    return row.cells[place] if place < len(row.cells) else ""
+
+
+def _stem(path: str) -> str:
+    return path.rpartition(".")[0] if Path(path).suffix else path
 
 
 def _utterance(identity: str, audio: Path, values: Mapping[str, str], duration_s: float) -> Utterance:

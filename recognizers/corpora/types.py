@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from scenarios.textfile import TextFileError, read_lines
+
 __all__ = [
     "EMOTION_NAMES",
     "Corpus",
@@ -19,6 +21,8 @@ __all__ = [
     "Utterance",
     "canonical_emotion",
     "corpus_digest",
+    "left_out",
+    "text_lines",
 ]
 
 EMOTION_NAMES: Mapping[str, str] = {
@@ -149,6 +153,24 @@ class Corpus:
                 f"labels {list(self.labels)}"
             )
         return Corpus(self.name, self.root, tuple(kept[:first]), self.faults)
+
+
+def left_out(corpus: object) -> str:
+    """What could not be used of a corpus, in one line; empty where all could."""
+    faults = getattr(corpus, "faults", ())
+    if not faults:
+        return ""
+    name, used = getattr(corpus, "name", ""), len(getattr(corpus, "utterances", ()))
+    things = "1 file or line" if len(faults) == 1 else f"{len(faults)} files or lines"
+    return f"corpus {name}: {things} could not be used beside {used} utterances, the first: {faults[0]}"
+
+
+def text_lines(path: Path, *, errors: str = "strict") -> list[str]:
+    """The lines of a text file of a corpus.  Raises `CorpusError`."""
+    try:
+        return read_lines(path, errors=errors)
+    except TextFileError as error:
+        raise CorpusError(str(error)) from error
 
 
 def corpus_digest(utterances: Iterable[Utterance]) -> str:

@@ -48,7 +48,7 @@ def test_opportunities_at_zero_are_not_lost(tmp_path: Path) -> None:
         ("5\n7\n6\n", 3, "6 comes after 7"),
         ("0\n0\n", None, "lasts 0 ms"),
         ("1\n99999999999999\n", 2, "more than 30 years"),
-        (b"\x1f\x8b\x08\x00", None, "not a text file"),
+        (b"\x1f\x8b\x08\x00", 1, "not a text file"),
     ],
 )
 def test_broken_mahimahi_traces(tmp_path: Path, text: str | bytes, line: int | None, fault: str) -> None:
@@ -90,7 +90,7 @@ def test_scaling_and_offset(tmp_path: Path) -> None:
         ("time_s,rate_bps\n0,1\n1,2\n1,2\n", 4, "does not come after"),
         ("time_s,rate_bps\n0,1\n", None, "at least two rows"),
         ("time_s,rate_bps\n0,0\n1,0\n", None, "every rate is 0"),
-        (b"time_s,rate_bps\n0,\xff\n", None, "not a text file"),
+        (b"time_s,rate_bps\n0,\xff\n", 2, "not a text file"),
     ],
 )
 def test_broken_csv_traces(tmp_path: Path, text: str | bytes, line: int | None, fault: str) -> None:
