@@ -11,6 +11,8 @@ from amser.codec_names import codecs_named, own_codecs
 if TYPE_CHECKING:
     import pandas as pd
 
+    from scenarios.schema.corpus import MeasuredCorpusSpec
+
 
 def run_codec_study(
     corpus: str,
@@ -22,32 +24,57 @@ def run_codec_study(
 ) -> pd.DataFrame:
     """The tidy frame of ``recognizers.study.study_codecs``.
 
-    ``corpus`` is a folder, a manifest or ``shipped``; ``recogniser`` a Whisper, ``sphinx`` or ``none``;
-    ``emotion`` a network, the path of its weights, or ``none``; ``codecs`` are standard ones or those that
-    ``scenario`` defines, by default the usual and all of the scenario's.
+    ``corpus`` is a folder, a manifest, or one that ships, with its audio or with measured tables; ``recogniser`` a
+    Whisper, ``sphinx`` or ``none``; ``emotion`` a network, the path of its weights, or ``none``; ``codecs`` are
+    standard ones or those that ``scenario`` defines, by default those of the corpus's table, or the usual ones, and
+    all of the scenario's.
     Raises ``UserError``, ``ScenarioError``, ``CorpusError``, ``ModelUnavailable``, ``EmotionError``.
     """
-    from recognizers.corpora import open_corpus
     from recognizers.emotion.recognizer import load_emotion
-    from recognizers.study import DEFAULT_CODECS, study_codecs
+    from recognizers.study import study_codecs
 
-    names = codecs or dict.fromkeys((*DEFAULT_CODECS, *own_codecs(scenario)))
-    hearer = recogniser_named(recogniser)
+    spec, speech = _speech(corpus, recogniser)
+    hearer = recogniser_named(recogniser, spec)
     bands = 80 if hearer is None else hearer.bands
-    built = codecs_named(names, scenario, bands)
+    built = codecs_named(codecs or _usual(corpus, recogniser, scenario), scenario, bands)
     network = None if emotion == "none" else load_emotion(emotion)
-    speech: Any = open_corpus(corpus)
     if limit is not None and limit < len(speech.utterances):
         count = len(speech.utterances)
         chosen = tuple(speech.utterances[i * count // limit] for i in range(limit))
-        speech = replace(speech, utterances=chosen, digest="")
+        speech = replace(speech, utterances=chosen)
     return study_codecs(speech, built, hearer, network, progress=True)
 
 
-def recogniser_named(name: str) -> Any:
+def _speech(corpus: str, recogniser: str) -> tuple[MeasuredCorpusSpec | None, Any]:
+    """A corpus that its measured table knows, or one with audio."""
+    from typing import get_args
+
+    from recognizers.corpora import open_corpus
+    from recognizers.measurement.build import corpus_of
+    from scenarios.schema.corpus import MeasuredCorpusSpec
+    from scenarios.schema.server import WhisperSpec
+
+    if corpus not in get_args(MeasuredCorpusSpec.model_fields["kind"].annotation):
+        return None, open_corpus(corpus)
+    spec = MeasuredCorpusSpec.model_validate({"kind": corpus})
+    return spec, corpus_of(spec, WhisperSpec(model=recogniser))
+
+
+def _usual(corpus: str, recogniser: str, scenario: str | None) -> Sequence[str]:
+    """The codecs of the measured table, or the usual ones; with the scenario's own."""
+    from recognizers.measurement.measured import measured_tables
+    from recognizers.study import DEFAULT_CODECS
+
+    for table in measured_tables():
+        if (table.corpus, table.model) == (corpus, recogniser):
+            return [*table.rows(["codec"])["codec"].unique(), *own_codecs(scenario)]
+    return [*DEFAULT_CODECS, *own_codecs(scenario)]
+
+
+def recogniser_named(name: str, corpus: MeasuredCorpusSpec | None = None) -> Any:
     """A Whisper by name or path, ``sphinx``, or None for ``none``.  Raises ``ModelUnavailable``."""
     from recognizers.measurement.build import recogniser_of
     from scenarios.schema.server import NoRecogniserSpec, SphinxSpec, WhisperSpec
 
     specs: dict[str, Any] = {"sphinx": SphinxSpec(kind="sphinx"), "none": NoRecogniserSpec(kind="none")}
-    return recogniser_of(specs.get(name) or WhisperSpec(model=name))
+    return recogniser_of(specs.get(name) or WhisperSpec(model=name), corpus)

@@ -115,13 +115,15 @@ def _arrivals(group: DeviceGroupSpec, scenario: Scenario, base_dir: Path) -> tup
 
 
 def _measurements(experiment: Experiment) -> int:
-    from recognizers.measurement.hearing import corpora
+    from recognizers.measurement.hearing import corpora, rests_on_tables
     from scenarios.paths import anchored
 
     sizes: dict[str, int] = {}
     pairs = {}
     for point in experiment.points:
         scenario = anchored(point.scenario, experiment.base_dir)
+        if rests_on_tables(scenario):
+            continue
         corpus = scenario.corpus.model_dump_json()
         if corpus not in sizes:
             sizes[corpus] = sum(len(one.utterances) for one in corpora(scenario))

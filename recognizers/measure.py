@@ -46,11 +46,6 @@ def measure(
     on standard error when that is a terminal.  Raises ``MeasurementError`` and ``CacheError``.
     """
     bands = recogniser.bands if recogniser is not None else DEFAULT_BANDS
-    if emotion is not None and getattr(emotion, "bands", bands) != bands:
-        raise MeasurementError(
-            f"emotion network '{emotion.name}' takes {getattr(emotion, 'bands', 0)} Mel bands, the "
-            f"recogniser {bands}: choose a recogniser of as many bands, or `emotion: {{kind: none}}`"
-        )
     encode_s = {name: encode_cost(codec).host_s for name, codec in codecs.items()}  # unknown costs fail before the work
     digests = _audio_digests(corpus)
     named = _cells(corpus, digests, codecs, bands)

@@ -25,9 +25,9 @@ COLUMNS = (
     ("latency_p95_s", "latency, p95", True),
     ("energy_per_upload_j", "energy per upload", True),
     ("wer", "word errors", True),
-    ("ser_accuracy", "emotion", True),
 )
 NAMES = {"raw": "raw", "flac": "FLAC"}
+FAMILIES = (("amser-", "AMSER {} %"), ("opus-", "Opus, {} kbit/s"), ("klt-", "mel-klt, {} kbit/s"))
 
 
 def table(results: Results) -> str:
@@ -35,7 +35,7 @@ def table(results: Results) -> str:
     from amser.summary import Summary
     summary = Summary(results.summary, results.parameters)
     lines = [
-        "| codec | " + " | ".join(heading for _, heading, _ in COLUMNS) + " | clips |",
+        "| codec | " + " | ".join(heading for _, heading, _ in COLUMNS) + " | utterances |",
         "| --- |" + " ---: |" * (len(COLUMNS) + 1),
     ]
     for point in summary.points:
@@ -54,7 +54,10 @@ def table(results: Results) -> str:
 
 def codec_name(name: str) -> str:
     """``amser-12.5`` as ``AMSER 12.5 %``."""
-    return NAMES.get(name) or name.replace("amser-", "AMSER ") + " %" * name.startswith("amser-")
+    for start, text in FAMILIES:
+        if name.startswith(start):
+            return text.format(name.removeprefix(start))
+    return NAMES.get(name, name)
 
 
 def with_table(readme: str, rows: str) -> str:

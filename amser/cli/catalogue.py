@@ -19,8 +19,8 @@ def list_(
     what: Annotated[
         str | None,
         typer.Argument(
-            help="scenarios, profiles, radios, local, codecs, recognisers, emotions, corpora, calibrations "
-            "or traces; everything when left out."
+            help="scenarios, profiles, radios, local, codecs, recognisers, emotions, corpora, measured, "
+            "calibrations or traces; everything when left out."
         ),
     ] = None,
     sources: Annotated[bool, typer.Option("--sources", help="Show where each figure comes from.")] = False,
@@ -131,6 +131,28 @@ def _corpora() -> Rows:
     return rows
 
 
+def _measured() -> Rows:
+    from recognizers.measurement.measured import measured_tables
+
+    rows = []
+    for table in measured_tables():
+        frame = table.rows(["utterance", "codec"])
+        codecs = sorted(frame["codec"].unique())
+        rows.append(
+            {
+                "name": table.path.stem,
+                "corpus": table.corpus,
+                "model": table.model,
+                "utterances": str(frame["utterance"].nunique()),
+                "codecs": ", ".join(codecs),
+                "networks": ", ".join(table.networks),
+                "licence": table.licence,
+                "source": f"{table.source}; weights {table.weights[:12]}, commit {table.commit[:12]}",
+            }
+        )
+    return rows
+
+
 def _calibrations() -> Rows:
     from recognizers.service.calibration import summaries
 
@@ -168,6 +190,7 @@ LISTS: dict[str, Callable[[], Rows]] = {
     "recognisers": _recognisers,
     "emotions": _emotions,
     "corpora": _corpora,
+    "measured": _measured,
     "calibrations": _calibrations,
     "traces": _traces,
 }

@@ -25,14 +25,14 @@ def _group() -> None:
 @app.command("codecs")
 def codecs(
     corpus: Annotated[
-        str, typer.Option(metavar="DIR", help="A corpus's folder, a manifest, or `shipped`.")
-    ] = "shipped",
+        str, typer.Option(metavar="DIR", help="A corpus's folder, a manifest, or one that ships.")
+    ] = "librispeech",
     recogniser: Annotated[
         str, typer.Option(metavar="MODEL", help="A Whisper by name or path, `sphinx`, or `none`.")
-    ] = "nano",
+    ] = "tiny.en",
     emotion: Annotated[
         str, typer.Option(metavar="NETWORK", help="An emotion network by name or path, or `none`.")
-    ] = "amser",
+    ] = "none",
     codec: Annotated[
         list[str] | None,
         typer.Option("--codec", "-c", metavar="NAME", help="A codec to compare; repeatable."),

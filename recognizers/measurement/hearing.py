@@ -81,7 +81,8 @@ def measured(
     order = {name: place for place, name in enumerate(specs)}
     tables = [table for frame in frames for table in frame.attrs["tables"]]
     for one, frame in zip(heard, frames, strict=True):
-        frame["utterance"] = one.corpus.name + "/" + frame["utterance"]
+        for column in ("utterance", "speaker"):  # two corpora may use one name
+            frame[column] = one.corpus.name + "/" + frame[column]
         frame.attrs = {}
     whole = pd.concat(frames, ignore_index=True).sort_values("codec", key=lambda c: c.map(order), kind="stable")
     whole = whole.reset_index(drop=True)

@@ -143,6 +143,10 @@ class EmotionRecogniser(Protocol):
     def name(self) -> str:
         """Name for reports."""
 
+    @property
+    def bands(self) -> int:
+        """Mel bands it takes."""
+
     def fingerprint(self) -> str:
         """Text that changes with the weights."""
 

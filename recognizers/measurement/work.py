@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from channel.codecs.base import NoSpeechError
-from channel.mel import log_mel
+from channel.mel import log_mel, rebanded
 from recognizers.measurement.cells import Cell, coded_value, is_coded, is_felt, is_recognised
 from recognizers.measurement.keys import felt_key, recognised_key
 from recognizers.measurement.measured import MeasuredCorpus, MeasuredEmotion
@@ -215,7 +215,9 @@ class Measuring:
     def _feel(self, mels: Mapping[str, Mel]) -> None:
         if self.emotion is None or not mels:
             return
-        felt = self.emotion.classify(list(mels.values()), [self.words(mel) for mel in mels])
+        # A recogniser of 128 bands has the payload's Mel in 128; the network hears the same in its own.
+        heard = [rebanded(mel, self.emotion.bands) for mel in mels.values()]
+        felt = self.emotion.classify(heard, [self.words(mel) for mel in mels])
         found = {self._felt_key(mel): {"label": one.label} for mel, one in zip(mels, felt, strict=True)}
         self.store.put(found)
         self.known.felt |= found

@@ -110,6 +110,8 @@ class Empath:
     name: str = "empath"
     words: list[str] = field(default_factory=list)
 
+    bands = 80
+
     def fingerprint(self) -> str:
         return "empath"
 
@@ -233,6 +235,27 @@ def test_faults_name_the_utterance_and_the_codec(clips: Clips, tmp_path: Path) -
         measure(Clips((clips.utterances[0],) * 2), {"pcm": Rounding("pcm")}, cache_dir=tmp_path)
     with pytest.raises(MeasurementError, match="80 Mel bands, the recogniser takes 128"):
         measure(Clips(clips.utterances[:1]), {"pcm": Rounding("pcm")}, Listener(bands=128), cache_dir=tmp_path)
+
+
+def test_a_recogniser_of_128_bands_and_a_network_of_80_hear_one_payload(tmp_path: Path) -> None:
+    """The payload is of the recogniser's bands; the network gets as many frames in its own."""
+    from dataclasses import replace
+
+    from channel.codecs import build_codec
+    from recognizers.corpora import open_corpus
+
+    class Watching(Empath):
+        def classify(self, mels: Sequence[Array], texts: Sequence[str]) -> list[Feeling]:
+            shapes.extend(mel.shape for mel in mels)
+            return super().classify(mels, texts)
+
+    shapes: list[tuple[int, ...]] = []
+    corpus = open_corpus("shipped")
+    corpus = replace(corpus, utterances=corpus.utterances[:1])
+    codecs = {"k": build_codec("amser-25", bands=128)}
+    table = measure(corpus, codecs, Listener(bands=128), Watching(), cache_dir=tmp_path)
+    frames = corpus.load_audio(corpus.utterances[0]).size // 160
+    assert shapes == [(80, frames)] and table["emotion_predicted"].tolist() == ["happy"]
 
 
 def test_interrupted_run_keeps_finished_batches(clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
