@@ -103,12 +103,12 @@ def printed_table(one: PublishedTable) -> Table:
 def beside_table(rows: Iterable[Row], published: Published) -> Table:
     """The rows with a printed value on the same corpus: printed, ours and the difference in columns of their own."""
     columns = ["figure", "rate", "published", "ours", "95 % interval", "ours minus published"]
-    table = Table([*columns, "protocol", "weights", "n"], right=frozenset({2, 3, 5, 8}))
+    table = Table([*columns, "protocol", "n"], right=frozenset({2, 3, 5, 7}))
     for row in rows:
         known = published.beside(row)
         if known is None:
             continue
-        ours = [figure_text(row), interval_text(row), difference_text(row, known.value), row.protocol, row.weights]
+        ours = [figure_text(row), interval_text(row), difference_text(row, known.value), row.protocol.partition(";")[0]]
         name = f"{subject_name(row)}, {METRICS[row.metric]}"
         table.rows.append([name, rate_name(row.rate), known.printed, *ours, f"{row.n:,}"])
     return table
