@@ -48,7 +48,8 @@ def rehearse(experiment: Experiment) -> None:
                 codes.add(code)
                 faults.append(Fault(_place(experiment, path), dotted(path), describe(error)))
     if faults:
-        raise (PartsMissing if codes == {Exit.MISSING} else ScenarioError)(faults)
+        once = list({str(fault): fault for fault in faults}.values())  # a cause shared by points is one fault
+        raise (PartsMissing if codes == {Exit.MISSING} else ScenarioError)(once)
 
 
 def _place(experiment: Experiment, path: KeyPath) -> Place:
@@ -66,6 +67,7 @@ def _parts(scenario: Scenario, base_dir: Path, seen: set[str], warnings: list[st
     from channel.codecs import build_codec
     from channel.links import build_cell
     from devices import build_policy, build_profile, build_radio
+    from recognizers.measurement.hearing import rests_on_tables
     from recognizers.service import load_service
 
     def new(*specs: BaseModel) -> bool:
@@ -78,7 +80,9 @@ def _parts(scenario: Scenario, base_dir: Path, seen: set[str], warnings: list[st
         return np.random.default_rng(scenario.seed)
 
     found = anchored(scenario, base_dir)
-    if new(scenario.corpus):
+    # Tables must hold the words of every codec; audio is opened once.
+    heard = (scenario.recogniser, scenario.emotion, *scenario.codec_specs().values()) if rests_on_tables(found) else ()
+    if new(scenario.corpus, *heard):
         yield ("corpus",), partial(_open_corpus, found, warnings)
     if new(scenario.recogniser):
         yield ("recogniser",), partial(_find_recogniser, found)

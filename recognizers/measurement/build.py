@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizers.measurement.lazy import LazyRecogniser
-from recognizers.measurement.measured import NoTable, measured_corpus, measured_tables
+from recognizers.measurement.measured import MeasuredCorpus, NoTable, measured_corpus, measured_tables
 from recognizers.measurement.protocols import Corpus, EmotionRecogniser, Recogniser
 from recognizers.measurement.synthetic import synthetic_corpus
 from scenarios.plugins import make
@@ -73,7 +73,7 @@ def recogniser_of(
     """A recogniser for a corpus, whose language it takes where the scenario names none; ``None`` for kind ``none``.
 
     Weights that measured tables know are loaded when something must be recognised, others at once.  Raises
-    ``ModelUnavailable``, ``MeasurementError`` or ``DecodingOptionError``."""
+    ``ModelUnavailable``, ``DecodingOptionError``, and ``NoTable`` where only tables could answer and none does."""
     if isinstance(spec, WhisperSpec):
         return _whisper(spec, corpus, device)
     if isinstance(spec, SphinxSpec):
@@ -102,6 +102,11 @@ def _whisper(spec: WhisperSpec, corpus: OneCorpusSpec | None, device: str) -> Re
     for table in measured_tables():
         if table.model == spec.model and table.recogniser == fingerprint(table.weights, options):
             return LazyRecogniser(spec.model, table.bands, table.recogniser, load)
+    if isinstance(corpus, MeasuredCorpusSpec) and corpus.path is None:
+        raise NoTable(
+            f"the measured tables of corpus '{corpus.kind}' with model '{spec.model}' were made with other decoding "
+            f"options than the scenario's; leave them at their defaults, or {MeasuredCorpus(corpus.kind, ()).remedy}"
+        )
     return load()
 
 

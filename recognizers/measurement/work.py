@@ -14,7 +14,7 @@ from channel.codecs.base import NoSpeechError
 from channel.mel import log_mel, rebanded
 from recognizers.measurement.cells import Cell, coded_value, is_coded, is_felt, is_recognised
 from recognizers.measurement.keys import felt_key, recognised_key
-from recognizers.measurement.measured import MeasuredCorpus, MeasuredEmotion
+from recognizers.measurement.measured import MeasuredCorpus, MeasuredEmotion, NoTable
 from recognizers.measurement.protocols import Audio, Codec, Corpus, EmotionRecogniser, Mel, Recogniser
 from recognizers.measurement.store import Store, digest
 from scenarios.plugins import told
@@ -154,7 +154,7 @@ class Measuring:
                 raise self._silent(cell)
         return np.zeros(round(utterance.duration_s * SAMPLE_RATE_HZ), dtype=np.float32), None
 
-    def _silent(self, cell: Cell) -> MeasurementError:
+    def _silent(self, cell: Cell) -> MeasurementError | NoTable:
         """Why a cell of a corpus without audio cannot be measured."""
         name, codec = self.corpus.name, cell.codec.name
         if not isinstance(self.corpus, MeasuredCorpus):
@@ -162,9 +162,9 @@ class Measuring:
                 f"corpus '{name}' has no audio, and codec '{codec}' needs some: "
                 "use codecs of kind 'fixed', or a corpus with audio such as 'shipped'"
             )
-        understood = "" if self.recogniser is None else f" with recogniser '{self.recogniser.name}' as it is to decode"
+        understood = "" if self.recogniser is None else f" with recogniser '{self.recogniser.name}'"
         felt = "" if self.emotion is None else f" and emotion network '{self.emotion.name}'"
-        return MeasurementError(
+        return NoTable(
             f"no measured table of corpus '{name}' holds codec '{codec}'{understood}{felt}; {self.corpus.remedy}"
         )
 

@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from scenarios.quantities import PositiveDuration
-from scenarios.schema.base import Spec
+from scenarios.schema.base import Listed, Spec
 
 
 def _from_name(value: Any) -> Any:
@@ -105,7 +105,7 @@ class MixtureCorpusSpec(Spec):
 
     kind: Literal["mixture"]
     """`mixture`: also written as a list, `corpus: [librispeech, emodb]`."""
-    parts: Annotated[tuple[OneCorpusSpec, ...], Field(min_length=2)]
+    parts: Annotated[tuple[OneCorpusSpec, ...], Listed, Field(min_length=2)]
     """The corpora; devices speak each utterance of each as often as any other."""
 
 

@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from scenarios.quantities import Duration, PositiveDuration, Power
-from scenarios.schema.base import PLUGIN_PATH, Spec
+from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Defaults of `whisper.transcribe` (openai-whisper 20250625)."""
@@ -162,7 +162,9 @@ class WhisperSpec(Spec):
     """Hypotheses kept while decoding at temperature 0; left out, decoding is greedy."""
     prompt: str | None = None
     """Text that the model sees before the first words."""
-    temperatures: Annotated[tuple[Annotated[float, Field(ge=0.0, le=2.0)], ...], Field(min_length=1)] = TEMPERATURES
+    temperatures: Annotated[tuple[Annotated[float, Field(ge=0.0, le=2.0)], ...], Listed, Field(min_length=1)] = (
+        TEMPERATURES
+    )
     """Tried in turn while a text repeats itself or is improbable, as `whisper.transcribe` does."""
     compression_ratio_threshold: Annotated[float, Field(gt=0.0)] | None = 2.4
     """A text that zlib makes smaller than this is repetitive: the next temperature is tried; null: never."""

@@ -68,3 +68,10 @@ def test_check_says_it_in_json(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert run(["check", str(path), "--json"]) == 2
     found = json.loads(capsys.readouterr().out)
     assert not found["valid"] and [f["line"] for f in found["faults"]] == [3, 4, 5, 7, 11]
+
+
+def test_every_codec_of_a_sweep_must_be_in_the_tables() -> None:
+    """The first point's codec is there; that of the second is found missing before anything runs."""
+    experiment = load("quickstart", sets=["sweep.grid={devices.phones.codec: [raw, opus-48]}"])
+    with pytest.raises(PartsMissing, match="no measured table of corpus 'librispeech' holds codec 'opus-48'"):
+        rehearse(experiment)
