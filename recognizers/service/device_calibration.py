@@ -7,8 +7,9 @@ import re
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,11 +30,14 @@ LEAST_RUN_S = 0.02  # coding is repeated until it lasts this long: the clock's s
 
 
 def calibrated_codecs() -> list[Codec]:
-    """One codec for each cost that simulations look up: all standard ones, and settings that have no name."""
-    from channel.codecs import STANDARD_CODECS, build_codec
+    """One codec for each cost that simulations look up: all standard ones at hand, and settings without a name."""
+    from channel.codecs import STANDARD_CODECS, CodecError, build_codec
     from scenarios.schema.codec import FlacSpec, MelKltSpec, MelSvdSpec
 
-    codecs = [build_codec(name) for name in STANDARD_CODECS]
+    codecs = []
+    for name in STANDARD_CODECS:
+        with suppress(CodecError):  # its package is missing
+            codecs.append(build_codec(name))
     codecs += [build_codec(FlacSpec(kind="flac", level=level)) for level in (0, 8)]
     codecs += [build_codec(MelKltSpec(kind="mel-klt", step=step)) for step in (0.8, 0.4, 0.2, 0.1)]
     codecs += [build_codec(MelKltSpec.model_validate({"kind": "mel-klt", "snr": f"{db} dB"})) for db in (10, 20)]
@@ -142,8 +146,11 @@ def _libraries(calibration: EncodeCalibration) -> str:
 
 
 def _versions() -> dict[str, str]:
-    libraries = ("numpy", "scipy", "numba", "soundfile", "av")
-    return {"python": platform.python_version()} | {name: version(name) for name in libraries}
+    found = {"python": platform.python_version()}
+    for name in ("numpy", "scipy", "numba", "soundfile", "av", "pycodec2", "lc3py"):
+        with suppress(PackageNotFoundError):  # of the extra `codecs`
+            found[name] = version(name)
+    return found
 
 
 def _piece(speech: Audio, duration_s: float) -> Audio:

@@ -131,6 +131,9 @@ _KINDS: Mapping[str, tuple[str, str | None]] = {  # class -> kind and the parame
     "Mp3": ("mp3", "rate_bps"),
     "Opus": ("opus", "rate_bps"),
     "AmrNb": ("amr-nb", "rate_bps"),
+    "Codec2": ("codec2", None),
+    "Lc3": ("lc3", "rate_bps"),
+    "Dsr": ("dsr", None),
     "MelSvd": ("mel-svd", "rank"),
     "MelKlt": ("mel-klt", "step"),
     "Fixed": ("fixed", None),
@@ -141,7 +144,8 @@ _SEARCHED = ("energy", "rate_bps", "snr_db")  # mel-svd and mel-klt look for the
 def cost_key(codec: object) -> tuple[str, float | None]:
     """Kind and setting under which a codec's cost is listed.
 
-    The kind is ``kind:target`` where the codec searches, ``opus:band`` where a band is forced.
+    The kind is ``kind:target`` where the codec searches, ``opus:wide`` where a band is forced that libopus would not
+    choose.
     """
     kind, parameter = _KINDS.get(type(codec).__name__, (type(codec).__name__, None))
     given: Mapping[str, Any] = getattr(codec, "parameters", dict)()
@@ -149,7 +153,9 @@ def cost_key(codec: object) -> tuple[str, float | None]:
         for target in _SEARCHED:
             if given.get(target) is not None:
                 return f"{kind}:{target}", float(given[target])
-    if kind == "opus" and given.get("band") is not None:
-        kind = f"opus:{given['band']}"  # twice the samples to code, or half
+    if kind == "opus" and given.get("band") in ("medium", "wide") and float(given["rate_bps"]) < 9_000.0:
+        kind = "opus:wide"  # where libopus would code half the band; above it codes all by itself
+    if kind == "codec2":
+        return kind, float(str(given["mode"]).rstrip("c"))
     value = given.get(parameter) if parameter is not None else None
     return kind, None if value is None else float(value)

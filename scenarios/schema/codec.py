@@ -6,7 +6,6 @@ by name.  The reasons for the defaults and the measured rates stand in ``docs/co
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -117,6 +116,33 @@ class AmrNbSpec(Spec):
         return self
 
 
+class Codec2Spec(Spec):
+    """Codec 2, the vocoder of digital voice radio, 700 to 3,200 bit/s (extra `codecs`)."""
+
+    kind: Literal["codec2"]
+    """`codec2`: the bits of all frames without gaps; nothing above 4 kHz."""
+    mode: Literal["3200", "2400", "1600", "1400", "1300", "1200", "700c"]
+    """Mode, named by its bit/s."""
+
+
+class Lc3Spec(Spec):
+    """LC3, the codec of Bluetooth LE Audio, in frames of 10 ms (extra `codecs`)."""
+
+    kind: Literal["lc3"]
+    """`lc3`: frames of one size without framing."""
+    rate: Annotated[Rate, Field(ge=16_000, le=320_000)]
+    """Bit rate, 16 to 320 kbit/s."""
+
+
+class DsrSpec(Spec):
+    """Cepstra in vector-quantised pairs, after the DSR standard ETSI ES 201 108."""
+
+    kind: Literal["dsr"]
+    """`dsr`: 13 cepstra of Whisper's Mel and an energy each 10 ms, 44 bits; codebooks trained here."""
+    framing: Literal["multiframe", "bare"] = "multiframe"
+    """`multiframe`: with the standard's headers and checks, 4.8 kbit/s; `bare`: without, 4.4 kbit/s."""
+
+
 class MelSvdSpec(Spec):
     """AMSER as on the poster: the truncated singular value decomposition of Whisper's log-Mel."""
 
@@ -198,44 +224,15 @@ CodecSpec = Annotated[
     | Mp3Spec
     | OpusSpec
     | AmrNbSpec
+    | Codec2Spec
+    | Lc3Spec
+    | DsrSpec
     | MelSvdSpec
     | MelKltSpec
     | FixedSpec
     | CodecPluginSpec,
     Field(discriminator="kind"),
 ]
-
-
-_MP3_BANDS_HZ = {8_000: 3_000.0, 16_000: 5_500.0, 24_000: 5_800.0}  # measured with white noise (tests)
-
-
-def audio_band_hz(spec: CodecSpec) -> float | None:
-    """Highest audio frequency that ``spec`` carries, of the 8 kHz there are; None where nothing is known of it.
-
-    LAME and libopus narrow the band at low rates by themselves.
-    """
-    match spec:
-        case Mp3Spec():
-            return _MP3_BANDS_HZ.get(round(spec.rate), 7_300.0)
-        case OpusSpec():
-            return _opus_band_hz(spec)
-        case AmrNbSpec():
-            return 3_800.0
-        case FixedSpec() | CodecPluginSpec():
-            return None
-    return 8_000.0
-
-
-def _opus_band_hz(spec: OpusSpec) -> float:
-    """What was forced, else 8 kHz where the rate, less what short packets and a constant rate cost, is 9 kbit/s.
-
-    ``compute_equiv_rate`` and the thresholds for one channel of libopus 1.6 (src/opus_encoder.c).
-    """
-    if spec.band is not None:
-        return {"narrow": 4_000.0, "medium": 6_000.0, "wide": 8_000.0}[spec.band]
-    rate = spec.rate if spec.vbr else math.floor(spec.rate * spec.frame / 8 + 0.5) * 8 / spec.frame
-    rate -= 60.0 * max(0.0, 1.0 / spec.frame - 50.0)
-    return 8_000.0 if rate * (1.0 if spec.vbr else 11.0 / 12.0) >= 9_000.0 else 4_000.0
 
 
 def _exactly_one(spec: Spec, *names: str) -> None:
@@ -271,6 +268,11 @@ def _standard() -> dict[str, CodecSpec]:
     codecs |= _opus()
     for rate in AMR_RATES_BPS:
         codecs[f"amr-{rate / 1000:g}"] = AmrNbSpec(kind="amr-nb", rate=SI(rate))
+    for mode in ("3200", "1600", "700c"):
+        codecs[f"codec2-{mode}"] = Codec2Spec.model_validate({"kind": "codec2", "mode": mode})
+    for kbps in (16, 24, 32):
+        codecs[f"lc3-{kbps}"] = Lc3Spec(kind="lc3", rate=SI(kbps * 1000))
+    codecs |= {"dsr-4.8": DsrSpec(kind="dsr"), "dsr-4.4": DsrSpec(kind="dsr", framing="bare")}
     for percent in (12.5, 18.75, 25, 50, 100):
         name, share = f"amser-{percent:g}", SI(percent / 100)
         codecs[name] = MelSvdSpec(kind="mel-svd", compress=share)

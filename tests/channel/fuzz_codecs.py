@@ -23,7 +23,20 @@ from channel.codecs import Codec, CodecError, build_codec
 from scenarios.quantities import SI
 from scenarios.schema.codec import MelKltSpec, OpusSpec
 
-CODECS = ("klt-4", "amser-12.5", "amser-12.5-fp16", "amser-25-int8", "flac", "mp3-16", "opus-16", "g722", "amr-5.15")
+CODECS = (
+    "klt-4",
+    "amser-12.5",
+    "amser-12.5-fp16",
+    "amser-25-int8",
+    "flac",
+    "mp3-16",
+    "opus-16",
+    "g722",
+    "amr-5.15",
+    "codec2-1600",
+    "lc3-16",
+)
+CODECS += ("dsr-4.8", "dsr-4.4")
 
 
 def more() -> list[Codec]:

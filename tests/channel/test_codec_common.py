@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,8 +26,16 @@ from scenarios.quantities import SI
 from scenarios.schema.codec import CodecPluginSpec, FixedSpec, FlacSpec, OpusSpec
 
 AUDIO_CODECS = ["raw", "flac", "mu-law", "g722", "mp3-8", "mp3-32", "opus-6", "opus-6-wb", "opus-16-60ms", "opus-64"]
-AUDIO_CODECS += ["amr-4.75", "amr-12.2"]
-MEL_CODECS = ["amser-12.5", "amser-50-fp16", "amser-25-int8", "klt-1", "klt-4", "klt-32"]
+AUDIO_CODECS += ["amr-4.75", "amr-12.2", "lc3-16", "lc3-32"]
+EXTRA = {"codec2": "pycodec2", "lc3": "lc3"}  # packages of the extra `codecs`, by kind
+
+
+def has_package(name: str) -> bool:
+    return importlib.util.find_spec(EXTRA.get(STANDARD_CODECS[name].kind, "numpy")) is not None
+
+
+AUDIO_CODECS = [name for name in AUDIO_CODECS if has_package(name)]
+MEL_CODECS = ["amser-12.5", "amser-50-fp16", "amser-25-int8", "klt-1", "klt-4", "klt-32", "dsr-4.8", "dsr-4.4"]
 Audio = npt.NDArray[np.float32]
 
 
@@ -92,6 +101,8 @@ def test_lossless_codecs_give_the_mel_of_the_16_bit_audio(name: str, speech: Aud
         ("opus-24", 24e3, 0.2),
         ("amr-4.75", 4.75e3, 0.012),  # one frame in 150 for the delay, and the count of samples
         ("amr-12.2", 12.2e3, 0.012),
+        ("dsr-4.8", 4.8e3, 0.003),  # 300 frames are 12 1/2 multiframes
+        ("dsr-4.4", 4.4e3, 0.002),
     ],
 )
 def test_rates_are_what_the_name_says(name: str, rate_bps: float, tolerance: float, speech: Audio) -> None:
@@ -148,7 +159,7 @@ def test_fixed_has_the_size_asked_for_and_says_why_it_is_not_recognised(speech: 
 
 
 def test_fingerprints_tell_codecs_apart_and_are_stable() -> None:
-    names = list(STANDARD_CODECS)
+    names = [name for name in STANDARD_CODECS if has_package(name)]
     prints = {name: build_codec(name).fingerprint() for name in names}
     assert len(set(prints.values())) == len(names)
     assert prints == {name: build_codec(name).fingerprint() for name in names}
@@ -188,7 +199,9 @@ def test_a_codec_of_the_user_s_own(plugin_module: Callable[[str, str], Path], sp
 
 
 DECODERS = [build_codec(name) for name in ("raw", "flac", "mu-law", "g722", "mp3-16", "opus-16", "amser-25", "klt-4")]
-DECODERS.append(build_codec("amr-5.15"))
+DECODERS += [
+    build_codec(name) for name in ("amr-5.15", "codec2-700c", "lc3-16", "dsr-4.8", "dsr-4.4") if has_package(name)
+]
 DECODERS.append(build_codec(OpusSpec(kind="opus", rate=SI(16_000), container="ogg"), name="ogg"))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -15,10 +17,12 @@ from scenarios.quantities import SI
 from scenarios.schema.codec import AMR_RATES_BPS, AmrNbSpec
 
 Audio = npt.NDArray[np.float32]
-NAMES = ["amr-4.75", "amr-7.4", "amr-12.2"]
+NAMES = ["amr-4.75", "amr-7.4", "amr-12.2", "codec2-3200", "codec2-1600", "codec2-700c"]
 
 
 def codec_of(name: str) -> TelephoneCodec:
+    if name.startswith("codec2") and importlib.util.find_spec("pycodec2") is None:
+        pytest.skip("pycodec2 is not installed")
     codec = build_codec(name)
     assert isinstance(codec, TelephoneCodec)
     return codec
