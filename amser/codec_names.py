@@ -13,12 +13,15 @@ from scenarios.schema.codec import CodecSpec
 
 
 def own_codecs(scenario: str | None) -> Mapping[str, CodecSpec]:
-    """Codecs that ``scenario`` (a name or a path) defines; none without one.  Raises ``ScenarioError``."""
+    """Codecs that ``scenario`` (a name or a path) defines, importable; none without one.  Raises ``ScenarioError``."""
     if scenario is None:
         return {}
     import scenarios
+    from scenarios.paths import make_importable
 
-    return scenarios.load(scenario).points[0].scenario.codecs
+    experiment = scenarios.load(scenario)
+    make_importable(experiment.points[0].scenario, experiment.base_dir)
+    return experiment.points[0].scenario.codecs
 
 
 def codecs_named(names: Iterable[str], scenario: str | None = None, bands: int = 80) -> dict[str, Codec]:

@@ -26,8 +26,8 @@ def run_codec_study(
 
     ``corpus`` is a folder, a manifest, or one that ships, with its audio or with measured tables; ``recogniser`` a
     Whisper, ``sphinx`` or ``none``; ``emotion`` a network, the path of its weights, or ``none``; ``codecs`` are
-    standard ones or those that ``scenario`` defines, by default those of the corpus's table, or the usual ones, and
-    all of the scenario's.
+    standard ones, by default those of the corpus's table, or the usual ones; those that ``scenario`` defines are
+    compared too.
     Raises ``UserError``, ``ScenarioError``, ``CorpusError``, ``ModelUnavailable``, ``EmotionError``.
     """
     from recognizers.emotion.recognizer import load_emotion
@@ -36,7 +36,8 @@ def run_codec_study(
     spec, speech = _speech(corpus, recogniser)
     hearer = recogniser_named(recogniser, spec)
     bands = 80 if hearer is None else hearer.bands
-    built = codecs_named(codecs or _usual(corpus, recogniser, scenario), scenario, bands)
+    names = dict.fromkeys((*(codecs or _usual(corpus, recogniser)), *own_codecs(scenario)))
+    built = codecs_named(names, scenario, bands)
     network = None if emotion == "none" else load_emotion(emotion)
     if limit is not None and limit < len(speech.utterances):
         count = len(speech.utterances)
@@ -60,15 +61,15 @@ def _speech(corpus: str, recogniser: str) -> tuple[MeasuredCorpusSpec | None, An
     return spec, corpus_of(spec, WhisperSpec(model=recogniser))
 
 
-def _usual(corpus: str, recogniser: str, scenario: str | None) -> Sequence[str]:
-    """The codecs of the measured table, or the usual ones; with the scenario's own."""
+def _usual(corpus: str, recogniser: str) -> Sequence[str]:
+    """The codecs of the measured table, or the usual ones."""
     from recognizers.measurement.measured import measured_tables
     from recognizers.study import DEFAULT_CODECS
 
     for table in measured_tables():
         if (table.corpus, table.model) == (corpus, recogniser):
-            return [*table.rows(["codec"])["codec"].unique(), *own_codecs(scenario)]
-    return [*DEFAULT_CODECS, *own_codecs(scenario)]
+            return list(table.rows(["codec"])["codec"].unique())
+    return DEFAULT_CODECS
 
 
 def recogniser_named(name: str, corpus: MeasuredCorpusSpec | None = None) -> Any:

@@ -42,6 +42,11 @@ def _doubts(scenario: Any, runs: list[Mapping[str, float]]) -> list[str]:
     growths = {name: max(m[metric] for m in runs) for name, metric in stations.items()}
     said += [text for name, ratio in growths.items() if (text := growth_warning(name, ratio))]
     server = max(m["server_utilisation"] for m in runs)
+    dead = max(m["battery-dead_fraction"] for m in runs)
+    if dead > 0.0:
+        said.append(
+            f"{dead:.2%} of the uploads met an empty battery; payload, rate and energy are means over the others"
+        )
     unfinished = max(m["unfinished_fraction"] for m in runs)
     if server > 0.98 and growths["the edge server"] == 1.0:
         said.append(f"the edge server is saturated ({server:.0%}); latencies grow with the duration")

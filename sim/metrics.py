@@ -15,7 +15,7 @@ from sim.recorder import COMPONENTS, STAGES, Columns
 from sim.statistics import mser
 from sim.tables import Tables
 from sim.tally import Tally
-from sim.upload import DELIVERED, LATE, OUTCOMES
+from sim.upload import BATTERY_DEAD, DELIVERED, LATE, OUTCOMES
 
 Floats = npt.NDArray[np.float64]
 QUANTILES = (0.50, 0.95, 0.99)
@@ -136,11 +136,14 @@ class Accumulator:
         quantiles = tally.latencies.quantiles(QUANTILES)
         result.update({f"latency_p{round(q * 100)}_s": v for q, v in zip(QUANTILES, quantiles, strict=True)})
         result.update({f"stage_{name}_mean_s": _ratio(sums.get(f"{name}_s", 0.0), replied) for name in STAGES})
-        result["energy_per_upload_j"] = _ratio(sums.get("energy_j", 0.0), n)
-        result.update({f"energy_{name}_j": _ratio(sums.get(f"{name}_j", 0.0), n) for name in (*COMPONENTS, "server")})
+        begun = sums.get("begun", 0.0)
+        result["energy_per_upload_j"] = _ratio(sums.get("energy_j", 0.0), begun)
+        result.update(
+            {f"energy_{name}_j": _ratio(sums.get(f"{name}_j", 0.0), begun) for name in (*COMPONENTS, "server")}
+        )
         payload = sums.get("payload_bytes", 0.0)
-        result["payload_mean_bytes"] = _ratio(payload, n)
-        result["wire_mean_bytes"] = _ratio(sums.get("wire_bytes", 0.0), n)
+        result["payload_mean_bytes"] = _ratio(payload, begun)
+        result["wire_mean_bytes"] = _ratio(sums.get("wire_bytes", 0.0), begun)
         result["payload_bitrate_bps"] = _ratio(payload * 8.0, sums.get("audio_s", 0.0))
         result["batch_mean"] = _ratio(sums.get("batch", 0.0), replied)
         result.update(values(self.recognised()))
@@ -161,7 +164,10 @@ def _add(tally: Tally, tables: Tables, columns: Columns) -> None:
     group = np.asarray(columns["group"])
     for number in np.unique(group).tolist():
         tally.add_sum(f"{GROUP_J}{number}", np.asarray(columns["energy_j"])[group == number])
-    tally.add_sum("audio_s", tables.audio_s[np.asarray(columns["utterance"])])
+    # What was said to a dead device was never coded: as zeros it would make codecs and radios look thrifty.
+    begun = (outcome != BATTERY_DEAD) | (np.asarray(columns["payload_bytes"], dtype=float) > 0.0)
+    tally.add_sum("begun", begun.astype(float))
+    tally.add_sum("audio_s", tables.audio_s[np.asarray(columns["utterance"])] * begun)
     replied = (outcome == DELIVERED) | (outcome == LATE)
     if not replied.all():
         columns = _rows(columns, replied)

@@ -19,12 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.codecs.base import AudioCodec, CodecError, Payload, to_int16
+from channel.codecs.packets import packet_of
 from channel.codecs.wire import Reader, varint
 from channel.mel import HOP_SAMPLES, LONGEST_SAMPLES, SAMPLE_RATE_HZ, Audio
 
 if TYPE_CHECKING:
     from av.audio.codeccontext import AudioCodecContext
 
+_SHORTEST = 120  # samples of the shortest Opus packet at 48 kHz
 _OPUS_RATE_HZ = 48_000  # Opus decodes at 48 kHz (RFC 7845, section 5.1)
 
 
@@ -68,7 +70,7 @@ def _decoded(context: Any, packets: Iterable[bytes], enough: int) -> npt.NDArray
     count = 0
     try:
         for data in packets:
-            for frame in context.decode(av.Packet(data)):
+            for frame in context.decode(packet_of(data)):
                 parts.append(_as_float(frame.to_ndarray()[0]))
                 count += parts[-1].size
             if count >= enough:
@@ -256,9 +258,10 @@ class Opus(_FFmpegCodec):
 
     def _decode_packets(self, reader: Reader, samples: int) -> npt.NDArray[np.float32]:
         skip = reader.varint("pre-skip", 0, SAMPLE_RATE_HZ) * _OPUS_RATE_HZ // SAMPLE_RATE_HZ
-        packets = []
+        packets: list[bytes] = []
         while reader.left:
             packets.append(reader.take(_read_length(reader), "packet"))
+            _refuse_more(packets, skip, samples)
         return self._heard(packets, skip, samples)
 
     def _decode_ogg(self, reader: Reader, samples: int) -> npt.NDArray[np.float32]:
@@ -268,7 +271,10 @@ class Opus(_FFmpegCodec):
             data = io.BytesIO(reader.take(reader.left, "Ogg file"))
             with av.open(data, "r", format="ogg") as file:
                 skip = _pre_skip(bytes(file.streams.audio[0].codec_context.extradata or b""))
-                packets = [bytes(packet) for packet in file.demux(audio=0) if packet.size]
+                packets: list[bytes] = []
+                for packet in file.demux(audio=0):
+                    packets += [bytes(packet)] if packet.size else []
+                    _refuse_more(packets, skip, samples)
         except (av.FFmpegError, ValueError, IndexError) as error:
             raise CodecError(f"not a readable Ogg Opus file: {error}") from None
         wide = self._heard(packets, skip, samples)
@@ -307,6 +313,13 @@ class Opus(_FFmpegCodec):
         from channel.codecs.libopus import version
 
         return {"band": self.band, "encoder": version()}
+
+
+def _refuse_more(packets: list[bytes], skip: int, samples: int) -> None:
+    """Refuse more packets than the declared samples fill: the shortest last 2.5 ms (RFC 6716, section 2.1.4)."""
+    most = (skip + samples * _OPUS_RATE_HZ // SAMPLE_RATE_HZ) // _SHORTEST + 16
+    if len(packets) > most:
+        raise CodecError(f"payload holds more than {most} packets, too many for the {samples} samples it declares")
 
 
 def _pre_skip(head: bytes) -> int:

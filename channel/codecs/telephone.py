@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.codecs.base import AudioCodec, CodecError, Payload, to_int16
+from channel.codecs.packets import packet_of
 from channel.codecs.wire import Reader, varint
 from channel.mel import HOP_SAMPLES, LONGEST_SAMPLES, SAMPLE_RATE_HZ, Audio
 
@@ -108,12 +109,11 @@ class AmrNb(TelephoneCodec):
 
     def decode_frames(self, bits: Bits) -> Samples:
         """By libopencore, whose integer arithmetic gives the same on every machine; every pattern of bits is speech."""
-        import av
 
         context = self._context("r")
         frames: list[Any] = []
         for row in np.packbits(bits, axis=1):
-            frames += context.decode(av.Packet(self._head + row.tobytes()))
+            frames += context.decode(packet_of(self._head + row.tobytes()))
         return np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype(np.int16)
 
     def _context(self, mode: str) -> Any:

@@ -240,3 +240,14 @@ def test_codecs_that_are_plugins_work(plugin_module: Writer) -> None:
     plugin_module("mine", CODEC)
     codec = build_codec(CodecPluginSpec.model_validate({"kind": "plugin", "class": "mine:Mine"}), name="m")
     assert codec.name == "m" and codec.encode([0.0]).size_bytes == 7
+
+
+def test_a_codec_study_compares_a_scenario_s_own_codecs_too(plugin_module: Writer, tmp_path: Path) -> None:
+    from amser.codec_study import run_codec_study
+
+    plugin_module("helper", "def coded(kind):\n    return kind(bytes(500))\n")
+    plugin_module("mine", CODEC)
+    plugins._folders.clear()  # the study opens the scenario's folder itself
+    path = scenario(tmp_path, "{kind: plugin, class: 'mine:Mine'}")
+    frame = run_codec_study("shipped", "none", "none", ["raw"], 2, str(path))
+    assert set(frame["codec"]) == {"raw", "mine"}

@@ -104,6 +104,18 @@ def test_an_empty_battery_does_not_stop_the_clock(run_text: Callable) -> None:  
     assert np.diff(log["speech_end_s"].to_numpy()) == pytest.approx(3.0)
 
 
+def test_what_is_said_to_a_dead_device_makes_no_codec_thrifty(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """Means over what was coded: the codec's own size and rate, and the energy that the log charges for it."""
+    traffic = "{kind: periodic, period: 5 s}"
+    metrics, log = run_text(body("transport: udp", group(more="battery: 5 J", traffic=traffic), duration="5 min"))
+    dead = (log["outcome"] == 4) & (log["payload_bytes"] == 0)
+    assert 0 < dead.sum() < len(log)
+    size = log.loc[~dead, "payload_bytes"].iloc[0]
+    assert metrics["payload_mean_bytes"] == size and metrics["payload_bitrate_bps"] == pytest.approx(8 * size / 3.0)
+    assert metrics["energy_per_upload_j"] == pytest.approx(log["energy_j"].sum() / (~dead).sum(), rel=1e-12)
+    assert metrics["uploads"] == len(log) and metrics["battery-dead_fraction"] >= dead.mean()
+
+
 def test_an_attempt_is_given_up_during_its_set_up(run_text: Callable) -> None:  # type: ignore[type-arg]
     """Two round trips of 1 s and a timeout of 0.5 s: three attempts and two waits of 0.1 s end at 1.7 s, not later."""
     retry = "retry: {timeout: 500 ms, attempts: 3, backoff: 100 ms, factor: 1, jitter: 0 %}"
