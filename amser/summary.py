@@ -52,9 +52,10 @@ class Estimate(NamedTuple):
 
     @property
     def basis(self) -> str:
-        """What the figure rests on, such as ``5 replications`` or ``90 utterances``."""
+        """What the figure rests on, such as ``90 utterances``; ``by speaker`` where those are drawn."""
         unit = "utterances" if self.of_corpus else self.over
-        return f"{self.n:,} {unit if self.n != 1 else unit.removesuffix('s')}".replace(",", " ")
+        counted = f"{self.n:,} {unit if self.n != 1 else unit.removesuffix('s')}".replace(",", " ")
+        return f"{counted} by speaker" if self.over == "speakers" else counted
 
     def text(self, scale: Scale) -> str:
         """The figure with its interval on ``scale``: ``±`` of replications, the ends of the corpus's."""

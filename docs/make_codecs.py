@@ -119,7 +119,7 @@ def spread(row: pd.Series) -> str:
     """A figure with its interval."""
     if row["value"] == float("inf"):
         return "exact"
-    return f"{row['value']:.1f} [{row['low']:.1f}, {row['high']:.1f}]"
+    return f"{row['value']:.1f}" + (f" [{row['low']:.1f}, {row['high']:.1f}]" if row["low"] == row["low"] else "")
 
 
 def table(frame: pd.DataFrame) -> str:
@@ -145,10 +145,10 @@ def equal_table(equal: pd.DataFrame) -> str:
     """mel-klt against Opus and MP3 at no more bytes."""
     lines = ["| codec | kbit/s | WER, % | mel-klt | kbit/s | WER, % | difference, points |", "| --- " * 7 + "|"]
     for r in equal[equal["codec"].str.startswith(("opus", "mp3"))].to_dict(orient="records"):
-        difference = f"{r['difference']:+.1f} [{r['low']:+.1f}, {r['high']:+.1f}]"
+        ends = f" [{r['low']:+.1f}, {r['high']:+.1f}]" if r["low"] == r["low"] else ""
         lines.append(
             f"| {r['codec']} | {r['rate_kbps']:.2f} | {r['wer']:.1f} | {r['ours']} | {r['ours_rate_kbps']:.2f} "
-            f"| {r['ours_wer']:.1f} | {difference} |"
+            f"| {r['ours_wer']:.1f} | {r['difference']:+.1f}{ends} |"
         )
     return "\n".join(lines)
 

@@ -66,7 +66,8 @@ def _versus_row(
         return ""
     scale = view.summary.scale(metric)
     cells = "".join(_cell(e, scale) for e in (a, b))
-    worse = (b.mean > a.mean) == less_is_better and b.mean != a.mean
+    told = paired is None or not paired.low <= 0.0 <= paired.high  # a difference that may be none is no loss
+    worse = (b.mean > a.mean) == less_is_better and b.mean != a.mean and told
     cell = f'<td class="{"worse" if worse else "change"}">{change(metric, a.mean, b.mean)}</td>'
     gap = "" if paired is None else f"<td>{_difference(view, metric, paired)}</td>"
     basis = f" <small>({b.basis})</small>" if b.of_corpus else ""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from benchmarks.corpus_coverage import ALSO_WRONG, WER, Case, hits, of_speakers, pair, uneven
 from recognizers.scores import (
     CLASS_METRICS,
     Counts,
@@ -162,57 +164,30 @@ def test_a_table_is_scored_by_its_uploads() -> None:
     assert felt["accuracy"].value == pytest.approx(4 / 6) and felt["accuracy"].n == 2
 
 
-def _skewed(rng: np.random.Generator, count: int) -> Counts:
-    """Most utterances clear, some hopeless: errors Binomial(words, p) with p ~ Beta(0.2, 1.8), so the WER is 0.1."""
-    words = rng.integers(3, 21, count)
-    return corpus(rng.binomial(words, rng.beta(0.2, 1.8, count)), words)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("count", "least"), [(30, 0.87), (120, 0.91)])
-def test_intervals_cover_the_truth_of_synthetic_corpora(count: int, least: float) -> None:
+@pytest.mark.parametrize(
+    ("case", "least"),
+    [
+        (Case("uneven, 30 utterances", WER, partial(uneven, 30)), 0.87),
+        (Case("uneven, 120 utterances", WER, partial(uneven, 120)), 0.91),
+        (Case("pair, 100 utterances", ALSO_WRONG * (1 - WER), partial(pair, 100)), 0.91),
+        (Case("20 speakers", WER, partial(of_speakers, 20, True)), 0.87),
+    ],
+    ids=lambda value: value.name if isinstance(value, Case) else "",
+)
+def test_intervals_cover_the_truth_of_synthetic_corpora(case: Case, least: float) -> None:
     """The percentile bootstrap is first-order exact: it covers less than 95 % by an error of order 1 / n.
 
-    Of 400 corpora an honest 95 % interval covers 91.7 % or more in 999 of 1,000 cases; 30 skewed utterances cost about
-    4 points of coverage more.
+    Of 400 corpora an honest 95 % interval covers 91.7 % or more in 999 of 1,000 cases; 30 uneven utterances, or 20
+    speakers, cost about 4 points of coverage more (``docs/results/coverage.md``).
     """
-    rng = np.random.default_rng(8)
-    found = [wer(_skewed(rng, count)) for _ in range(400)]
-    assert least <= np.mean([f.low <= 0.1 <= f.high for f in found]) <= 0.985
+    assert least <= hits(case, 400)[0] / 400 <= 0.985
 
 
 @pytest.mark.slow
-def test_paired_intervals_cover_a_known_difference() -> None:
-    """Both codecs hear the same hard words, and the second errs on another 5 % of those the first got right.
-
-    The true difference is 0.05 * (1 - 0.1) = 0.045; tolerance as for the corpora of 120 utterances above.
-    """
-    rng = np.random.default_rng(9)
-    hits = 0
-    for _ in range(400):
-        words = rng.integers(3, 21, 100)
-        first = rng.binomial(words, rng.beta(0.2, 1.8, 100))
-        second = first + rng.binomial(words - first, 0.05)
-        found = differences(corpus(second, words), corpus(first, words), word_scores)["wer"]
-        hits += found.low <= 0.045 <= found.high
-    assert 0.91 <= hits / 400 <= 0.985
-
-
-@pytest.mark.slow
-def test_intervals_over_speakers_cover_where_utterances_would_not() -> None:
-    """Speakers differ (p ~ Beta(2, 18), mean 0.1), 20 speakers of 15 utterances each.
-
-    Utterances of a speaker share its p, so that drawing utterances is too narrow; drawing speakers covers, less the few
-    points that 20 draws cost the percentile bootstrap.
-    """
-    rng = np.random.default_rng(10)
-    by_speaker, by_utterance = 0, 0
-    for _ in range(300):
-        words = rng.integers(3, 21, 300)
-        errors = rng.binomial(words, np.repeat(rng.beta(2, 18, 20), 15))
-        for speakers in ([f"s{i // 15}" for i in range(300)], ()):
-            found = wer(corpus(errors, words, speakers=speakers))
-            hit = found.low <= 0.1 <= found.high
-            by_speaker, by_utterance = by_speaker + hit * bool(speakers), by_utterance + hit * (not speakers)
-    assert by_speaker / 300 >= 0.87
-    assert by_utterance < by_speaker - 30
+def test_utterances_of_the_same_speakers_are_too_sure() -> None:
+    """Utterances of a speaker share its rate of errors, so drawing utterances is too narrow for other speakers."""
+    known, unknown = (
+        hits(Case("", WER, partial(of_speakers, 20, told)), 200, seed=10)[0] / 200 for told in (True, False)
+    )
+    assert unknown < known - 0.1
