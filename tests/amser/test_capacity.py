@@ -106,8 +106,10 @@ def test_devices_that_fill_half_a_link(
     # arrivals over 2 minutes leave 10 %; a tenth of the payload lets about ten times as many speak.
     assert 31 * 0.85 <= big["value"] <= 31 * 1.1
     assert 6 <= small["value"] / big["value"] <= 11
+    assert big["basis"] == {"uplink_utilisation": "2 replications"}
     assert run([*command, "--between", "1", "40", "-j", "1"]) == 0
-    assert "surely" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "surely" in out and "intervals: uplink_utilisation over 2 replications" in out
 
 
 def test_a_swept_key_has_no_capacity(tmp_path: Path, small_scenario: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amser.units import Scale, scale_for, significant, with_interval
+from amser.units import Scale, scale_for, significant, with_interval, with_range
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,17 @@ def test_interval_only_where_there_is_one() -> None:
     # Narrower than the digits shown: equal replications, or rounding noise between low and high.
     assert with_interval(kb, 23_400, 23_390, 23_410) == "23.4"
     assert with_interval(ms, 0.3, 0.3 - 1e-17, 0.3 + 1e-16) == "300"
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ((0.0422, 0.0335, 0.0522), "4.22 (3.35 to 5.22)"),
+        ((0.048, 0.038, 0.060), "4.8 (3.8 to 6.0)"),
+        ((0.75, 0.55, 0.90), "75 (55 to 90)"),
+        ((0.0, math.nan, math.nan), "0"),
+    ],
+)
+def test_ends_of_an_interval_share_the_digits_of_its_mean(ends: tuple[float, float, float], text: str) -> None:
+    """Two digits of the half width: 0.94, 1.1 and 18 points."""
+    assert with_range(Scale(100.0, "%"), *ends) == text
