@@ -82,6 +82,7 @@ _CODES: dict[str, Exit] = {
     "builtins.IsADirectoryError": Exit.MISSING,
     "builtins.PermissionError": Exit.MISSING,
     "builtins.ImportError": Exit.MISSING,
+    "builtins.MemoryError": Exit.FAILED,
     "builtins.BrokenPipeError": Exit.PIPE_CLOSED,
     "builtins.KeyboardInterrupt": Exit.INTERRUPTED,
 }
@@ -109,4 +110,6 @@ def describe(error: BaseException) -> str:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         remedy = "; free some space on that disk, then the same command goes on" if full else ""
         return f"{error.filename}: {error.strerror}{remedy}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory ({error}): fewer devices, sites or --jobs need less".replace(" ()", "")
     return str(error) or type(error).__name__
