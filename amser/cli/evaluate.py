@@ -21,8 +21,6 @@ from amser.cli.emotion import (
     Patience,
     Seed,
     Size,
-    Speech,
-    Words,
     check_options,
     choice,
     counter,
@@ -33,6 +31,7 @@ from amser.cli.emotion import (
     say_left_out,
 )
 from amser.cli.options import Json
+from amser.cli.states import Codecs, Encoder, StateOptions, TestOn, TrainOn, evaluate_states
 from amser.exits import Exit, UserError
 
 if TYPE_CHECKING:
@@ -43,6 +42,18 @@ Weights = Annotated[
     list[str] | None,
     typer.Option(metavar="FILE", help="Test these weights (a file, or a network's shipped ones); repeatable."),
 ]
+OwnWords = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="Whose words: a Whisper, `sphinx`, `reference` transcripts, or `none`. Default: nano's; with --encoder the"
+        " reference's.",
+    ),
+]
+AnySpeech = Annotated[
+    str | None,
+    typer.Option("--corpus", metavar="DIR", help="A labelled corpus's folder or manifest, or `shipped`."),
+]
 Pretrained = Annotated[bool, typer.Option("--pretrained", help="Start each fold from the shipped weights.")]
 By = Annotated[str, typer.Option(help="What a fold leaves out: speaker or session.")]
 Folds = Annotated[int | None, typer.Option(min=2, help="Group the speakers into this many folds.")]
@@ -52,10 +63,17 @@ Markdown = Annotated[bool, typer.Option("--markdown", help="Print all tables, wi
 
 
 def evaluate(
-    corpus: Speech,
+    corpus: Annotated[
+        str | None,
+        typer.Option("--corpus", metavar="DIR", help="A labelled corpus's folder or manifest, or `shipped`."),
+    ] = None,
+    train: TrainOn = None,
+    test: TestOn = None,
+    encoder: Encoder = None,
+    codec: Codecs = None,
     network: Networks = None,
     weights: Weights = None,
-    words: Words = "nano",
+    words: OwnWords = None,
     modalities: Modalities = "both",
     glove: GloveFile = None,
     frozen: Frozen = False,
@@ -76,8 +94,24 @@ def evaluate(
 ) -> int:
     """Leave-one-out evaluation of emotion networks at every compress rate; resumes where it stopped.
 
-    With --weights nothing is trained: they are tested on the whole corpus.
+    With --weights nothing is trained: they are tested on the whole corpus. With --encoder AMSER's network reads the
+    states of Whisper's own encoder and stands beside a logistic regression on them; --train and --test do it from one
+    corpus to another.
     """
+    if encoder or train or test:
+        own = {"--network": network, "--weights": weights, "--glove": glove, "--frozen": frozen, "--batch": batch}
+        own |= {"--pretrained": pretrained, "--folds": folds, "--patience": patience, "--markdown": markdown}
+        own |= {"--size": size != "small", "--by": by != "speaker", "--device": device != "cpu"}
+        if given := [option for option, value in own.items() if value]:
+            raise UserError(f"{', '.join(given)}: not for the network on encoder states; leave out, or --encoder")
+        numbers = tuple(range(seed, seed + seeds))
+        options = StateOptions(
+            encoder or "base", words or "reference", modalities, codec, clean, numbers, epochs, output
+        )
+        return evaluate_states(corpus, train, test, options, json)
+    if corpus is None or codec:
+        raise UserError("give --corpus; --codec goes with --encoder")
+    words = words or "nano"
     names = networks_of(network)
     check_options(names, size, modalities, words, glove, frozen, device)
     choice("--by: there is no", by, ("speaker", "session"))
@@ -93,12 +127,12 @@ def evaluate(
         raise UserError(f"{', '.join(unused)}: about training, but --weights trains nothing; leave out one of the two")
     if weights:
         return _show(_tested(weights, corpus, words, device), markdown, json)
-    options: dict[str, Any] = {"by": by, "folds": folds, "size": size, "modalities": modalities, "seeds": seeds}
-    options["recipe"] = recipe_of(seed, clean, epochs, patience, batch)
+    settings: dict[str, Any] = {"by": by, "folds": folds, "size": size, "modalities": modalities, "seeds": seeds}
+    settings["recipe"] = recipe_of(seed, clean, epochs, patience, batch)
     examples = heard(_examples(corpus), words)
     vectors = None if pretrained or modalities == "audio" else glove_of(glove, [examples], frozen)
-    options |= {"glove": vectors, "device": device}
-    found = [_cross_validated(name, examples, output, pretrained, options) for name in names]
+    settings |= {"glove": vectors, "device": device}
+    found = [_cross_validated(name, examples, output, pretrained, settings) for name in names]
     return _show(found, markdown, json)
 
 

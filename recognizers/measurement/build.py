@@ -149,7 +149,10 @@ def emotion_of(spec: EmotionSpec, corpus: OneCorpusSpec | None = None) -> Emotio
 
     if spec.weights == "shipped":
         return load_emotion(spec.kind)
-    return load_emotion(Path(os.path.expandvars(spec.weights)).expanduser())
+    path = Path(os.path.expandvars(spec.weights)).expanduser()
+    from recognizers.emotion.state_recognizer import is_of_states, load_states
+
+    return load_states(path) if is_of_states(path) else load_emotion(path)
 
 
 def _measured_emotion(network: str, corpus: str) -> EmotionRecogniser:

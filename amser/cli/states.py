@@ -1,0 +1,140 @@
+"""``amser evaluate --encoder``: AMSER's network on the states of Whisper's encoder, beside its yardstick."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amser.cli.emotion import choice, counter
+from amser.exits import Exit, UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from recognizers.corpora import Corpus
+    from recognizers.training.state_evaluation import StateStudy, Words
+
+Encoder = Annotated[
+    str | None,
+    typer.Option("--encoder", metavar="MODEL", help="Read the states of this Whisper's encoder: base or tiny.en."),
+]
+TrainOn = Annotated[str | None, typer.Option("--train", metavar="DIR", help="Train on all of this corpus, and ...")]
+TestOn = Annotated[str | None, typer.Option("--test", metavar="DIR", help="... test on this one, of other speakers.")]
+Codecs = Annotated[
+    list[str] | None, typer.Option("--codec", "-c", help="Codecs to test, for --encoder; repeatable. Default: rates.")
+]
+
+READ: dict[str, tuple[int, ...]] = {"base": (2, 3, 4), "tiny.en": (1, 2, 3)}
+"""Blocks whose states are read: the middle ones. The first know little of the voice, the last ones little but words."""
+
+
+@dataclass(frozen=True)
+class StateOptions:
+    """What the command line says of an evaluation on encoder states."""
+
+    encoder: str
+    words: str
+    modalities: str
+    codecs: Sequence[str] | None
+    clean: bool
+    seeds: tuple[int, ...]
+    epochs: int | None
+    output: Path
+
+
+def evaluate_states(corpus: str | None, train: str | None, test: str | None, options: StateOptions, json: bool) -> int:
+    """Leave one speaker of ``corpus`` out, or train on one corpus and test on another; print and keep the rows."""
+    from recognizers.corpora import open_corpus
+    from recognizers.training.state_evaluation import across_corpora, across_speakers
+
+    if (train is None) != (test is None) or (corpus is None) == (train is None):
+        raise UserError("give --corpus, whose speakers are left out one by one, or --train and --test")
+    choice("--encoder: there is no", options.encoder, list(READ))
+    choice("--modalities: there is no", options.modalities, ("both", "audio", "text"))
+    with counter("hearing") as advance:
+        study = _study(options, lambda done, total, text: advance(done, total, text))
+        words = _words(options)
+        if train is not None and test is not None:
+            rows = across_corpora(open_corpus(train), open_corpus(test), study, words)
+            protocol = f"trained on {train}, tested on {test}"
+        else:
+            rows = across_speakers(open_corpus(str(corpus)), study, words)
+            protocol = "leave one speaker out"
+    options.output.mkdir(parents=True, exist_ok=True)
+    path = options.output / f"{Path(test or str(corpus)).name}-{options.encoder}-predictions.parquet"
+    rows.to_parquet(path)
+    said = "none" if options.modalities == "audio" else options.words
+    _show(rows, f"{protocol}, encoder {options.encoder}, words from {said}, predictions in {path}", json)
+    return Exit.DONE
+
+
+def _study(options: StateOptions, advance: Callable[[int, int, str], None]) -> StateStudy:
+    from dataclasses import replace
+
+    from recognizers.cache import default_cache
+    from recognizers.emotion.states import WhisperStates
+    from recognizers.training.state_evaluation import StateStudy
+    from recognizers.whisper import load_whisper
+    from scenarios.schema.codec import STANDARD_CODECS
+
+    for codec in options.codecs or ():
+        choice("--codec: there is no", codec, list(STANDARD_CODECS))
+    whisper = load_whisper(options.encoder)
+    states = WhisperStates(whisper.model, whisper.name, whisper.weights_hash, READ[options.encoder])
+    study = StateStudy(states, options.encoder, default_cache() / "states", seeds=options.seeds, advance=advance)
+    if options.clean:
+        study = replace(study, trained=("raw",))
+    if options.codecs:
+        study = replace(study, tested=tuple(options.codecs))
+    if options.epochs:
+        study = replace(study, recipe=replace(study.recipe, epochs=options.epochs))
+    return replace(study, modalities=options.modalities)
+
+
+def _words(options: StateOptions) -> Words | None:
+    if options.words == "none" or options.modalities == "audio":
+        return None
+    if options.words == "reference":
+        return lambda corpus, codec: [utterance.text for utterance in corpus.utterances]
+
+    from channel.codecs import build_codec
+    from recognizers.measure import measure
+    from recognizers.whisper import load_whisper
+    from recognizers.whisper.options import WhisperOptions
+
+    recogniser = load_whisper(options.words)
+    if recogniser.tokens is None and recogniser.model.is_multilingual:
+        recogniser = recogniser.with_options(WhisperOptions(language=None))
+
+    def heard(corpus: Corpus, codec: str) -> Sequence[str]:
+        table = measure(corpus, {codec: build_codec(codec)}, recogniser)
+        texts = dict(zip(table["utterance"], table["hypothesis"], strict=True))
+        return [texts[utterance.id] for utterance in corpus.utterances]
+
+    return heard
+
+
+def _show(rows: pd.DataFrame, protocol: str, json: bool) -> None:
+    from amser.tables import Table, print_json
+    from recognizers.training.predictions import scored
+
+    table = scored(rows)
+    if json:
+        print_json(table.to_dict("records"))
+        return
+    body = []
+    for row in table.to_dict("records"):
+        ends = f" ({100 * row['low']:.1f} to {100 * row['high']:.1f})" if row["low"] == row["low"] else ""
+        spread = f" ± {100 * row['deviation']:.1f}" if row["seeds"] > 1 else ""
+        shares = [f"{100 * row[name]:.1f}" for name in ("unweighted_accuracy", "f1_weighted")]
+        body.append([row["network"], row["codec"], f"{100 * row['accuracy']:.1f}{spread}{ends}", *shares,
+                     str(row["utterances"])])  # fmt: skip
+    heads = ["network", "codec", "accuracy [%]", "UA [%]", "weighted F1 [%]", "utterances"]
+    Table(heads, body, right=frozenset(range(2, 6))).print()
+    over, speakers = table["over"].iloc[0], table["speakers"].iloc[0]
+    sys.stdout.write(f"{protocol}; {speakers} speakers, intervals over {over}, ± between seeds\n")

@@ -1,0 +1,158 @@
+"""A trained state network behind the recogniser whose encoder it reads, and its weights file.
+
+The file is safetensors: tensors in fp16 (statistics in fp32) and a description as JSON in the header. It names the
+Whisper by the digest of its weights; another Whisper's states would mean nothing to it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from recognizers.emotion.state_network import StateDims, StateNetwork, collate_states
+from recognizers.emotion.states import EncoderStates
+from recognizers.emotion.types import Emotion, EmotionError, Mel
+
+__all__ = ["STATE_FORMAT", "StateRecognizer", "StateSpec", "is_of_states", "load_states", "save_states"]
+
+STATE_FORMAT = "amser-states-1"
+MOST_MEMBERS = 64
+LARGEST_WIDTH = 4096
+BATCH = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class StateSpec:
+    """All that is needed to build a state network and to know where it comes from."""
+
+    labels: tuple[str, ...]
+    dims: StateDims
+    members: int
+    encoder: str
+    """Name of the Whisper."""
+    states: str
+    """Identity of its states: weights, blocks, way of reading."""
+    trained_on: Mapping[str, Any]
+    """Corpus, codecs, recipe, seed: whatever the trainer wrote down."""
+
+
+class StateRecognizer:
+    """AMSER's network on encoder states, as measurement and server use it."""
+
+    def __init__(self, network: StateNetwork, spec: StateSpec, encoder: EncoderStates, digest: str) -> None:
+        """Raises `EmotionError` where the encoder is another than that of the training."""
+        if encoder.identity != spec.states:
+            raise EmotionError(
+                f"the network was trained on the states of {spec.encoder} ({spec.states}), found {encoder.identity}"
+            )
+        self.network, self.spec, self.encoder, self.digest = network.eval(), spec, encoder, digest
+
+    @property
+    def name(self) -> str:
+        """`amser`."""
+        return "amser"
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes, in the order of the network's outputs."""
+        return self.spec.labels
+
+    def fingerprint(self) -> str:
+        """Changes with the weights."""
+        return f"emotion/amser-states/{self.digest}"
+
+    def classify(self, mels: Sequence[Mel], texts: Sequence[str]) -> list[Emotion]:
+        """One emotion for each Mel and the words heard in it: the mean of the members' probabilities.
+
+        Raises `EmotionError` for a Mel that is none.
+        """
+        if len(mels) != len(texts):
+            raise EmotionError(f"{len(mels)} Mels but {len(texts)} texts; give one text (empty if none) for each")
+        found: list[Emotion] = []
+        for first in range(0, len(mels), BATCH):
+            heard = self.encoder.heard(mels[first : first + BATCH])
+            words = [self.encoder.word_vectors(text) for text in texts[first : first + BATCH]]
+            with torch.inference_mode():
+                chances = self.network(collate_states(heard, words)).softmax(dim=2).mean(dim=0)
+            found += [
+                Emotion(self.labels[int(row.argmax())], dict(zip(self.labels, row.tolist(), strict=True)))
+                for row in chances
+            ]
+        return found
+
+
+def save_states(path: Path, network: StateNetwork, spec: StateSpec) -> None:
+    """Write weights and description; whole or not at all."""
+    tensors = {
+        name: (value if name.endswith(("_mean", "_deviation")) else value.half()).detach().clone().contiguous()
+        for name, value in network.state_dict().items()
+    }
+    header = {"format": STATE_FORMAT, "spec": json.dumps(dataclasses.asdict(spec), sort_keys=True)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    save_file(tensors, str(temporary), metadata=header)
+    temporary.chmod(0o644)  # safetensors writes for the owner alone
+    temporary.replace(path)
+
+
+def is_of_states(path: Path) -> bool:
+    """Whether a file is such a network; False for what is no safetensors file."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return (file.metadata() or {}).get("format") == STATE_FORMAT
+    except (SafetensorError, OSError):
+        return False
+
+
+def load_states(path: Path) -> StateRecognizer:
+    """Read a weights file, and load the Whisper that it names.
+
+    Raises `EmotionError` for a file that is not ours, is damaged or asks for too much, `ModelUnavailable` where the
+    Whisper cannot be had.
+    """
+    from recognizers.emotion.states import WhisperStates
+    from recognizers.whisper import load_whisper
+
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            spec = _spec(path, file.metadata() or {})
+            network = StateNetwork(spec.dims, len(spec.labels), spec.members)
+            wanted = network.state_dict()
+            if set(file.keys()) != set(wanted):
+                raise EmotionError(f"{path}: its tensors are not those of the network that it describes")
+            tensors = {name: file.get_tensor(name).float() for name in wanted}
+    except (SafetensorError, OSError) as error:
+        raise EmotionError(f"{path}: not a safetensors file ({error})") from error
+    for name, value in wanted.items():
+        if tensors[name].shape != value.shape or not torch.isfinite(tensors[name]).all():
+            raise EmotionError(f"{path}: tensor {name} has another shape, or values that are not finite")
+    network.load_state_dict(tensors)
+    whisper = load_whisper(spec.encoder)
+    encoder = WhisperStates(whisper.model, whisper.name, whisper.weights_hash, spec.dims.layers)
+    return StateRecognizer(network, spec, encoder, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _spec(path: Path, header: Mapping[str, str]) -> StateSpec:
+    if header.get("format") != STATE_FORMAT:
+        raise EmotionError(f"{path}: not a network on encoder states (format {header.get('format')!r})")
+    try:
+        fields = json.loads(header["spec"])
+        given = fields.pop("dims")
+        dims = StateDims(**{**given, "layers": tuple(int(layer) for layer in given["layers"])})
+        spec = StateSpec(**{**fields, "labels": tuple(str(label) for label in fields["labels"])}, dims=dims)
+    except (KeyError, TypeError, ValueError) as error:
+        raise EmotionError(f"{path}: its description cannot be read ({error})") from error
+    sizes = (dims.state_width, dims.width, len(dims.layers), len(spec.labels), spec.members, dims.heads)
+    if not all(isinstance(size, int) and 1 <= size <= LARGEST_WIDTH for size in sizes) or spec.members > MOST_MEMBERS:
+        raise EmotionError(f"{path}: its sizes {sizes} lie outside 1 to {LARGEST_WIDTH}")
+    if dims.width % dims.heads or dims.modalities not in ("both", "audio", "text"):
+        raise EmotionError(f"{path}: {dims.heads} heads of width {dims.width}, modalities {dims.modalities!r}")
+    return spec

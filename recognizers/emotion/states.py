@@ -1,0 +1,158 @@
+"""The states of Whisper's encoder, as an emotion network reads them.
+
+The words need the encoder's whole padded pass of 30 s. The network needs the first blocks over the real frames only,
+which is a pass of its own at a small part of the cost; positions count from the start, as in the padded pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from recognizers.emotion.types import EmotionError, Mel
+
+if TYPE_CHECKING:
+    import torch
+    from whisper.model import Whisper
+
+__all__ = ["STRETCH", "EncoderStates", "Stretches", "WhisperStates"]
+
+Floats = npt.NDArray[np.float32]
+
+PAIR = 2
+"""Encoder frames (20 ms) that are averaged into one step: 40 ms."""
+STRETCH = 8
+"""Steps in a stretch: 0.32 s, about a syllable or two. The network attends to stretches: their means and variances
+keep the utterance's mean and deviation over steps, in an eighth of their memory."""
+MOST_TOKENS = 64
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """One utterance as the encoder heard it, stretch by stretch."""
+
+    mean: Floats
+    """(stretches, layers, width): mean of the states over a stretch."""
+    variance: Floats
+    """(stretches, layers, width): of the states within a stretch. Not their mean square: some states hardly leave a
+    large value, and a difference of squares in half precision would be noise."""
+    steps: Floats
+    """(stretches,): steps in each; only the last can have fewer than `STRETCH`."""
+
+    def statistics(self) -> Floats:
+        """Mean and deviation of the states over the utterance, (2, layers, width)."""
+        weights = (self.steps / self.steps.sum())[:, None, None]
+        mean = (weights * self.mean).sum(axis=0)
+        variance = (weights * (self.variance + (self.mean - mean) ** 2)).sum(axis=0)
+        return np.stack([mean, np.sqrt(variance)]).astype(np.float32)
+
+
+class EncoderStates(Protocol):
+    """What an emotion network asks of the recogniser whose encoder it reads."""
+
+    @property
+    def identity(self) -> str:
+        """Changes with the encoder's weights and with what is read of it."""
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Blocks of the encoder that are read, counted from 1."""
+
+    @property
+    def width(self) -> int:
+        """Numbers in a state and in a word vector."""
+
+    def heard(self, mels: Sequence[Mel], /) -> list[Stretches]:
+        """The states of each Mel (bands, frames)."""
+
+    def word_vectors(self, text: str, /) -> Floats:
+        """Embeddings of the text's tokens, (tokens, width), at least one row."""
+
+
+class WhisperStates:
+    """A Whisper's encoder, asked for the states of some of its first blocks."""
+
+    def __init__(self, model: Whisper, name: str, weights_hash: str, layers: Sequence[int], *, padded: bool = False):
+        """`padded` runs the 30 s that the words need and reads the real frames of them: the measured alternative."""
+        depth = int(model.dims.n_audio_layer)
+        if not layers or not all(1 <= layer <= depth for layer in layers):
+            raise EmotionError(f"{name} has encoder blocks 1 to {depth}, asked for {list(layers)}")
+        self.model, self.name, self.weights_hash, self.padded = model, name, weights_hash, padded
+        self._layers = tuple(sorted(layers))
+        self.bands = int(model.dims.n_mels)
+
+    @property
+    def identity(self) -> str:
+        """Weights, blocks and way of reading."""
+        way = "padded" if self.padded else "short"
+        return f"states-1:{self.weights_hash}:{way}:{'+'.join(map(str, self._layers))}:{STRETCH}"
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Blocks that are read, counted from 1."""
+        return self._layers
+
+    @property
+    def width(self) -> int:
+        """Width of the encoder's states, which is that of the word embeddings too."""
+        return int(self.model.dims.n_audio_state)
+
+    def heard(self, mels: Sequence[Mel]) -> list[Stretches]:
+        """One after the other: short passes of different lengths gain nothing side by side on a CPU."""
+        import torch
+
+        with torch.inference_mode():
+            return [_stretches(self._states(mel)) for mel in mels]
+
+    def _states(self, mel: Mel) -> torch.Tensor:
+        """(frames / 2, layers, width) of one Mel."""
+        import torch
+        from torch.nn import functional
+
+        from recognizers.whisper.padding import floor_of, pad_with_floor
+
+        if mel.ndim != 2 or mel.shape[0] != self.bands or mel.shape[1] == 0:
+            raise EmotionError(f"a Mel has shape ({self.bands}, frames), found {mel.shape}")
+        encoder = self.model.encoder
+        most = 2 * int(self.model.dims.n_audio_ctx)
+        real = -(-min(mel.shape[1], most) // 2)
+        frames = pad_with_floor(mel, most, floor_of(mel)) if self.padded else mel[:, :most]
+        weight = encoder.conv1.weight
+        steps = torch.from_numpy(np.ascontiguousarray(frames))[None].to(weight.device, weight.dtype)
+        steps = functional.gelu(encoder.conv2(functional.gelu(encoder.conv1(steps)))).transpose(1, 2)
+        steps = (steps + encoder.positional_embedding[: steps.shape[1]]).to(steps.dtype)
+        found = []
+        for number, block in enumerate(encoder.blocks[: self._layers[-1]], start=1):
+            steps = block(steps)
+            if number in self._layers:
+                found.append(steps[0, :real].float().cpu())
+        return torch.stack(found, dim=1)
+
+    def word_vectors(self, text: str) -> Floats:
+        """The decoder's own embeddings of the words' tokens; a row of zeros where there are no words."""
+        from whisper.tokenizer import get_tokenizer
+
+        tokenizer = get_tokenizer(self.model.is_multilingual, num_languages=self.model.num_languages)
+        tokens = tokenizer.encode(" " + text.strip())[:MOST_TOKENS] if text.strip() else []
+        if not tokens:
+            return np.zeros((1, self.width), dtype=np.float32)
+        table = self.model.decoder.token_embedding.weight.detach()
+        return np.asarray(table[tokens].float().cpu().numpy(), dtype=np.float32)
+
+
+def _stretches(states: torch.Tensor) -> Stretches:
+    """Moments of (frames, layers, width) over stretches; an odd last frame is a step of its own."""
+    import torch
+
+    if len(states) % PAIR:
+        states = torch.cat([states, states[-1:]])
+    parts = states.unflatten(0, (-1, PAIR)).mean(dim=1).split(STRETCH)
+    return Stretches(
+        np.stack([part.mean(0).numpy() for part in parts]),
+        np.stack([part.var(0, unbiased=False).numpy() for part in parts]),
+        np.array([len(part) for part in parts], dtype=np.float32),
+    )

@@ -1,0 +1,1 @@
+"""All that trains: only the command line and the reproduction import it."""
