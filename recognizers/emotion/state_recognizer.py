@@ -61,6 +61,11 @@ class StateRecognizer:
         return "amser"
 
     @property
+    def bands(self) -> int:
+        """Mel bands it takes."""
+        return self.encoder.bands
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """The classes, in the order of the network's outputs."""
         return self.spec.labels

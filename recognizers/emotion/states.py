@@ -66,6 +66,10 @@ class EncoderStates(Protocol):
     def width(self) -> int:
         """Numbers in a state and in a word vector."""
 
+    @property
+    def bands(self) -> int:
+        """Mel bands that it hears."""
+
     def heard(self, mels: Sequence[Mel], /) -> list[Stretches]:
         """The states of each Mel (bands, frames)."""
 
@@ -83,7 +87,6 @@ class WhisperStates:
             raise EmotionError(f"{name} has encoder blocks 1 to {depth}, asked for {list(layers)}")
         self.model, self.name, self.weights_hash, self.padded = model, name, weights_hash, padded
         self._layers = tuple(sorted(layers))
-        self.bands = int(model.dims.n_mels)
 
     @property
     def identity(self) -> str:
@@ -95,6 +98,11 @@ class WhisperStates:
     def layers(self) -> tuple[int, ...]:
         """Blocks that are read, counted from 1."""
         return self._layers
+
+    @property
+    def bands(self) -> int:
+        """Mel bands that it hears."""
+        return int(self.model.dims.n_mels)
 
     @property
     def width(self) -> int:

@@ -100,7 +100,7 @@ def test_word_vectors_are_the_decoders_embeddings(model: Whisper) -> None:
 class Counting:
     """An encoder that counts what it hears."""
 
-    identity, layers, width = "counting", (1,), 4
+    identity, layers, width, bands = "counting", (1,), 4, 80
 
     def __init__(self) -> None:
         self.count = 0
