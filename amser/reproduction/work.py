@@ -13,6 +13,8 @@ from amser.reproduction.rows import Part
 
 if TYPE_CHECKING:
     from recognizers.corpora import Classes, Corpus
+    from recognizers.emotion.examples import Examples
+    from recognizers.emotion.glove import Glove
 
 OFFLINE = "AMSER_CORPORA names no folder of corpora"
 
@@ -133,7 +135,7 @@ def _acted(options: Options, kind: str, tell: Callable[[float, str], None]) -> P
     corpus = _limited(_found(options, kind), options.limit)
     recogniser = recogniser_named(options.model or "nano")
     examples = examples_of(corpus, measured_words(corpus, recogniser), recogniser.name)
-    return cross_validated(examples, "speaker", options, _folds(kind, tell))
+    return cross_validated(examples, "speaker", options, _folds(kind, tell), glove=_word_vectors(None, examples))
 
 
 def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
@@ -142,7 +144,6 @@ def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
     from amser.reproduction.emotions import FULL, cross_validated, examples_of
     from amser.reproduction.words import measured_words, word_rows
     from recognizers.corpora import FOUR_CLASSES, open_corpus
-    from recognizers.emotion.glove import packaged_glove, read_glove
 
     if options.iemocap is None:
         return Part(missing=["IEMOCAP: give its folder with --iemocap (on request from USC SAIL)"])
@@ -155,12 +156,18 @@ def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
     part = word_rows(heard, f"IEMOCAP, {classes}", recogniser)
     part.notes += [f"IEMOCAP: {fault}" for fault in corpus.faults[:20]]
     examples = examples_of(corpus, heard, recogniser.name)
-    texts = [text for group in (examples.texts, *examples.texts_at.values()) for text in group]
-    glove = read_glove(options.glove, texts) if options.glove else packaged_glove(texts)
     chosen = {"only": str(options.test_session) if options.test_session else None, "apart": POSTER_SESSION}
-    told = _folds("IEMOCAP", tell)
+    glove, told = _word_vectors(options.glove, examples), _folds("IEMOCAP", tell)
     part += cross_validated(examples, "session", options, told, sizes=FULL, glove=glove, **chosen)
     return part
+
+
+def _word_vectors(file: Path | None, examples: Examples) -> Glove | None:
+    """GloVe's vectors of what was heard at any rate, where there are any; None for hashed pieces of words."""
+    from recognizers.emotion.glove import packaged_glove, read_glove
+
+    texts = [text for group in (examples.texts, *examples.texts_at.values()) for text in group]
+    return read_glove(file, texts) if file else packaged_glove(texts)
 
 
 def _folds(corpus: str, tell: Callable[[float, str], None]) -> Callable[[str, int, int], None]:

@@ -8,7 +8,8 @@ between blocks a "glimpse" layer of soft attention over time that keeps the leng
 feed-forward width deep; dropout there and on the attention's weights too; masks in the first block only; one
 such glimpse per modality at the end, projected, summed, normalised, projected.
 
-Departures: the Mel is Whisper's, standardised band by band (theirs follows DCTTS); beyond the end of an utterance
+Departures: the Mel is Whisper's, standardised band by band (theirs follows DCTTS), always through the linear layer,
+where one version of their code has an LSTM; beyond the end of an utterance
 steps are zero, where theirs carry the LSTM's state over padding and the linear layer's bias; the training is the
 one of all networks here (theirs: Adam at 1e-4, batches of 32, the rate halved twice). The small size has other
 widths, two blocks, and the mean of each twelve frames for one frame of every sixteen.
