@@ -160,38 +160,25 @@ def test_rows_of_several_seeds_are_means_of_the_same_utterances() -> None:
     assert row.protocol.endswith("means of 2 seeds; intervals over utterances")
 
 
-def random_checkpoint(path: Path) -> None:
-    """A Whisper of the official file format with random weights and one second of context."""
-    from whisper.model import ModelDimensions, Whisper
-
-    dims = ModelDimensions(80, 50, 16, 1, 1, 51_864, 64, 16, 1, 1)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = Whisper(dims)
-        torch.nn.init.normal_(model.decoder.positional_embedding)
-    torch.save({"dims": vars(dims), "model_state_dict": model.state_dict()}, path)
-
-
 TURNS = tuple((f"{'FM'[n % 2 ^ n // 4]}{n:03d}", label) for n, label in enumerate(("neu", "ang", "exc", "sad") * 2))
 """Two turns of each of the four classes, one by either speaker."""
 
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A mini IEMOCAP of five sessions beside a Whisper of random weights; small networks, so that a CPU trains them."""
+    """A mini IEMOCAP of five sessions and small networks, so that a CPU trains them."""
     monkeypatch.setattr("amser.reproduction.work._shipped", lambda options: Part())
     monkeypatch.setattr("amser.reproduction.emotions.FULL", {"umons": "small", "yoon": "small"})
     monkeypatch.setenv("AMSER_CACHE", str(tmp_path / "cache"))
     torch.set_num_threads(1)
     write_iemocap(tmp_path, range(1, 6), TURNS)
-    random_checkpoint(tmp_path / "random.pt")
     return tmp_path
 
 
 @pytest.mark.slow
 def test_the_real_protocol_on_a_mini_iemocap(tree: Path) -> None:
     """One session left out, four classes, the recogniser's own words, all rates, session 2 apart; resumed by fold."""
-    options = Options(tree / "out", None, tree, str(tree / "random.pt"), epochs=1)
+    options = Options(tree / "out", None, tree, "nano", epochs=1)
     told: list[str] = []
     parts = list(reproduce(options, lambda share, text: told.append(text)))
     iemocap = parts[-1]
@@ -202,7 +189,7 @@ def test_the_real_protocol_on_a_mini_iemocap(tree: Path) -> None:
     assert {row.subject for row in emotion} == {"umons", "yoon"} and {row.corpus for row in emotion} == {"iemocap"}
     protocols = {(row.protocol.partition(";")[0], row.n) for row in emotion}
     assert protocols == {("leave one session out, 5 folds", 40), ("leave one session out, 2 alone", 8)}
-    assert len(emotion) == 2 * 2 * len(RATES) and "words: random" in emotion[0].protocol
+    assert len(emotion) == 2 * 2 * len(RATES) and "words: nano" in emotion[0].protocol
     assert any("IEMOCAP, yoon: fold 5 of 5" in line for line in told)
     beside = tables.beside_table(emotion, load_published())
     assert len(beside.rows) == len(emotion) and beside.rows[0][2] == "0.67644"
@@ -216,7 +203,7 @@ def test_the_real_protocol_on_a_mini_iemocap(tree: Path) -> None:
 
 @pytest.mark.slow
 def test_other_classes_of_iemocap_have_no_published_neighbour(tree: Path) -> None:
-    options = Options(tree / "out", None, tree, str(tree / "random.pt"), epochs=1, test_session=2)
+    options = Options(tree / "out", None, tree, "nano", epochs=1, test_session=2)
     iemocap = list(reproduce(replace(options, classes=Classes.parse("ang,sad+neu"))))[-1]
     emotion = [row for row in iemocap.rows if row.table == "emotion"]
     assert {(row.corpus, row.n) for row in emotion} == {("iemocap, angry, sad+neutral", 6)}
