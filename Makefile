@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 # Scripts that run anywhere; validate_tcp.py wants root and network namespaces and is run by itself.
 BENCHMARKS := $(filter-out benchmarks/validate_tcp.py,$(shell grep -l __main__ benchmarks/*.py))
 
-.PHONY: demo test lint bench schema readme install clean help
+.PHONY: demo test lint bench schema readme fuzz bounds install clean help
 
 help:
 	@echo "make demo    install, run the quickstart study, write its report, check eight of its measurements live"
@@ -19,6 +19,8 @@ help:
 	@echo "make bench   speed against peers, as ratios in one run"
 	@echo "make schema  write docs/scenario.schema.json again, from which editors complete scenarios"
 	@echo "make readme  write the README's table again, from a run of the quickstart study"
+	@echo "make fuzz    50,000 made-up inputs of every kind (hours); none may end in a defect"
+	@echo "make bounds  the lowest and the newest versions of the dependencies, each in an environment of its own"
 	@echo "make clean   remove the environment and every cache (results stay)"
 
 install: $(STAMP)
@@ -54,6 +56,13 @@ schema: $(STAMP)
 
 readme: $(STAMP)
 	$(BIN)/python scripts/readme_table.py
+
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.amser.fuzz_inputs --cases 50000
+
+bounds: $(STAMP)
+	$(BIN)/python scripts/check_bounds.py --versions lowest
+	$(BIN)/python scripts/check_bounds.py --versions newest
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist

@@ -197,7 +197,7 @@ def _entries(text: str) -> dict[str, str]:
         return {}
     try:
         pending: list[tuple[str, Any]] = list(json.loads(text).items())
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     found: dict[str, str] = {}
     while pending:

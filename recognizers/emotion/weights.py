@@ -100,7 +100,7 @@ def _spec(path: Path, header: dict[str, str]) -> NetworkSpec:
     try:
         fields = json.loads(header["spec"])
         return NetworkSpec(**{**fields, "labels": tuple(str(label) for label in fields["labels"])})
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise EmotionError(f"{path}: its description cannot be read ({error})") from error
 
 

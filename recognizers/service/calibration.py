@@ -165,7 +165,7 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise CalibrationError(f"cannot read the {what} {path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CalibrationError(f"the {what} {path} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise CalibrationError(f"the {what} {path} must hold a JSON object")

@@ -666,10 +666,9 @@ KINDS: dict[str, Callable[[Path, Callable[[st.SearchStrategy[Any]], Any]], int]]
 WEIGHTS = {"scenarios": 6, "overrides": 4, "traces": 4, "calibrations": 1, "corpora": 2, "recordings": 2, "results": 2}
 
 
-def tried(kind: str, cases: int, place: Path, seconds: float = float("inf")) -> Counter[int]:
+def tried(kind: str, cases: int, place: Path) -> Counter[int]:
     """Try ``cases`` inputs of a kind; the exit codes that came, counted."""
     codes: Counter[int] = Counter()
-    until = time.monotonic() + seconds
 
     @settings(
         max_examples=cases,
@@ -680,8 +679,6 @@ def tried(kind: str, cases: int, place: Path, seconds: float = float("inf")) -> 
     )
     @given(st.data())
     def one(data: st.DataObject) -> None:
-        if time.monotonic() > until:
-            return
         folder = Path(tempfile.mkdtemp(dir=place))
         try:
             codes[KINDS[kind](folder, data.draw)] += 1
@@ -690,6 +687,9 @@ def tried(kind: str, cases: int, place: Path, seconds: float = float("inf")) -> 
 
     one()
     return codes
+
+
+BATCH = 100  # cases of one run of hypothesis, so that an end by time is no end in its midst
 
 
 def main() -> None:
@@ -703,7 +703,11 @@ def main() -> None:
     total = sum(WEIGHTS.get(kind, 1) for kind in kinds)
     for kind in kinds:
         with tempfile.TemporaryDirectory(prefix="amser-fuzz-") as place:
-            codes = tried(kind, asked.cases * WEIGHTS.get(kind, 1) // total, Path(place), 60.0 * asked.minutes)
+            left, until = asked.cases * WEIGHTS.get(kind, 1) // total, time.monotonic() + 60.0 * asked.minutes
+            codes: Counter[int] = Counter()
+            while left > 0 and time.monotonic() < until:
+                codes += tried(kind, min(left, BATCH), Path(place))
+                left -= BATCH
         told = ", ".join(f"{count} with {code}" for code, count in sorted(codes.items()))
         sys.stdout.write(f"{kind:<13}{sum(codes.values()):>7} cases; exit codes: {told}\n")
         sys.stdout.flush()

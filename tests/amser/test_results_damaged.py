@@ -224,3 +224,18 @@ def test_a_narrow_terminal_shows_question_marks(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
     assert done.returncode == 0 and b"?mega" in done.stdout and b"??" in done.stdout
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' * 100_000, "\x00", "[]", "1", '{"profiles": 3}'])
+def test_files_of_service_times_are_no_defect(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.json").write_text(text)
+    (tmp_path / "s.yaml").write_text(TEXT.replace("{service: {kind: constant, time: 100 ms}}", "{service: mine.json}"))
+    assert amser(["check", str(tmp_path / "s.yaml")]) in (2, 3)
+    told = capsys.readouterr().err
+    assert "server.service" in told and "mine.json" in told and len(told) < 1000
+
+
+def test_a_value_of_many_brackets_is_a_name_like_others() -> None:
+    from amser.summary import short_values
+
+    assert list(short_values(['{"a": ' * 100_000, "{"])) == ['{"a": ' * 100_000, "{"]
