@@ -14,6 +14,8 @@ from amser.exits import Exit, MissingError, UserError
 from amser.tables import print_json
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from recognizers.corpora import Corpus
     from recognizers.measurement.measured import MeasuredTable
 
@@ -101,6 +103,9 @@ def table(
     codec: Annotated[list[str] | None, typer.Option("--codec", "-c", help="By default those that ship.")] = None,
     split: Annotated[str | None, typer.Option(help="Only this split of the corpus.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many utterances, spread over it.")] = None,
+    classes: Annotated[
+        Path | None, typer.Option(help="Predicted emotions, as `amser evaluate --encoder` writes them.")
+    ] = None,
     recall: Annotated[bool, typer.Option(help="Measure nothing: write what the cache knows completely.")] = False,
 ) -> int:
     """Measure a corpus under many codecs and write a measured table: words, errors and sizes, no audio.
@@ -122,6 +127,18 @@ def table(
     speech = tabling.nested(speech if split is None else speech.select(split=split), limit)
     if not recall:
         tabling.measure_all(speech, codec or tabling.TABLE_CODECS, recogniser)
-    rows = tabling.make_table(speech, codec or tabling.TABLE_CODECS, recogniser, head)
+    felt = None if classes is None else _predictions(classes)
+    rows = tabling.make_table(speech, codec or tabling.TABLE_CODECS, recogniser, head, classes=felt)
     sys.stdout.write(f"{output}: {rows} rows\n")
     return Exit.DONE
+
+
+def _predictions(path: Path) -> pd.DataFrame:
+    import pandas as pd
+    from pyarrow import ArrowInvalid
+
+    wanted = ["utterance", "codec", "network", "seed", "emotion_predicted"]
+    try:
+        return pd.read_parquet(path, columns=wanted)
+    except (OSError, ArrowInvalid) as error:
+        raise UserError(f"--classes {path}: no table of predicted emotions ({error})") from error

@@ -20,7 +20,7 @@ from recognizers.corpora.types import Corpus, Utterance
 from recognizers.measurement.bar import counting_bar
 from recognizers.measurement.cells import audio_digest, coded_value, is_coded, is_recognised
 from recognizers.measurement.keys import coded_key, recognised_key
-from recognizers.measurement.measured import MeasuredTable, NoTable, write_table
+from recognizers.measurement.measured import MeasuredTable, NoTable, network_column, write_table
 from recognizers.measurement.store import Store, digest
 from recognizers.measurement.table import score
 from recognizers.whisper.recogniser import Transcript, WhisperRecognizer
@@ -37,6 +37,7 @@ __all__ = [
     "measure_all",
     "nested",
     "verify",
+    "with_classes",
 ]
 
 RATES = ("100", "50", "25", "18.75", "12.5")
@@ -81,13 +82,35 @@ def make_table(
     recogniser: WhisperRecognizer,
     head: MeasuredTable,
     cache_dir: Path | None = None,
+    classes: pd.DataFrame | None = None,
 ) -> int:
-    """Write the rows that the cache knows completely; how many.  Raises ``NoTable`` where there are none."""
+    """Write the rows that the cache knows completely; how many.  Raises ``NoTable`` where there are none.
+
+    ``classes`` are predictions of emotion networks (``amser evaluate --encoder``), which become columns."""
     rows = complete_rows(corpus, codecs, recogniser, cache_dir)
     if rows.empty:
         raise NoTable(f"the cache knows no utterance of {corpus.name} under all of {len(codecs)} codecs")
+    if classes is not None:
+        rows = with_classes(rows, classes)
+        head = replace(head, networks=tuple(sorted(classes["network"].unique())))
     write_table(rows, head)
     return len(rows)
+
+
+def with_classes(rows: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a column for each network of ``classes``: what its first seed found, empty where it was not asked.
+
+    One seed and not the vote of several: a vote would be better than any network that a server could run.  Raises
+    ``NoTable`` where the predictions are of other utterances."""
+    if not set(rows["utterance"]) <= set(classes["utterance"]):
+        strange = sorted(set(rows["utterance"]) - set(classes["utterance"]))
+        raise NoTable(f"{len(strange)} utterances of the table have no predicted emotion, such as {strange[0]}")
+    for network, part in classes.groupby("network"):
+        first = part[part["seed"] == part["seed"].min()].set_index(["utterance", "codec"])["emotion_predicted"]
+        cells = zip(rows["utterance"], rows["codec"], strict=True)
+        known = first.to_dict()
+        rows = rows.assign(**{network_column(str(network)): [known.get(cell, "") for cell in cells]})
+    return rows
 
 
 def complete_rows(

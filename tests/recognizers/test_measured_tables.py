@@ -143,6 +143,22 @@ def test_verify_finds_nothing_in_a_true_table_and_every_planted_fault(
     assert {difference.column for difference in found.differences} == set(planted)
 
 
+def test_predicted_emotions_become_columns_of_a_table(only: MeasuredTable) -> None:
+    rows = only.rows()
+    told = [
+        {"utterance": name, "codec": codec, "network": "amser", "seed": seed, "emotion_predicted": label}
+        for name in rows["utterance"].unique()
+        for codec in ("raw", "klt-4")
+        for seed, label in ((2, "sad"), (1, "happy"))
+    ]
+    found = tabling.with_classes(rows, pd.DataFrame(told))
+    asked = found["codec"].isin(["raw", "klt-4"])
+    assert set(found.loc[asked, "emotion_amser"]) == {"happy"}  # the first seed's
+    assert set(found.loc[~asked, "emotion_amser"]) == {""}
+    with pytest.raises(NoTable, match="1 utterances of the table"):
+        tabling.with_classes(rows, pd.DataFrame([row for row in told if row["utterance"] != rows["utterance"].iloc[0]]))
+
+
 def test_a_limit_takes_utterances_that_any_larger_limit_takes(speech: Corpus) -> None:
     whole = open_corpus("librispeech-short")
     ids = [[u.id for u in tabling.nested(whole, limit).utterances] for limit in (5, 17, None)]
