@@ -176,13 +176,13 @@ def _entries(frame: pd.DataFrame, table: MeasuredTable) -> dict[str, Any]:
             "payload_bytes": int(row["payload_bytes"]), "container_bytes": int(row["container_bytes"]),
             "mel": mel, "mel_snr_db": float(row["mel_snr_db"]),
         }  # fmt: skip
-        if row["hypothesis"] is not None:
+        if isinstance(row["hypothesis"], str):  # null where the recogniser was not asked
             entries[recognised_key(mel, recogniser)] = {
                 "text": row["hypothesis"], "avg_logprob": float(row["avg_logprob"]),
                 "no_speech_prob": float(row["no_speech_prob"]),
             }  # fmt: skip
         for network in table.networks:
-            if label := row[network_column(network)]:
+            if isinstance(label := row[network_column(network)], str) and label:
                 entries[felt_key(mel, "", digest(network_fingerprint(network)))] = {"label": label}
     return entries
 
