@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
+from threading import Thread, current_thread, main_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -99,15 +101,36 @@ def cluster_executor(
         raise MissingError("--cluster needs the extra `cluster`: pip install 'amser[cluster]'") from None
     security = certificates.security()
     with ExitStack() as stack:
+        # Dask logs each broken connection with its traceback; what matters of them is said by `watch`.
+        stack.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.CRITICAL)
         if address == LOCAL:
-            cluster = stack.enter_context(
-                distributed.LocalCluster(
-                    n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=None, security=security
+            with _deaf_to_ctrl_c():
+                cluster = distributed.LocalCluster(
+                    n_workers=jobs,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address=None,
+                    security=security,
+                    silence_logs=logging.CRITICAL,
                 )
-            )
+            stack.enter_context(cluster)
             address = str(cluster.scheduler_address)
         client = stack.enter_context(_client(address, security))
         yield ClusterExecutor(client, address, workers_within_s)
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that are started meanwhile leave Ctrl-C to us, who end them in order; else each shows a traceback."""
+    if current_thread() is not main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _client(address: str, security: Security | None) -> Client:
