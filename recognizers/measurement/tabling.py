@@ -20,7 +20,14 @@ from recognizers.corpora.types import Corpus, Utterance
 from recognizers.measurement.bar import counting_bar
 from recognizers.measurement.cells import audio_digest, coded_value, is_coded, is_recognised
 from recognizers.measurement.keys import coded_key, recognised_key
-from recognizers.measurement.measured import MeasuredTable, NoTable, network_column, write_table
+from recognizers.measurement.measured import (
+    MeasuredTable,
+    NoTable,
+    cache_entries,
+    network_column,
+    tables_with,
+    write_table,
+)
 from recognizers.measurement.store import Store, digest
 from recognizers.measurement.table import score
 from recognizers.whisper.recogniser import Transcript, WhisperRecognizer
@@ -116,12 +123,14 @@ def with_classes(rows: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:
 def complete_rows(
     corpus: Corpus, codecs: Sequence[str], recogniser: WhisperRecognizer, cache_dir: Path | None = None
 ) -> pd.DataFrame:
-    """Rows of a table, in the order of utterances and codecs, of the utterances that the cache knows completely."""
+    """Rows of a table, by utterance and codec, of the utterances that cache and tables know completely."""
     import pandas as pd
 
     built = {name: build_codec(name, bands=recogniser.bands) for name in codecs}
     rows: list[dict[str, Any]] = []
-    with Store(cache_dir or default_cache()) as store:
+    digests = [audio_digest(utterance) for utterance in corpus.utterances]
+    given = cache_entries(digests, tables_with(digests))  # so that a table that ships can be made larger
+    with Store(cache_dir or default_cache(), given) as store:
         for utterance in corpus.utterances:
             found = _rows(utterance, built, recogniser, store)
             rows += found if len(found) == len(built) else []

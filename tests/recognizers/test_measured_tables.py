@@ -143,6 +143,17 @@ def test_verify_finds_nothing_in_a_true_table_and_every_planted_fault(
     assert {difference.column for difference in found.differences} == set(planted)
 
 
+def test_a_table_grows_from_the_one_that_ships(
+    only: MeasuredTable, recogniser: WhisperRecognizer, speech: Corpus, tmp_path: Path
+) -> None:
+    """The cache knows only the new codec; what the table holds is not measured again."""
+    measure(speech, {"klt-8": build_codec("klt-8")}, recogniser)
+    larger = replace(only, path=tmp_path / "larger.parquet")
+    assert tabling.make_table(speech, (*CODECS, "klt-8"), recogniser, larger) == (len(CODECS) + 1) * len(speech)
+    kept = larger.rows().query("codec != 'klt-8'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, only.rows())
+
+
 def test_predicted_emotions_become_columns_of_a_table(only: MeasuredTable) -> None:
     rows = only.rows()
     told = [
