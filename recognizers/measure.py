@@ -50,7 +50,7 @@ def measure(
     digests = _audio_digests(corpus)
     named = _cells(corpus, digests, codecs, bands)
     cells = [cell for _, cell in named]
-    tables = tables_with(digests)
+    tables = tables_with(digests, None if recogniser is None else recogniser.fingerprint())
     given = cache_entries(digests, tables)
     bar = counting_bar("measuring", len(cells), progress)
     with Store(cache_dir or default_cache(), given) as store, bar as advance:

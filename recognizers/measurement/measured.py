@@ -151,10 +151,13 @@ def network_fingerprint(network: str) -> str:
     return f"measured-{network}"
 
 
-def tables_with(audio: Iterable[str]) -> list[MeasuredTable]:
-    """The tables that know any of these digests of audio files."""
+def tables_with(audio: Iterable[str], recogniser: str | None = None) -> list[MeasuredTable]:
+    """The tables that know any of these digests of audio files: of this recogniser's fingerprint, if there are any.
+
+    Other recognisers' tables still know the payloads."""
     wanted = set(audio)
-    return [table for table in measured_tables() if wanted & set(table.rows(["audio"])["audio"].unique())]
+    known = [table for table in measured_tables() if wanted & set(table.rows(["audio"])["audio"].unique())]
+    return [table for table in known if table.recogniser == recogniser] or known
 
 
 def cache_entries(audio: Iterable[str], tables: Iterable[MeasuredTable]) -> dict[str, Any]:
