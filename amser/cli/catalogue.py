@@ -137,7 +137,8 @@ def _measured() -> Rows:
 
     rows = []
     for table in measured_tables():
-        frame = table.rows(["utterance", "codec"])
+        frame = table.rows(["utterance", "codec", "hypothesis"])
+        heard = sorted(frame.loc[frame["hypothesis"].notna(), "codec"].unique())
         codecs = sorted(frame["codec"].unique())
         rows.append(
             {
@@ -146,6 +147,7 @@ def _measured() -> Rows:
                 "model": table.model,
                 "utterances": str(frame["utterance"].nunique()),
                 "codecs": ", ".join(codecs),
+                "words of": "all" if heard == codecs else ", ".join(heard) or "none",
                 "networks": ", ".join(table.networks),
                 "licence": table.licence,
                 "source": f"{table.source}; weights {table.weights[:12]}, commit {table.commit[:12]}",
