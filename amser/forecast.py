@@ -11,16 +11,14 @@ if TYPE_CHECKING:
     from scenarios import Experiment, Scenario
     from scenarios.schema.device import DeviceGroupSpec
 
-CPU_S_PER_UPLOAD = (10e-6, 40e-6)
-"""Seconds of one core: plain uploads; closed loops, batteries, retries, blocks (docs/results/engine.md, and runs of
-50,000 uploads: 12 us plain, 14 with batteries, 20 in a closed loop)."""
+CPU_S_PER_UPLOAD = {"compiled": (0.5e-6, 5e-6), "simpy": (80e-6, 300e-6)}
+"""Seconds of one core by engine: plain uploads whose log is not kept; batteries, retries and blocks with all of it
+(docs/results/engines.md)."""
 PROCESS_BYTES, RECOGNISING_BYTES, DEVICE_BYTES = 250e6, 750e6, 100.0
 """Resident memory: a process that simulates 50,000 devices took 276 MB and one of a million 308 MB; the one that
 recognises with nano 718 MB. Uploads do not stay in memory unless they wait."""
 ROW_BYTES = 60.0
 """Of an upload in the log (Parquet): 39 to 64 in those runs."""
-DRAWN = 5e6
-"""Arrivals up to which a group's traffic is drawn once and counted; above, its mean rate is taken."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,8 @@ class Forecast:
     """Replications are added until a precision is reached: more runs."""
     cpu_s: tuple[float, float]
     """Seconds of one core for simulating, of quick and of laborious uploads."""
+    upload_s: tuple[float, float]
+    """The same for one upload of the first point."""
     process_bytes: float
     """Memory of each process that simulates."""
     recognising_bytes: float
@@ -57,7 +57,7 @@ class Forecast:
         uploads, log = f"about {_rounded(self.uploads)} in {runs}", f"about {self.log_bytes / 1e6:,.1f} MB"
         if self.at_most:  # how many depends on the latency, which is what the simulation is for
             uploads = f"at most {_rounded(self.uploads)} in {runs}; fewer, as devices wait for replies"
-            low, high = (1e6 * seconds for seconds in CPU_S_PER_UPLOAD)
+            low, high = (1e6 * seconds for seconds in self.upload_s)
             simulating, log = f"{low:.0f} to {high:.0f} us of CPU an upload", f"about {ROW_BYTES:.0f} B an upload"
         return {
             "uploads": uploads,
@@ -70,10 +70,13 @@ class Forecast:
 
 def forecast(experiment: Experiment) -> Forecast:
     """What ``experiment`` will take, where its parts can be built; nothing is run."""
+    from sim.engine import choose
+
     counted: dict[str, tuple[float, bool]] = {}
-    uploads, logged, at_most, devices = 0.0, 0.0, False, 0
+    uploads, logged, at_most, devices, low_s, high_s = 0.0, 0.0, False, 0, 0.0, 0.0
     for point in experiment.points:
         scenario = point.scenario
+        each_s = CPU_S_PER_UPLOAD[choose(scenario).name]
         for group in scenario.devices.values():
             key = f"{group.traffic.model_dump_json()} {group.count} {scenario.duration}"
             if key not in counted:
@@ -81,6 +84,7 @@ def forecast(experiment: Experiment) -> Forecast:
             number, bounded = counted[key]
             number *= scenario.sites * experiment.replications
             uploads += number
+            low_s, high_s = low_s + number * each_s[0], high_s + number * each_s[1]
             logged += number * {"all": 1.0, "none": 0.0}.get(scenario.log.keep, scenario.log.share)
             at_most |= bounded
         devices = max(devices, sum(group.count for group in scenario.devices.values()))
@@ -90,7 +94,8 @@ def forecast(experiment: Experiment) -> Forecast:
         uploads=uploads,
         at_most=at_most,
         at_least=first.sweep.precision is not None,
-        cpu_s=(uploads * CPU_S_PER_UPLOAD[0], uploads * CPU_S_PER_UPLOAD[1]),
+        cpu_s=(low_s, high_s),
+        upload_s=CPU_S_PER_UPLOAD[choose(first).name],
         process_bytes=PROCESS_BYTES + DEVICE_BYTES * devices,
         recognising_bytes=0.0 if first.recogniser.kind == "none" else RECOGNISING_BYTES,
         log_bytes=logged * ROW_BYTES,
@@ -103,15 +108,16 @@ def _arrivals(group: DeviceGroupSpec, scenario: Scenario, base_dir: Path) -> tup
     import numpy as np
 
     from devices.fleet import build_traffic
+    from devices.sessions import TraceTraffic
 
     rng = np.random.default_rng(scenario.seed)
     traffic: Any = build_traffic(group.traffic, group.count, rng, base_dir)
     expected = getattr(traffic, "total_rate", 0.0) * scenario.duration
     if not traffic.open_loop:
         return expected or inf, True
-    if expected > DRAWN:
-        return expected, False
-    return float(len(traffic.arrivals(rng, 0.0, scenario.duration)[0])), False
+    if isinstance(traffic, TraceTraffic):
+        return float(len(traffic.rows(0.0, scenario.duration).times_s)), False
+    return (expected if expected else float(len(traffic.arrivals(rng, 0.0, scenario.duration)[0]))), False
 
 
 def _measurements(experiment: Experiment) -> int:
@@ -142,5 +148,5 @@ def _rounded(number: float) -> str:
 
 def _time(seconds: float) -> str:
     if seconds < 120:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

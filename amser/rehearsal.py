@@ -125,7 +125,7 @@ def _place_devices(cell: CellSpec, base_dir: Path, rng: np.random.Generator) -> 
     """Places of some devices, which a cell may not cover."""
     from channel.links import build_cell
 
-    return build_cell(cell, base_dir, rng).device_rates(rng, 100)
+    return build_cell(cell, base_dir, rng).device_rates(lambda devices, i: rng.random(len(devices)), 100)
 
 
 def _charge(group: DeviceGroupSpec) -> object:
@@ -134,7 +134,10 @@ def _charge(group: DeviceGroupSpec) -> object:
 
     from devices import build_batteries, build_profile
 
-    return build_batteries(group.battery, build_profile(group.profile), 1, 0.0, np.random.default_rng(0))
+    def full(devices: np.ndarray, i: int) -> np.ndarray:
+        return np.zeros(len(devices))
+
+    return build_batteries(group.battery, build_profile(group.profile), 1, 0.0, full)
 
 
 def _open_corpus(scenario: Scenario, warnings: list[str]) -> object:

@@ -73,7 +73,7 @@ class Row:
 def of_devices(devices: int) -> tuple[int, float, float]:
     """(devices, uploads, CPU seconds for one) of the full model."""
     uploads = max(LEAST_UPLOADS, devices)
-    rate, metrics = engine(FULL, 140_000, devices, uploads)
+    rate, metrics = engine(FULL, 140_000, devices, uploads, "sample")
     return devices, metrics["uploads"], 1.0 / rate
 
 

@@ -5,7 +5,7 @@ from devices.catalogue import Entry, catalogue
 from devices.delivery import Delivery, HoldBuffer, stream_blocks
 from devices.energy import Components, GroupEnergy, isolated_upload
 from devices.errors import DeviceError
-from devices.fleet import build_traffic
+from devices.fleet import GroupTraffic, build_traffic
 from devices.ledger import Charge, RadioLedger
 from devices.local import LocalRecogniser, load_local
 from devices.policy import Context, Policy, build_policy
@@ -27,6 +27,7 @@ __all__ = [
     "DeviceError",
     "Entry",
     "GroupEnergy",
+    "GroupTraffic",
     "HoldBuffer",
     "HostRating",
     "LocalRecogniser",

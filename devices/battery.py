@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Callable
 
 import numpy as np
-from numpy.random import Generator
 from numpy.typing import NDArray
 
 from devices.errors import DeviceError
@@ -18,6 +18,11 @@ from devices.profile import Profile
 from scenarios.schema.device import BatterySpec
 
 Floats = NDArray[np.float64]
+
+
+def left_j(initial_j: float, drawn_j: float, baseline_w: float, now: float) -> float:
+    """Energy left at ``now``, J; 0 or less when the battery is empty."""
+    return initial_j - drawn_j - baseline_w * now
 
 
 class BatteryBank:
@@ -45,8 +50,7 @@ class BatteryBank:
 
     def level_j(self, device: int, now: float) -> float:
         """Energy left in a device's battery at ``now``, J; 0 when it is empty."""
-        left = self._initial[device] - self._drawn[device] - self.baseline_w * now
-        return max(0.0, left)
+        return max(0.0, left_j(self._initial[device], self._drawn[device], self.baseline_w, now))
 
     def share(self, device: int, now: float) -> float:
         """Charge of a device's battery at ``now`` as a share of a full one."""
@@ -54,14 +58,14 @@ class BatteryBank:
 
     def alive(self, device: int, now: float) -> bool:
         """Whether the device still has energy at ``now``."""
-        return self._initial[device] - self._drawn[device] > self.baseline_w * now
+        return left_j(self._initial[device], self._drawn[device], self.baseline_w, now) > 0.0
 
     def draw(self, device: int, now: float, energy_j: float) -> bool:
         """Take ``energy_j`` from a device at ``now``; False when its battery ends with that.
 
         The battery then is empty: what it could not give is not drawn.
         """
-        left = self._initial[device] - self._drawn[device] - self.baseline_w * now
+        left = left_j(self._initial[device], self._drawn[device], self.baseline_w, now)
         if energy_j < left:
             self._drawn[device] += energy_j
             return True
@@ -82,9 +86,15 @@ class BatteryBank:
 
 
 def build_batteries(
-    spec: BatterySpec | None, profile: Profile, devices: int, baseline_w: float, rng: Generator
+    spec: BatterySpec | None,
+    profile: Profile,
+    devices: int,
+    baseline_w: float,
+    uniforms: Callable[[NDArray[np.int64], int], Floats],
 ) -> BatteryBank | None:
     """The batteries of a group; None when the scenario follows none.
+
+    ``uniforms`` is a function of (device numbers, i) that gives a uniform number in [0, 1) for each device.
 
     Raises ``DeviceError`` when the profile's battery is wanted and the device has none.
     """
@@ -99,7 +109,7 @@ def build_batteries(
     if spec.level_lowest is None:
         levels = np.full(devices, spec.level)
     else:
-        levels = rng.uniform(spec.level_lowest, spec.level, devices)
+        levels = spec.level_lowest + (spec.level - spec.level_lowest) * uniforms(np.arange(devices), 0)
     return BatteryBank(capacity, capacity * levels, baseline_w)
 
 

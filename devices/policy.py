@@ -9,10 +9,12 @@ bytes leave.
 from __future__ import annotations
 
 from abc import abstractmethod
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from devices.delivery import IMMEDIATE, Delivery, build_delivery
 from scenarios.plugins import make
@@ -64,6 +66,42 @@ class Policy(Protocol):
         ...
 
 
+Numbers = Sequence[float] | npt.NDArray[np.float64]
+
+
+def first_within(bits: Numbers, affordable_bits: float) -> int:
+    """Index of the first codec that is small enough, else of the last."""
+    for index in range(len(bits)):
+        if bits[index] <= affordable_bits:
+            return index
+    return len(bits) - 1
+
+
+def first_in_time(bits: Numbers, encode_s: Numbers, rate_bps: float, budget_s: float) -> int:
+    """Index of the first codec that is encoded and sent within the budget, else of the last."""
+    if rate_bps > 0.0:
+        for index in range(len(bits)):
+            if encode_s[index] + bits[index] / rate_bps <= budget_s:
+                return index
+    return len(bits) - 1
+
+
+def steps_below(thresholds: Numbers, level: float) -> int:
+    """How many of the decreasing thresholds the level is below."""
+    steps = 0
+    while steps < len(thresholds) and level < thresholds[steps]:
+        steps += 1
+    return steps
+
+
+def steps_above(thresholds: Numbers, count: float) -> int:
+    """How many of the increasing thresholds the count is above."""
+    steps = 0
+    while steps < len(thresholds) and count > thresholds[steps]:
+        steps += 1
+    return steps
+
+
 class FixedPolicy:
     """Always the same codec."""
 
@@ -94,11 +132,7 @@ class LinkPolicy:
 
     def choose(self, context: Context) -> int:
         """Index of the first codec that fits."""
-        affordable = context.link_rate_bps * self.transfer_s
-        for index, bits in enumerate(context.payload_bits):
-            if bits <= affordable:
-                return index
-        return len(context.payload_bits) - 1
+        return first_within(context.payload_bits, context.link_rate_bps * self.transfer_s)
 
 
 class DeadlinePolicy:
@@ -113,14 +147,8 @@ class DeadlinePolicy:
 
     def choose(self, context: Context) -> int:
         """Index of the first codec that is expected in time."""
-        rate, last = context.link_rate_bps, len(context.payload_bits) - 1
-        if rate <= 0:
-            return last
-        budget = self.budget_s - context.rtt_s
-        for index, bits in enumerate(context.payload_bits):
-            if context.encode_s[index] + bits / rate <= budget:
-                return index
-        return last
+        budget_s = self.budget_s - context.rtt_s
+        return first_in_time(context.payload_bits, context.encode_s, context.link_rate_bps, budget_s)
 
 
 class BatteryPolicy:
@@ -131,11 +159,11 @@ class BatteryPolicy:
     delivery = IMMEDIATE
 
     def __init__(self, spec: BatteryPolicySpec) -> None:
-        self._rising = tuple(reversed(spec.below))
+        self.below = spec.below
 
     def choose(self, context: Context) -> int:
         """Number of thresholds that the charge is below."""
-        return len(self._rising) - bisect_right(self._rising, context.battery)
+        return steps_below(self.below, context.battery)
 
 
 class LoadPolicy:
@@ -147,11 +175,11 @@ class LoadPolicy:
     def __init__(self, spec: LoadPolicySpec) -> None:
         self.watched = "active_uploads" if spec.watch == "uploads" else "server_queue"
         self.needs = frozenset({self.watched})
-        self._above = spec.above
+        self.above = spec.above
 
     def choose(self, context: Context) -> int:
         """Number of thresholds that the count is above."""
-        return bisect_left(self._above, getattr(context, self.watched))
+        return steps_above(self.above, getattr(context, self.watched))
 
 
 def build_policy(group: DeviceGroupSpec) -> Policy:

@@ -7,9 +7,9 @@ nothing is simulated: every cost is a function of the gap between two activities
 Accounting.  All powers are above the idle radio's, which is drawn all the time (``idle_power_w``).  An
 activity is charged what it adds:
 
-* waking: ``wake_energy_j(gap)``, by the phase in which it finds the radio,
-* transmission: ``transmit_energy_j(active_s, bits)`` = beta * active_s + alpha * bits,
-* the tail: ``tail_energy_j(gap)``, the tail that passed *before* it.  That is a full new tail minus what
+* waking: ``wake_j(gap)``, by the phase in which it finds the radio,
+* transmission: ``transmit_j(active_s, bits)`` = beta * active_s + alpha * bits,
+* the tail: ``tail_j(gap)``, the tail that passed *before* it.  That is a full new tail minus what
   was left of the one it cut short; the first activity (gap = inf) pays a full tail.
 
 The charges of any sequence of activities then sum exactly to the integral of the state machine's power over
@@ -28,13 +28,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
 
-import numpy as np
-from numpy.typing import NDArray
-
 from devices.errors import DeviceError
-
-Floats = NDArray[np.float64]
-FloatLike = Floats | float
 
 
 @dataclass(frozen=True)
@@ -57,9 +51,7 @@ class Phase:
 class Radio:
     """A radio compiled for fast evaluation; see the module for the accounting rule.
 
-    The plain methods (``wake_delay_s``, ``wake_j``, ``tail_j``, ``transmit_j``) take and give floats and cost
-    a fraction of a microsecond; ``wake_energy_j``, ``tail_energy_j`` and ``transmit_energy_j`` work on arrays
-    of any shape (and on floats).  Gaps are seconds, ``inf`` for a radio that was never used.  ``source`` says
+    Gaps are seconds, ``inf`` for a radio that was never used.  ``source`` says
     where its figures come from and how sure they are.
     """
 
@@ -104,8 +96,6 @@ class Radio:
         self._cycles = (*(p.drx_cycle_s for p in self.phases), idle_cycle_s)
         self._ends = self._starts[1:]  # bisect in these gives the phase's index
         self.tail_s = self._starts[-1]
-        self._ends_a, self._energies_a = np.asarray(self._ends), np.asarray(self._energies)
-        self._wakes_a, self._delays_a = np.asarray(self._wakes), np.asarray(self._delays)
 
     # ------------------------------------------------------------ one activity
 
@@ -123,10 +113,7 @@ class Radio:
 
     def tail_j(self, gap_s: float) -> float:
         """Energy of a tail that was cut short after ``gap_s`` (inf: the whole tail), J."""
-        if gap_s >= self.tail_s:
-            return self._energies[-1]
-        i = bisect_right(self._ends, gap_s)
-        return self._energies[i] + (gap_s - self._starts[i]) * self._powers[i]
+        return tail_up_to_j(gap_s, self.phase_index(gap_s), self._starts, self._energies, self._powers)
 
     def transmit_j(self, active_s: float, bits: float) -> float:
         """Energy of sending ``bits`` in ``active_s`` seconds of newly covered active time, J."""
@@ -142,29 +129,6 @@ class Radio:
         ``position`` in [0, 1) is where in the DRX or paging cycle it falls; 0.5 gives the mean wait.
         """
         return self._cycles[bisect_right(self._ends, gap_s)] * position
-
-    # ------------------------------------------------------------ arrays
-
-    def wake_delays_s(self, gap_s: FloatLike) -> Floats:
-        """``wake_delay_s`` of an array of gaps."""
-        delays: Floats = self._delays_a[np.searchsorted(self._ends_a, gap_s, side="right")]
-        return delays
-
-    def wake_energy_j(self, gap_s: FloatLike) -> Floats:
-        """``wake_j`` of an array of gaps."""
-        energies: Floats = self._wakes_a[np.searchsorted(self._ends_a, gap_s, side="right")]
-        return energies
-
-    def tail_energy_j(self, gap_s: FloatLike) -> Floats:
-        """``tail_j`` of an array of gaps: the tail's cumulative energy, piecewise linear in the gap."""
-        return np.asarray(np.interp(gap_s, self._starts, self._energies_a), dtype=np.float64)
-
-    def transmit_energy_j(self, active_s: FloatLike, bits: FloatLike) -> Floats:
-        """``transmit_j`` of arrays."""
-        energies: Floats = self.transmit_power_w * np.asarray(active_s, dtype=np.float64) + (
-            self.transmit_j_per_bit * np.asarray(bits, dtype=np.float64)
-        )
-        return energies
 
     # ------------------------------------------------------------ variants
 
@@ -198,5 +162,18 @@ class Radio:
         """Active, promotion and tail energy (J) of one upload far from any other at ``rate_bps``."""
         return self.transmit_j(bits / rate_bps, bits), self.wake_j(math.inf), self.tail_j(math.inf)
 
+    def figures(self) -> tuple[tuple[float, ...], ...]:
+        """By phase, idle last: start, energy of the tail up to it, power, delay and energy of waking in it."""
+        return self._starts, self._energies, self._powers, self._delays, self._wakes
+
     def __repr__(self) -> str:
         return f"<Radio {self.name}: tail {self.tail_s:g} s, {self.tail_j(math.inf):.3g} J>"
+
+
+def tail_up_to_j(
+    gap_s: float, phase: int, starts: Sequence[float], energies: Sequence[float], powers: Sequence[float]
+) -> float:
+    """Energy of a tail up to ``gap_s`` after its begin, in the phase of that number; idle is the last one."""
+    if phase == len(starts) - 1:
+        return energies[phase]
+    return energies[phase] + (gap_s - starts[phase]) * powers[phase]

@@ -1,93 +1,48 @@
-"""Traffic with memory: conversations, closed loops and recorded times."""
+"""Traffic that waits for replies, and recorded traffic."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from numpy.random import Generator
+from numpy.typing import NDArray
 
 from devices.errors import DeviceError
-from devices.traffic import Arrivals, Devices, Times, by_time
-from scenarios.schema.traffic import ClosedLoopTrafficSpec, TalkSpurtTrafficSpec, TraceTrafficSpec
+from devices.traffic import exponential
+from scenarios.schema.traffic import ClosedLoopTrafficSpec, TraceTrafficSpec
 from scenarios.textfile import Row, TextFileError, cells, columns, number, read_table, whole
 
-
-class TalkSpurtTraffic:
-    """Speech, pause, speech, ..., and a rest after each conversation; all exponential, in steady state at 0.
-
-    An utterance ends with each talk spurt.  A conversation has a geometric number of spurts, so what follows
-    a spurt is a rest with probability 1 / spurts and a pause otherwise.
-    """
-
-    open_loop = True
-
-    def __init__(self, spec: TalkSpurtTrafficSpec, devices: int, rng: Generator) -> None:
-        self.speech_s, self.pause_s = spec.speech, spec.pause
-        self.rest_s = spec.rest or 0.0
-        self.rest_probability = 1.0 / spec.spurts if spec.spurts else 0.0
-        shares = np.array(
-            [self.speech_s, (1 - self.rest_probability) * self.pause_s, self.rest_probability * self.rest_s]
-        )
-        cycle_s = float(shares.sum())
-        self.total_rate = devices / cycle_s
-        # Steady state: each device is in a state with the share of time it spends there; what is left of an
-        # exponential stay is exponential again.
-        state = np.searchsorted(np.cumsum(shares / cycle_s), rng.random(devices), side="right")
-        stay = np.array([self.speech_s, self.pause_s, self.rest_s])[np.minimum(state, 2)]
-        self._next: Times = stay * rng.standard_exponential(devices)
-        quiet = state > 0
-        self._next[quiet] += self.speech_s * rng.standard_exponential(int(quiet.sum()))
-
-    def arrivals(self, rng: Generator, t0: float, t1: float) -> Arrivals:
-        """Sorted times in [t0, t1) and the device of each; chunks must be asked for in order."""
-        times: list[Times] = []
-        owners: list[Devices] = []
-        speaking = np.flatnonzero(self._next < t1)
-        while len(speaking):
-            times.append(self._next[speaking])
-            owners.append(speaking.astype(np.int32))
-            self._next[speaking] += self._cycles(rng, len(speaking))
-            speaking = speaking[self._next[speaking] < t1]
-        if not times:
-            return np.empty(0), np.empty(0, dtype=np.int32)
-        return by_time(np.concatenate(times), np.concatenate(owners))
-
-    def _cycles(self, rng: Generator, count: int) -> Times:
-        """Times from the end of one spurt to the end of the next."""
-        quiet = np.where(rng.random(count) < self.rest_probability, self.rest_s, self.pause_s)
-        return quiet * rng.standard_exponential(count) + self.speech_s * rng.standard_exponential(count)
+Times = NDArray[np.float64]
+Devices = NDArray[np.int32]
 
 
 class ClosedLoopTraffic:
-    """The next utterance ends a time to think after the reply to the last (or after its failure).
-
-    The engine asks for ``first(rng)`` once and for ``think_time(rng)`` after each reply.
-    """
+    """The next utterance ends a time to think after the reply to the last (or after its failure)."""
 
     open_loop = False
 
-    def __init__(self, spec: ClosedLoopTrafficSpec, devices: int, rng: Generator) -> None:
-        self.devices = devices
+    def __init__(self, spec: ClosedLoopTrafficSpec, devices: int) -> None:
         self.think_s = spec.think
         self.constant = spec.distribution == "constant"
         self.total_rate = devices / spec.think  # an upper bound: replies take time too
 
-    def first(self, rng: Generator) -> Arrivals:
-        """End of the first utterance of each device: thinking, seen at a random moment (steady state)."""
-        draws = rng.random(self.devices) if self.constant else rng.standard_exponential(self.devices)
-        return by_time(self.think_s * draws, np.arange(self.devices, dtype=np.int32))
+    def first_s(self, uniform: float) -> float:
+        """End of a device's first utterance: thinking, seen at a random moment (steady state), s."""
+        return self.think_s * (uniform if self.constant else exponential(uniform))
 
-    def think_time(self, rng: Generator) -> float:
-        """One time to think, s."""
-        return self.think_s if self.constant else self.think_s * float(rng.standard_exponential())
+    def next_s(self, uniform: float) -> float:
+        """A time to think, s."""
+        return self.think_s * (1.0 if self.constant else exponential(uniform))
 
-    def think_times(self, rng: Generator, count: int) -> Times:
-        """Several times to think, s."""
-        if self.constant:
-            return np.full(count, self.think_s)
-        return np.asarray(self.think_s * rng.standard_exponential(count))
+
+class Rows(NamedTuple):
+    """Rows of a recording that is played: times (s), devices (-1: any), and their numbers, counted through repeats."""
+
+    times_s: Times
+    devices: Devices
+    numbers: NDArray[np.int64]
 
 
 class TraceTraffic:
@@ -97,13 +52,13 @@ class TraceTraffic:
 
     def __init__(self, spec: TraceTrafficSpec, devices: int, base_dir: Path | None = None) -> None:
         path = Path(spec.file) if base_dir is None else base_dir / spec.file
-        self.devices = devices
-        self.times_s, self.owners = read_trace(path)
-        if self.owners is not None and int(self.owners.max()) >= devices:
+        self.times_s, owners = read_trace(path)
+        if owners is not None and int(owners.max()) >= devices:
             raise DeviceError(
-                f"traffic trace {path}: names device {int(self.owners.max())}, counting from 0, "
+                f"traffic trace {path}: names device {int(owners.max())}, counting from 0, "
                 f"but the group has {devices}; raise `count`"
             )
+        self.owners = np.full(len(self.times_s), -1, dtype=np.int32) if owners is None else owners
         self.period_s = float(self.times_s[-1]) if spec.repeat else math.inf
         if self.period_s <= 0:
             raise DeviceError(
@@ -111,24 +66,21 @@ class TraceTraffic:
             )
         self.total_rate = len(self.times_s) / max(float(self.times_s[-1]), 1e-9)
 
-    def arrivals(self, rng: Generator, t0: float, t1: float) -> Arrivals:
-        """Sorted times in [t0, t1) and the device of each."""
-        if math.isinf(self.period_s):
-            rounds = [0.0]
-        else:
-            first, last = int(t0 // self.period_s), int(t1 // self.period_s)
+    def rows(self, t0: float, t1: float) -> Rows:
+        """The rows in [t0, t1), in order of time; rounds that overlap in an instant, in order of rounds."""
+        rounds = range(1)
+        if not math.isinf(self.period_s):
             # An arrival exactly at the end of the recording belongs to the round before.
-            rounds = [n * self.period_s for n in range(max(0, first - 1), last + 1)]
-        times, owners = [], []
-        for offset in rounds:
-            low, high = np.searchsorted(self.times_s + offset, [t0, t1], side="left")
-            times.append(self.times_s[low:high] + offset)
-            if self.owners is not None:
-                owners.append(self.owners[low:high])
-        joined = np.concatenate(times)
-        if self.owners is None:
-            return np.sort(joined), rng.integers(0, self.devices, len(joined), dtype=np.int32)
-        return by_time(joined, np.concatenate(owners))
+            rounds = range(max(0, int(t0 // self.period_s) - 1), int(t1 // self.period_s) + 1)
+        parts = [Rows(np.empty(0), np.empty(0, np.int32), np.empty(0, np.int64))]
+        for n in rounds:
+            times = self.times_s + (n * self.period_s if n else 0.0)
+            low, high = np.searchsorted(times, [t0, t1], side="left")
+            numbers = np.arange(low, high) + n * len(times)
+            parts.append(Rows(times[low:high], self.owners[low:high], numbers))
+        joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        order = np.argsort(joined[0], kind="stable")
+        return Rows(*(column[order] for column in joined))
 
 
 def read_trace(path: Path) -> tuple[Times, Devices | None]:

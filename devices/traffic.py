@@ -1,15 +1,15 @@
-"""Traffic: when the devices of a group finish speaking, drawn chunk by chunk for the whole group at once.
+"""Traffic: when each device of a group finishes speaking, device by device and utterance by utterance.
 
-Every open-loop kind has ``arrivals(rng, t0, t1) -> (times, devices)``: the ends of speech in [t0, t1), sorted
-(float64, s), and whose they are (int32, 0 ... devices - 1).  Chunks are asked for in order, each beginning
-where the last one ended; how the time is cut into chunks never changes the law of the process.  What belongs
-to a device for good (its phase, its rate) is drawn when the traffic is built.
+The laws are scalar functions of uniform random numbers, the same source for the reference engine and, compiled, for
+fleets.  A device has a *clock* that ``advance`` moves from one utterance to the next, a figure of its *own* (its rate
+or phase) that ``begin`` draws, and ``spoken_s`` turns both into the end of an utterance.
 """
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.random import Generator
@@ -20,17 +20,18 @@ from scenarios.schema.traffic import (
     HeavyTailedTrafficSpec,
     PeriodicTrafficSpec,
     PoissonTrafficSpec,
+    TalkSpurtTrafficSpec,
 )
 
-Times = NDArray[np.float64]
-Devices = NDArray[np.int32]
-Arrivals = tuple[Times, Devices]
-
-DAY_S = 86400.0
+DAY_S, HOUR_S = 86400.0, 3600.0
+POISSON, HEAVY_TAILED, DIURNAL, PERIODIC, TALK_SPURTS = range(5)
+OpenTrafficSpec = (
+    PoissonTrafficSpec | HeavyTailedTrafficSpec | DiurnalTrafficSpec | PeriodicTrafficSpec | TalkSpurtTrafficSpec
+)
 
 
 class Traffic(Protocol):
-    """Ends of speech of a group, see the module.
+    """A user's traffic: ends of speech of a whole group, drawn stretch by stretch.
 
     ``open_loop`` is True: arrivals do not wait for replies.  ``total_rate`` is the mean rate of the whole
     group, 1/s, from which the work ahead is foretold; 0 where it is not known.
@@ -40,128 +41,115 @@ class Traffic(Protocol):
     total_rate: float = 0.0
 
     @abstractmethod
-    def arrivals(self, rng: Generator, t0: float, t1: float) -> Arrivals:
-        """Sorted times in [t0, t1) and the device of each."""
+    def arrivals(self, rng: Generator, t0: float, t1: float) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        """Sorted ends of speech in [t0, t1) and the device of each; stretches are asked for in order of time."""
         ...
 
 
-class PoissonTraffic:
-    """Independent Poisson devices of one rate, as their superposition: exact, O(arrivals) in time and memory.
+class Law(NamedTuple):
+    """A traffic process in numbers.
 
-    The sum of n Poisson processes is Poisson with n times the rate; given their number in [t0, t1) the times
-    are independent uniforms and every arrival belongs to each device with the same probability.
+    ``a`` ... ``d`` by ``kind``: Poisson: rate (1/s).  Heavy-tailed: median rate, sigma of the logarithm.  Diurnal:
+    rate, time of day at 0, seconds at mean rate passed by then.  Periodic: period, 1 for random phases.  Talk spurts:
+    mean speech, pause and rest (s), probability of a rest.  ``hours`` (25,): of a day, the seconds at mean rate passed
+    at each full hour.
     """
 
-    open_loop = True
-
-    def __init__(self, spec: PoissonTrafficSpec, devices: int, rng: Generator) -> None:
-        self.total_rate = spec.rate * devices
-        self.devices = devices
-        self.rate = spec.rate
-
-    def arrivals(self, rng: Generator, t0: float, t1: float) -> Arrivals:
-        """Sorted times in [t0, t1) and the device of each."""
-        count = rng.poisson(self.rate * self.devices * (t1 - t0))
-        return _uniform_times(rng, count, t0, t1), rng.integers(0, self.devices, count, dtype=np.int32)
+    kind: int
+    a: float
+    b: float
+    c: float
+    d: float
+    hours: tuple[float, ...]
 
 
-class HeavyTailedTraffic:
-    """Poisson devices with lognormal rates: median exp(mu), mean exp(mu + sigma^2 / 2).
+class OpenTraffic(NamedTuple):
+    """Devices that speak whatever happens to their uploads."""
 
-    ``rates`` holds the rate of each device, 1/s.  The superposition is drawn as for one rate; the device
-    of an arrival is drawn with probability proportional to its rate.
-    """
+    law: Law
+    total_rate: float
+    """Mean rate of the whole group, 1/s."""
 
-    open_loop = True
-
-    def __init__(self, spec: HeavyTailedTrafficSpec, devices: int, rng: Generator) -> None:
-        self.sigma = float(np.sqrt(2.0 * np.log(spec.mean / spec.median)))
-        self.rates: Times = spec.median * np.exp(self.sigma * rng.standard_normal(devices))
-        self._cumulative = np.cumsum(self.rates)
-        self.total_rate = float(self._cumulative[-1])
-
-    def arrivals(self, rng: Generator, t0: float, t1: float) -> Arrivals:
-        """Sorted times in [t0, t1) and the device of each."""
-        count = rng.poisson(self.total_rate * (t1 - t0))
-        # Searching for sorted values stays in the cache; shuffled, they are independent draws again.
-        draws = np.sort(rng.random(count)) * self.total_rate
-        owners = np.searchsorted(self._cumulative, draws, side="right").astype(np.int32)
-        np.minimum(owners, len(self.rates) - 1, out=owners)  # rounding can reach the end
-        rng.shuffle(owners)
-        return _uniform_times(rng, count, t0, t1), owners
+    @property
+    def open_loop(self) -> bool:
+        """Utterances do not wait for replies."""
+        return True
 
 
-class DiurnalTraffic:
-    """A non-homogeneous Poisson process whose rate is constant within each hour of the day.
-
-    Exact by time change: the integral of the rate is piecewise linear, uniform draws of it are inverted.
-    """
-
-    open_loop = True
-
-    def __init__(self, spec: DiurnalTrafficSpec, devices: int, rng: Generator) -> None:
-        self.total_rate = spec.rate * devices
-        self.devices = devices
-        self.rate = spec.rate
-        self.start_s = spec.start
-        weights = np.asarray(spec.hours, dtype=np.float64)
-        # Mean-rate seconds passed at each full hour of a day; 86400 after the whole day.
-        self._cumulative = np.concatenate(([0.0], np.cumsum(weights / weights.mean()) * 3600.0))
-        self._hours = np.arange(25) * 3600.0
-
-    def arrivals(self, rng: Generator, t0: float, t1: float) -> Arrivals:
-        """Sorted times in [t0, t1) and the device of each."""
-        low, high = self._integral(t0), self._integral(t1)
-        count = rng.poisson(self.rate * self.devices * (high - low))
-        operational = np.sort(low + rng.random(count) * (high - low))
-        times = np.clip(self._inverse(operational), t0, np.nextafter(t1, t0))
-        return times, rng.integers(0, self.devices, count, dtype=np.int32)
-
-    def _integral(self, t: float) -> float:
-        days, clock = divmod(t + self.start_s, DAY_S)
-        return float(days * DAY_S + np.interp(clock, self._hours, self._cumulative))
-
-    def _inverse(self, operational: Times) -> Times:
-        days, rest = np.divmod(operational, DAY_S)
-        hour = np.clip(np.searchsorted(self._cumulative, rest, side="right") - 1, 0, 23)
-        slope = np.maximum(np.diff(self._cumulative)[hour] / 3600.0, np.finfo(float).tiny)
-        clock = hour * 3600.0 + (rest - self._cumulative[hour]) / slope
-        return np.asarray(days * DAY_S + clock - self.start_s)
+def exponential(uniform: float) -> float:
+    """Exponential of mean 1 from a uniform number in [0, 1), by inversion."""
+    return -math.log(1.0 - uniform)
 
 
-class PeriodicTraffic:
-    """Each device speaks once a period, at its own phase; ``phases_s`` holds them in [0, period)."""
-
-    open_loop = True
-
-    def __init__(self, spec: PeriodicTrafficSpec, devices: int, rng: Generator) -> None:
-        self.total_rate = devices / spec.period
-        self.period_s = spec.period
-        self.phases_s: Times = (
-            rng.random(devices) * spec.period if spec.phase == "random" else np.zeros(devices)
-        )
-
-    def arrivals(self, rng: Generator, t0: float, t1: float) -> Arrivals:
-        """Sorted times in [t0, t1) and the device of each."""
-        # The n-th utterance of a device is at phase + n * period: those with t0 <= time < t1.
-        first = np.maximum(np.ceil((t0 - self.phases_s) / self.period_s), 0).astype(np.int64)
-        last = np.maximum(np.ceil((t1 - self.phases_s) / self.period_s), 0).astype(np.int64)
-        counts = last - first
-        owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        # The k-th arrival of a device in this chunk is its (first + k)-th utterance.
-        nth = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts - first, counts)
-        times = self.phases_s[owners] + nth * self.period_s
-        return by_time(np.clip(times, t0, np.nextafter(t1, t0)), owners)  # rounding may cross the edges
+def begin(
+    kind: int, a: float, b: float, c: float, d: float, u0: float, u1: float, u2: float, u3: float
+) -> tuple[float, float]:
+    """The device's own figure and its clock at its first utterance, in steady state from time 0 on."""
+    if kind == PERIODIC:
+        return a * u0 * b, 0.0
+    if kind == TALK_SPURTS:
+        # A device is in a state with the share of time it spends there; what is left of an exponential stay is
+        # exponential again, and a spurt follows silence.
+        speech_s, pause_s, rest_s = a, (1.0 - d) * b, d * c
+        state_s = u0 * (speech_s + pause_s + rest_s)
+        if state_s < speech_s:
+            return 0.0, a * exponential(u1)
+        return 0.0, (b if state_s < speech_s + pause_s else c) * exponential(u1) + a * exponential(u2)
+    own = a
+    if kind == HEAVY_TAILED:
+        own = a * math.exp(b * math.sqrt(2.0 * exponential(u2)) * math.cos(2.0 * math.pi * u3))  # Box and Muller
+    return own, (c if kind == DIURNAL else 0.0) + exponential(u0) / own
 
 
-def by_time(times: Times, owners: Devices) -> Arrivals:
-    """Both arrays in order of time; ties in order of device, so that a run never depends on the sort."""
-    order = np.lexsort((owners, times))
-    return times[order], owners[order].astype(np.int32, copy=False)
+def advance(
+    kind: int, a: float, b: float, c: float, d: float, own: float, clock: float, u0: float, u1: float, u2: float
+) -> float:
+    """The device's clock at its next utterance."""
+    if kind == PERIODIC:
+        return clock + 1.0
+    if kind == TALK_SPURTS:
+        return clock + (c if u1 < d else b) * exponential(u0) + a * exponential(u2)
+    return clock + exponential(u0) / own
 
 
-def _uniform_times(rng: Generator, count: int, t0: float, t1: float) -> Times:
-    times: Times = np.sort(t0 + rng.random(count) * (t1 - t0))
-    if count and times[-1] >= t1:  # rounding can reach the open end
-        times = np.minimum(times, np.nextafter(t1, t0))
-    return times
+def spoken_s(kind: int, a: float, b: float, own: float, clock: float, hours: NDArray[np.float64]) -> float:
+    """End of the utterance at a clock, seconds of simulated time; never falls as the clock rises."""
+    if kind == PERIODIC:
+        return own + clock * a
+    if kind != DIURNAL:
+        return clock
+    # The integral of the rate is linear within each hour: invert it.
+    days = math.floor(clock / hours[24])
+    rest = clock - days * hours[24]
+    hour = 0
+    while hour < 23 and rest >= hours[hour + 1]:
+        hour += 1
+    width = hours[hour + 1] - hours[hour]
+    share = (rest - hours[hour]) / width if width > 0.0 else 0.0
+    return float(days * DAY_S + (hour + min(share, 1.0)) * HOUR_S - b)
+
+
+def open_traffic(spec: OpenTrafficSpec, devices: int) -> OpenTraffic:
+    """The process of a group of ``devices``."""
+    none = (0.0,) * 25
+    if isinstance(spec, PoissonTrafficSpec):
+        return OpenTraffic(Law(POISSON, spec.rate, 0.0, 0.0, 0.0, none), spec.rate * devices)
+    if isinstance(spec, HeavyTailedTrafficSpec):
+        sigma = math.sqrt(2.0 * math.log(spec.mean / spec.median))
+        return OpenTraffic(Law(HEAVY_TAILED, spec.median, sigma, 0.0, 0.0, none), spec.mean * devices)
+    if isinstance(spec, PeriodicTrafficSpec):
+        random = float(spec.phase == "random")
+        return OpenTraffic(Law(PERIODIC, spec.period, random, 0.0, 0.0, none), devices / spec.period)
+    if isinstance(spec, DiurnalTrafficSpec):
+        return _diurnal(spec, devices)
+    rest_probability = 1.0 / spec.spurts if spec.spurts else 0.0
+    law = Law(TALK_SPURTS, spec.speech, spec.pause, spec.rest or 0.0, rest_probability, none)
+    return OpenTraffic(law, devices / (law.a + (1.0 - law.d) * law.b + law.d * law.c))
+
+
+def _diurnal(spec: DiurnalTrafficSpec, devices: int) -> OpenTraffic:
+    weights = np.asarray(spec.hours, dtype=np.float64)
+    hours = np.concatenate(([0.0], np.cumsum(weights / weights.mean()) * HOUR_S))
+    days, clock = divmod(spec.start, DAY_S)
+    passed = days * hours[24] + float(np.interp(clock, np.arange(25) * HOUR_S, hours))
+    return OpenTraffic(Law(DIURNAL, spec.rate, spec.start, passed, 0.0, tuple(hours.tolist())), spec.rate * devices)

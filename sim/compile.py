@@ -1,11 +1,13 @@
-"""From a scenario to a world: every part is built by the room that owns it."""
+"""From a scenario to a site: every part is built by the room that owns it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from channel.links import build_cell
 from devices.battery import build_batteries
@@ -18,11 +20,12 @@ from recognizers.service.encode import load_encode_calibration
 from scenarios import Scenario
 from scenarios.paths import anchored
 from scenarios.schema.device import DeviceGroupSpec
-from sim.fleet import Group
-from sim.recorder import Columns
-from sim.streams import Streams
+from sim.draws import Draws
+from sim.engine import choose
+from sim.site import Group, Server, Site
 from sim.tables import Tables
-from sim.world import ServerPlan, World
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -34,31 +37,30 @@ class Situation:
     base_dir: Path
 
 
-def build_world(situation: Situation, streams: Streams, sink: Callable[[Columns], None]) -> World:
+def build_site(situation: Situation, draws: Draws) -> Site:
     """One site of the scenario.
 
     Raises ``DeviceError``, ``LinkError`` or ``CalibrationError`` for parts that cannot be built.
     """
     scenario = situation.scenario
-    cell_names = list(scenario.cells)
-    cells = [build_cell(spec, situation.base_dir, streams("channel", name)) for name, spec in scenario.cells.items()]
+    cells = {
+        name: build_cell(spec, situation.base_dir, draws.generator("channel", name))
+        for name, spec in scenario.cells.items()
+    }
     groups: list[Group] = []
     first = 0
     for name, spec in scenario.devices.items():
-        group = _group(len(groups), name, spec, first, situation, streams)
-        group.cell = cell_names.index(spec.cell)
-        group.limit_rates(cells[group.cell].device_rates(streams("placement", name), spec.count))
-        groups.append(group)
+        rates_bps = cells[spec.cell].device_rates(draws.of_devices("placement", name), spec.count)
+        groups.append(_group(len(groups), name, spec, first, rates_bps, situation, draws))
         first += spec.count
-    return World(
-        groups,
-        cells,
-        server_plan(anchored(scenario, situation.base_dir), streams),
-        situation.tables,
-        streams,
+    return Site(
+        groups=groups,
+        cells=list(cells.values()),
+        server=_server(anchored(scenario, situation.base_dir)),
+        tables=situation.tables,
+        draws=draws,
         duration_s=scenario.duration,
         drain_s=scenario.drain,
-        sink=sink,
     )
 
 
@@ -67,29 +69,26 @@ def _group(
     name: str,
     spec: DeviceGroupSpec,
     first: int,
+    rates_bps: Floats | None,
     situation: Situation,
-    streams: Streams,
+    draws: Draws,
 ) -> Group:
     profile, radio = profile_of(spec), build_radio(spec.radio)
     idle_w = profile.idle_power_w + radio.idle_power_w
-    policy = build_policy(spec)
-    local = policy.delivery.local
-    codecs = tuple(situation.tables.codecs.index(c) for c in spec.codec_names())
     return Group(
         index=index,
         name=name,
         first=first,
         count=spec.count,
-        codecs=codecs,
-        radio=radio,
-        traffic=build_traffic(spec.traffic, spec.count, streams("traffic", name), situation.base_dir),
-        cpu_active_w=profile.cpu_power_w if local is None else local.power_w(profile),
-        encode_scale=profile.encode_scale,
-        idle_w=idle_w,
-        weight=spec.weight,
-        policy=policy,
+        cell=list(situation.scenario.cells).index(spec.cell),
+        codecs=tuple(situation.tables.codecs.index(codec) for codec in spec.codec_names()),
+        policy=build_policy(spec),
         profile=profile,
-        battery=build_batteries(spec.battery, profile, spec.count, idle_w, streams("battery", name)),
+        radio=radio,
+        traffic=build_traffic(spec.traffic, spec.count, draws.generator("traffic", name), situation.base_dir),
+        battery=build_batteries(spec.battery, profile, spec.count, idle_w, draws.of_devices("battery", name)),
+        rates_bps=rates_bps,
+        weight=spec.weight,
     )
 
 
@@ -99,27 +98,24 @@ def profile_of(spec: DeviceGroupSpec) -> Profile:
     return build_profile(spec.profile, HostRating(host.seven_zip_single_thread_mips, host.matrix_gflops))
 
 
-def server_plan(scenario: Scenario, streams: Streams) -> ServerPlan:
+def _server(scenario: Scenario) -> Server:
     """The edge server with its calibrated service times."""
-    service = load_service(scenario.server, scenario.recogniser, scenario.emotion)
     spec = scenario.server
-    return ServerPlan(
-        batch_s=service.sampler(streams("service")),
+    return Server(
+        service=load_service(spec, scenario.recogniser, scenario.emotion),
         accelerators=spec.accelerators,
         largest=spec.batching.largest,
         longest_wait_s=spec.batching.longest_wait,
         queue_limit=spec.queue_limit,
-        idle_w=service.idle_w,
-        active_w=service.active_w,
     )
 
 
 def describe(scenario: Scenario, base_dir: Path) -> dict[str, Any]:
     """Where the figures of a scenario come from, by part: for manifests and reports."""
-    streams = Streams(scenario.seed, 0)
+    draws = Draws(scenario.seed, 0)
     scenario = anchored(scenario, base_dir)
     service = load_service(scenario.server, scenario.recogniser, scenario.emotion)
-    cells = {n: build_cell(s, base_dir, streams("channel", n)).sources for n, s in scenario.cells.items()}
+    cells = {n: build_cell(s, base_dir, draws.generator("channel", n)).sources for n, s in scenario.cells.items()}
     groups = {}
     for name, spec in scenario.devices.items():
         profile, radio = profile_of(spec), build_radio(spec.radio)
@@ -127,4 +123,5 @@ def describe(scenario: Scenario, base_dir: Path) -> dict[str, Any]:
             "profile": f"{profile.name}: {profile.source} [{profile.status}]",
             "radio": f"{radio.name}: {radio.source}",
         }
-    return {"service": service.source, "cells": cells, "devices": groups}
+    chosen = choose(scenario)._asdict()
+    return {"simulated_by": chosen, "service": service.source, "cells": cells, "devices": groups}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sim.recorder import Columns
+from sim.recorder import Columns, Counted
 from sim.statistics import growth
 from sim.upload import BATTERY_DEAD, LOST, REJECTED
 
@@ -37,6 +37,11 @@ class Growth:
             here, there = (stays & (t > self.duration_s / 2) & (t <= self.duration_s) for t in (at_cell, at_server))
             count[:-1] += np.bincount(cell[here], minlength=self.cells)
             count[-1] += there.sum()
+
+    def add_counted(self, counted: Counted) -> None:
+        """Take in a chunk of the log that has been counted already."""
+        self._came += counted.came
+        self._left += counted.left
 
     def merge(self, other: Growth) -> None:
         """Take in another site's counts."""

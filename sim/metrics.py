@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.accuracy import recognised, values
-from sim.recorder import COMPONENTS, STAGES, Columns
+from sim.recorder import COMPONENTS, STAGES, Columns, Counted
 from sim.statistics import mser
 from sim.tables import Tables
 from sim.tally import Tally
@@ -81,6 +81,19 @@ class Accumulator:
         edges = np.flatnonzero(np.diff(window[order])) + 1
         for rows in np.split(order, edges):
             _add(self._tallies[int(window[rows[0]])], self.tables, _rows(columns, rows))
+
+    def add_counted(self, counted: Counted) -> None:
+        """Take in a chunk of the log that has been counted already; for a warm-up that is given."""
+        self.seen += counted.rows
+        tally = self._tallies[0]
+        tally.outcomes += counted.outcomes
+        for name, value in counted.sums.items():
+            tally.sums[name] = tally.sums.get(name, 0.0) + value
+        for number, energy_j in enumerate(counted.group_j.tolist()):
+            name = f"{GROUP_J}{number}"
+            tally.sums[name] = tally.sums.get(name, 0.0) + energy_j
+        tally.latencies.add(counted.latencies_s)
+        tally.add_understood(counted.understood)
 
     def merge(self, other: Accumulator) -> None:
         """Take in another site's uploads."""

@@ -1,138 +1,96 @@
-"""The upload log: rows of numbers while the run goes, columns with stages and joules when they are flushed."""
+"""The upload log: rows of numbers while a run goes, columns with stages and joules for whoever reads it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from struct import Struct
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from sim.upload import OUTCOMES, Upload
+from recognizers.service import ServiceTime
+from sim.upload import OUTCOMES
 
-if TYPE_CHECKING:
-    from sim.fleet import Group
-
-Floats = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[np.generic]]
+Rows = npt.NDArray[np.void]
 
-# What the hot path writes for each upload, in this order.
-RAW = (
-    "upload", "device", "utterance", "codec", "outcome", "batch", "spoken_s", "ready_s", "left_s", "wake_s", "access_s",
-    "sent_s", "arrived_s", "started_s", "served_s", "gap_s", "active_s", "wait_s", "wire_bytes", "encode_cpu_s",
-    "payload_bytes", "replied_s",
-)  # fmt: skip
 STAGES = ("encode", "hold", "wake", "access", "transfer", "backhaul", "queue", "service", "reply")
 COMPONENTS = ("encode", "wake", "transmit", "tail")
 CHUNK_ROWS = 65_536
-FIRST_ROWS = 4_096  # CHUNK_ROWS over a power of 4
-_ROW = Struct(f"={len(RAW)}d")
-_write, _STRIDE, _FULL = _ROW.pack_into, _ROW.size, _ROW.size * CHUNK_ROWS
+
+ROW = np.dtype(
+    [
+        ("upload", "i8"), ("group", "i2"), ("device", "i4"), ("utterance", "i4"), ("codec", "i2"), ("outcome", "i1"),
+        ("batch", "i2"), ("spoken_s", "f8"), ("ready_s", "f8"), ("left_s", "f8"), ("wake_s", "f8"), ("access_s", "f8"),
+        ("sent_s", "f8"), ("arrived_s", "f8"), ("started_s", "f8"), ("served_s", "f8"), ("replied_s", "f8"),
+        ("gap_s", "f8"), ("active_s", "f8"), ("payload_bytes", "f8"), ("wire_bytes", "f8"), ("encode_j", "f8"),
+        ("wake_j", "f8"), ("transmit_j", "f8"), ("tail_j", "f8"),
+    ],
+    align=True,
+)  # fmt: skip
+"""What both engines write for an upload whose life is over.  Times are absolute, NaN where they were not reached."""
 
 
-class Recorder:
-    """Collects finished uploads and hands them on as columns in chunks of ``CHUNK_ROWS``."""
+@dataclass(frozen=True)
+class Figures:
+    """What belongs to a site and not to an upload: means over [0, ``duration_s``), power, events of the engine."""
 
-    def __init__(
-        self,
-        groups: Sequence[Group],
-        batch_j: Callable[[Floats, Floats], Floats],
-        sink: Callable[[Columns], None],
-    ) -> None:
-        self.groups = groups
-        self.batch_j = batch_j
-        self.sink = sink
-        self._buffer = bytearray(_STRIDE * FIRST_ROWS)  # grows: many sites are small
-        self._end = 0  # bytes written
-        self._extra: list[tuple[int, float, float]] = []
-        """Rows with waking and tails of earlier blocks or attempts: row, joules of both."""
-        self._firsts = np.array([g.first for g in groups])
-
-    def record(self, u: Upload, replied_s: float) -> None:
-        """Append one upload whose life has ended; ``replied_s`` is NaN when no reply came."""
-        end = self._end
-        if u.extra_tail_j or u.extra_wake_j:
-            self._extra.append((end // _STRIDE, u.extra_wake_j, u.extra_tail_j))
-        _write(
-            self._buffer, end, u.number, u.device, u.utterance, u.codec, u.outcome, u.batch, u.spoken_s, u.ready_s,
-            u.left_s, u.wake_s, u.access_s, u.sent_s, u.arrived_s, u.started_s, u.served_s, u.gap_s, u.active_s,
-            u.wait_s, u.wire_bytes, u.encode_cpu_s, u.payload_bytes, replied_s,
-        )  # fmt: skip
-        self._end = end = end + _STRIDE
-        if end == len(self._buffer):
-            if end == _FULL:
-                self.flush()
-            else:
-                self._buffer.extend(bytes(3 * end))
-
-    def flush(self) -> None:
-        """Hand the rows collected so far to the sink."""
-        if not self._end:
-            return
-        rows = np.frombuffer(self._buffer, dtype=float, count=self._end // 8).reshape(-1, len(RAW))
-        raw = np.ascontiguousarray(rows.T)
-        self._end = 0
-        self.sink(self._columns(dict(zip(RAW, raw, strict=True))))
-        self._extra.clear()
-
-    def _columns(self, raw: dict[str, Floats]) -> Columns:
-        group = (np.searchsorted(self._firsts, raw["device"], side="right") - 1).astype(np.int16)
-        codec, utterance = raw["codec"].astype(np.int16), raw["utterance"].astype(np.int32)
-        columns: Columns = {
-            "upload": raw["upload"].astype(np.int64),
-            "device": raw["device"].astype(np.int32),
-            "group": group,
-            "utterance": utterance,
-            "codec": codec,
-            "outcome": raw["outcome"].astype(np.int8),
-            "speech_end_s": raw["spoken_s"],
-        }
-        columns.update(_stages(raw))
-        columns["latency_s"] = raw["replied_s"] - raw["spoken_s"]
-        columns.update(self._energies(raw, group))
-        columns["payload_bytes"] = raw["payload_bytes"].astype(np.int64)
-        columns["wire_bytes"] = raw["wire_bytes"]
-        columns["batch"] = raw["batch"].astype(np.int16)
-        columns["radio_gap_s"], columns["radio_active_s"] = raw["gap_s"], raw["active_s"]
-        return columns
-
-    def _energies(self, raw: dict[str, Floats], group: npt.NDArray[np.int16]) -> Columns:
-        """Joules by component; see docs/energy.md for the rule that makes them local and exact in sum."""
-        energies = {f"{name}_j": np.zeros(len(group)) for name in COMPONENTS}
-        for g in self.groups:
-            mine = np.flatnonzero(group == g.index) if len(self.groups) > 1 else slice(None)
-            used = g.energies(
-                raw["encode_cpu_s"][mine],
-                raw["gap_s"][mine],
-                raw["active_s"][mine],
-                raw["wire_bytes"][mine] * 8.0,
-                raw["wait_s"][mine],
-            )
-            for name in COMPONENTS:
-                energies[f"{name}_j"][mine] = used[name]
-        for row, wake_j, tail_j in self._extra:
-            energies["wake_j"][row] += wake_j
-            energies["tail_j"][row] += tail_j
-        energies["energy_j"] = sum(energies[f"{name}_j"] for name in COMPONENTS)  # type: ignore[assignment]
-        service_s = raw["served_s"] - raw["started_s"]
-        server = self.batch_j(raw["batch"], service_s) / np.maximum(raw["batch"], 1.0)
-        energies["server_j"] = np.nan_to_num(server, nan=0.0)
-        return dict(energies)
+    uplink_utilisation: float
+    server_utilisation: float
+    idle_power_w: float
+    events: int
 
 
-def _stages(raw: dict[str, Floats]) -> Columns:
+@dataclass(frozen=True)
+class Counted:
+    """Sums over a chunk of rows; ``sim.metrics`` and ``sim.growth`` say what they are."""
+
+    rows: int
+    sums: dict[str, float]
+    group_j: npt.NDArray[np.float64]
+    outcomes: npt.NDArray[np.int64]
+    understood: npt.NDArray[np.int64]
+    latencies_s: npt.NDArray[np.float64]
+    came: npt.NDArray[np.int64]
+    left: npt.NDArray[np.int64]
+
+
+def rows_of(rows: Sequence[tuple[float, ...]]) -> Rows:
+    """Tuples in the order of ``ROW`` as an array."""
+    return np.array(rows, dtype=ROW)
+
+
+def columns_of(rows: Rows, service: ServiceTime) -> Columns:
+    """The columns of the log from rows: stages in seconds, energies in joules."""
+    columns: Columns = {name: rows[name] for name in ("upload", "device", "group", "utterance", "codec", "outcome")}
+    columns["speech_end_s"] = rows["spoken_s"]
+    columns |= _stages(rows)
+    columns["latency_s"] = rows["replied_s"] - rows["spoken_s"]
+    energies = {f"{name}_j": rows[f"{name}_j"] for name in COMPONENTS}
+    columns |= energies
+    columns["energy_j"] = np.sum([energies[f"{name}_j"] for name in COMPONENTS], axis=0)
+    # What a batch adds to an idle accelerator, in equal parts to its uploads.
+    service_j = np.nan_to_num(rows["served_s"] - rows["started_s"]) * (service.active_w - service.idle_w)
+    columns["server_j"] = service_j / np.maximum(rows["batch"], 1)
+    columns["payload_bytes"] = rows["payload_bytes"].astype(np.int64)
+    columns["wire_bytes"] = rows["wire_bytes"]
+    columns["batch"] = rows["batch"]
+    columns["radio_gap_s"], columns["radio_active_s"] = rows["gap_s"], rows["active_s"]
+    return {name: np.ascontiguousarray(values) for name, values in columns.items()}
+
+
+def _stages(rows: Rows) -> Columns:
     """Seconds spent in each stage; NaN from the stage that was not reached."""
     return {
-        "encode_s": raw["ready_s"] - raw["spoken_s"],
-        "hold_s": raw["left_s"] - raw["ready_s"],
-        "wake_s": raw["wake_s"],
-        "access_s": raw["access_s"],
-        "transfer_s": raw["sent_s"] - raw["left_s"] - raw["wake_s"] - raw["access_s"],
-        "backhaul_s": raw["arrived_s"] - raw["sent_s"],
-        "queue_s": raw["started_s"] - raw["arrived_s"],
-        "service_s": raw["served_s"] - raw["started_s"],
-        "reply_s": raw["replied_s"] - raw["served_s"],
+        "encode_s": rows["ready_s"] - rows["spoken_s"],
+        "hold_s": rows["left_s"] - rows["ready_s"],
+        "wake_s": rows["wake_s"],
+        "access_s": rows["access_s"],
+        "transfer_s": rows["sent_s"] - rows["left_s"] - rows["wake_s"] - rows["access_s"],
+        "backhaul_s": rows["arrived_s"] - rows["sent_s"],
+        "queue_s": rows["started_s"] - rows["arrived_s"],
+        "service_s": rows["served_s"] - rows["started_s"],
+        "reply_s": rows["replied_s"] - rows["served_s"],
     }
 
 

@@ -8,22 +8,24 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from scenarios.schema.scenario import LogSpec
+from sim import engine
 from sim.accuracy import FILE as RECOGNISED
-from sim.compile import Situation, build_world
+from sim.compile import Situation, build_site
 from sim.disk import named, seal, write_atomically
+from sim.draws import Draws
 from sim.fleet_energy import fleet_energy
 from sim.growth import Growth
 from sim.metrics import Accumulator, as_json
-from sim.recorder import Columns
+from sim.recorder import Columns, Figures, Rows, columns_of
 from sim.results import LOG_NAMES, UploadLog
-from sim.streams import Streams
 
 Tick = Callable[[float], None]
+LogShare = Literal["all", "sample", "none"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,10 @@ class Task:
     replication: int
     folder: Path
 
-    def streams(self, first: int = 0, last: int | None = None) -> Iterator[Streams]:
-        """The random streams of the sites in ``range(first, last)``, by default all, in order."""
+    def draws(self, first: int = 0, last: int | None = None) -> Iterator[Draws]:
+        """The random numbers of the sites in ``range(first, last)``, by default all, in order."""
         for site in range(first, self.situation.scenario.sites if last is None else last):
-            yield Streams(self.seed, self.replication, site)
+            yield Draws(self.seed, self.replication, site)
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,7 @@ class Site:
     """What is left of a site that has run."""
 
     accumulator: Accumulator
-    figures: dict[str, float]
-    """What belongs to the site and not to an upload (``World.run``)."""
-    events: int
+    figures: Figures
     growth: Growth
 
 
@@ -61,33 +61,46 @@ class Outcome:
     """Which utterances were recognised, how often under which codec (``sim.accuracy.COLUMNS``)."""
 
 
-def run_site(situation: Situation, streams: Streams, keep: Callable[[Columns], None], tick: Tick | None = None) -> Site:
-    """Run one site of one replication; ``keep`` takes the upload log in chunks."""
+Keep = Callable[[Columns], None]
+"""Takes the part of the upload log that is kept, in chunks."""
+
+
+def run_site(
+    situation: Situation, draws: Draws, keep: Keep, tick: Tick | None = None, share: LogShare = "all"
+) -> Site:
+    """Run one site of one replication; ``share`` says how much of its log ``keep`` is given."""
     scenario = situation.scenario
+    site = build_site(situation, draws)
     warmup_s = None if isinstance(scenario.warmup, str) else scenario.warmup
     accumulator = Accumulator(situation.tables, warmup_s, scenario.duration)
-    cells = list(scenario.cells)
-    cell_of_group = np.array([cells.index(group.cell) for group in scenario.devices.values()])
-    growth = Growth(cell_of_group, len(cells), scenario.duration)
+    growth = Growth(np.array([group.cell for group in site.groups]), len(site.cells), scenario.duration)
+    counter, luck = engine.counter(scenario, site), draws.key("log")
 
-    def sink(columns: Columns) -> None:
-        accumulator.add(columns)
-        growth.add(columns)
+    def sink(rows: Rows) -> None:
+        if counter is None:
+            columns = columns_of(rows, site.server.service)
+            accumulator.add(columns)
+            growth.add(columns)
+        else:
+            counted = counter(rows)
+            accumulator.add_counted(counted)
+            growth.add_counted(counted)
+        if share == "none":
+            return
+        kept = engine.sample(scenario, rows, luck) if share == "sample" else rows
+        columns = columns_of(kept, site.server.service)
         if scenario.sites > 1:
-            columns["site"] = np.full(len(columns["upload"]), streams.site, dtype=np.int32)
+            columns["site"] = np.full(len(kept), draws.site, dtype=np.int32)
         keep(columns)
 
-    world = build_world(situation, streams, sink)
-    figures = world.run(tick)
-    return Site(accumulator, figures, world.events, growth)
+    return Site(accumulator, engine.run(scenario, site, sink, tick), growth)
 
 
 def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
     """The figures of a replication from its sites, in their order: whoever ran them, the sums are the same."""
     scenario = situation.scenario
     whole: Accumulator | None = None
-    figures: list[dict[str, float]] = []
-    events = 0
+    figures: list[Figures] = []
     for site in sites:
         if whole is None:
             whole, growth = site.accumulator, site.growth
@@ -96,10 +109,13 @@ def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
             whole.merge(site.accumulator)
             growth.merge(site.growth)
         figures.append(site.figures)
-        events += site.events
     assert whole is not None, "a scenario has a site"
-    mean = {name: float(np.mean([f[name] for f in figures])) for name in figures[0]}
-    mean["idle_power_w"] *= scenario.sites
+    mean = {
+        "uplink_utilisation": float(np.mean([f.uplink_utilisation for f in figures])),
+        "server_utilisation": float(np.mean([f.server_utilisation for f in figures])),
+        "idle_power_w": sum(f.idle_power_w for f in figures),
+    }
+    events = sum(f.events for f in figures)
     stations = [*(f"uplink_growth_{name}" for name in scenario.cells), "server_growth"]
     mean.update(zip(stations, growth.ratios(), strict=True))
     metrics = whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
@@ -112,19 +128,21 @@ def simulate(
     situation: Situation,
     seed: int,
     replication: int,
-    keep: Callable[[Columns], None],
+    keep: Keep,
     tick: Tick | None = None,
+    share: LogShare = "all",
 ) -> dict[str, float]:
-    """Run all sites of one replication; ``keep`` takes the upload log in chunks.  Returns the metrics."""
+    """Run all sites of one replication; ``keep`` takes ``share`` of the upload log in chunks.  Returns the metrics."""
     scenario = situation.scenario
     return together(
         situation,
         (
             run_site(
                 situation,
-                Streams(seed, replication, site),
+                Draws(seed, replication, site),
                 keep,
                 _site_tick(tick, site, scenario.sites, scenario.duration),
+                share,
             )
             for site in range(scenario.sites)
         ),
@@ -149,11 +167,12 @@ def replicate(task: Task, tick: Tick | None = None) -> dict[str, float]:
         sites = (
             run_site(
                 task.situation,
-                streams,
-                keeper(scenario.log, log.write, streams),
-                _site_tick(tick, streams.site, scenario.sites, scenario.duration),
+                draws,
+                log.write,
+                _site_tick(tick, draws.site, scenario.sites, scenario.duration),
+                scenario.log.keep,
             )
-            for streams in task.streams()
+            for draws in task.draws()
         )
         return together(task.situation, sites)
 
@@ -190,18 +209,3 @@ def leave(task: Task, work: Callable[[UploadLog], Outcome]) -> dict[str, float]:
         shutil.rmtree(part, ignore_errors=True)
         raise
     return metrics
-
-
-def keeper(spec: LogSpec, write: Callable[[Columns], None], streams: Streams) -> Callable[[Columns], None]:
-    """What happens to the log of a site: all of it, a random share, or nothing goes to ``write``."""
-    if spec.keep == "none":
-        return lambda columns: None
-    if spec.keep == "all":
-        return write
-    rng = streams("log")
-
-    def sample(columns: Columns) -> None:
-        chosen = rng.random(len(columns["upload"])) < spec.share
-        write({name: values[chosen] for name, values in columns.items()})
-
-    return sample

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from sim.recorder import Columns
-from sim.replication import Outcome, Site, Task, keeper, leave, run_site, together
+from sim.replication import Outcome, Site, Task, leave, run_site, together
 from sim.results import UploadLog
 
 
@@ -49,9 +49,8 @@ def run_shard(shard: Shard) -> list[Site]:
     log = _Parts(shard.file)
     found = []
     try:
-        for streams in task.streams(shard.first, shard.last):
-            keep = keeper(task.situation.scenario.log, log.write, streams)
-            site = run_site(task.situation, streams, keep)
+        for draws in task.draws(shard.first, shard.last):
+            site = run_site(task.situation, draws, log.write, share=task.situation.scenario.log.keep)
             found.append(replace(site, accumulator=site.accumulator.without_tables()))
     finally:
         log.close()

@@ -23,6 +23,9 @@ def run(
         typer.Option("--replications", "-r", min=1, help="Runs of each point; finished ones are reused."),
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of all random numbers.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="NAME", help="auto, simpy or compiled; the figures are the same.")
+    ] = None,
     jobs: Annotated[
         int | None,
         typer.Option("--jobs", "-j", min=1, help="Processes that share the work; default: all cores."),
@@ -53,6 +56,7 @@ def run(
     assignments = list(sets or ())
     assignments += [f"sweep.replications={replications}"] if replications is not None else []
     assignments += [f"seed={seed}"] if seed is not None else []
+    assignments += [f"engine={engine}"] if engine is not None else []
     experiment = scenarios.load(scenario, assignments)
 
     from amser.cli.progress import progress_bar

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
-import numpy as np
-
 from channel.links import wifi
+from channel.links.chance import Uniform
 
 HARQ_ROUND_TRIP_S = 8e-3  # LTE FDD; remembered, unverified
 
@@ -19,7 +19,7 @@ class Access(ABC):
     name: str
     source: str
     constant_s: float | None = None
-    """The delay when it never changes, else None; an engine may then skip the draw."""
+    """The delay when it never changes, else None."""
 
     @property
     @abstractmethod
@@ -27,7 +27,7 @@ class Access(ABC):
         """Mean delay in seconds."""
 
     @abstractmethod
-    def delay(self, rng: np.random.Generator) -> float:
+    def delay(self, uniform: Uniform) -> float:
         """Draw one delay in seconds."""
 
 
@@ -46,9 +46,22 @@ class FixedAccess(Access):
         """The delay."""
         return self.constant_s
 
-    def delay(self, rng: np.random.Generator) -> float:
+    def delay(self, uniform: Uniform) -> float:
         """Return the delay; draws nothing."""
         return self.constant_s
+
+
+def periodic_delay_s(
+    when: float, luck: float, period_s: float, fixed_s: float, error: float, retransmission_s: float
+) -> float:
+    """Delay by the wait for an occasion, a procedure and retransmissions, from two uniform numbers in [0, 1).
+
+    The number of failures in a row is geometric: ``error`` to the power of n is the chance of n or more.
+    """
+    delay_s = period_s * when + fixed_s
+    if error > 0.0:
+        delay_s += retransmission_s * math.floor(math.log(1.0 - luck) / math.log(error))
+    return delay_s
 
 
 class PeriodicAccess(Access):
@@ -57,7 +70,7 @@ class PeriodicAccess(Access):
     delay = U(0, ``period_s``) + ``fixed_s`` + ``retransmission_s`` * (failures before a success at ``error``).
     """
 
-    __slots__ = ("_error", "_fixed", "_period", "_retransmission", "name", "source")
+    __slots__ = ("figures", "name", "source")
 
     def __init__(
         self,
@@ -70,20 +83,17 @@ class PeriodicAccess(Access):
         source: str = "",
     ) -> None:
         self.name, self.source = name, source
-        self._period, self._fixed, self._error, self._retransmission = period_s, fixed_s, error, retransmission_s
+        self.figures = period_s, fixed_s, error, retransmission_s
 
     @property
     def mean_s(self) -> float:
         """Half a period, the procedure, and error / (1 - error) retransmissions."""
-        return self._period / 2.0 + self._fixed + self._retransmission * self._error / (1.0 - self._error)
+        period_s, fixed_s, error, retransmission_s = self.figures
+        return period_s / 2.0 + fixed_s + retransmission_s * error / (1.0 - error)
 
-    def delay(self, rng: np.random.Generator) -> float:
-        """Draw one delay: one uniform number, further ones only after a failure."""
-        delay = self._period * rng.random() + self._fixed
-        if self._error > 0.0:
-            while rng.random() < self._error:
-                delay += self._retransmission
-        return float(delay)
+    def delay(self, uniform: Uniform) -> float:
+        """Draw one delay from two uniform numbers."""
+        return periodic_delay_s(uniform(), uniform(), *self.figures)
 
 
 def lte_access(sr_period_s: float, *, buffer_report: bool = True, block_error: float = 0.1) -> PeriodicAccess:
@@ -142,12 +152,12 @@ class WifiAccess(Access):
                 break
         return total
 
-    def delay(self, rng: np.random.Generator) -> float:
+    def delay(self, uniform: Uniform) -> float:
         """Draw backoffs until one ends without a collision."""
         delay, collisions = wifi.AIFS_BEST_EFFORT_S, 0
         while True:
-            delay += float(rng.integers(self._window(collisions))) * self._slot_s
-            if rng.random() >= self._collision:
+            delay += math.floor(uniform() * self._window(collisions)) * self._slot_s
+            if uniform() >= self._collision:
                 return delay
             delay += self._busy_s
             collisions += 1

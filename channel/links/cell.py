@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from channel.links import build
 from channel.links.access import Access
 from channel.links.loss import Loss
-from channel.links.propagation import Placement, place
+from channel.links.propagation import Placement, Uniforms, place
 from channel.links.retry import Retry
 from channel.links.sharing import SharedLink
 from channel.links.transport import Transport
@@ -46,18 +46,20 @@ class Cell:
         """One way from device to gateway, in seconds."""
         return self.rtt_s / 2.0
 
-    def device_rates(self, rng: np.random.Generator, devices: int) -> NDArray[np.float64] | None:
+    def device_rates(self, uniforms: Uniforms, devices: int) -> NDArray[np.float64] | None:
         """Draw every device's own rate (devices,) in bit/s, for `SharedLink.join`; None when they have none."""
         if isinstance(self.rates, schema.GivenRatesSpec):
-            return np.asarray(rng.choice(self.rates.rates, size=devices, p=self.rates.shares), dtype=float)
-        placement = self.placement(rng, devices)
+            shares = self.rates.shares or [1.0 / len(self.rates.rates)] * len(self.rates.rates)
+            drawn = np.searchsorted(np.cumsum(shares)[:-1], uniforms(np.arange(devices), 0), side="right")
+            return np.asarray(self.rates.rates, dtype=float)[drawn]
+        placement = self.placement(uniforms, devices)
         return None if placement is None else placement.rate_bps
 
-    def placement(self, rng: np.random.Generator, devices: int) -> Placement | None:
+    def placement(self, uniforms: Uniforms, devices: int) -> Placement | None:
         """Place the devices in the cell; None when the scenario does not say how."""
         if not isinstance(self.rates, schema.PropagationRatesSpec):
             return None
-        return place(build.radio(self.rates), devices, rng)
+        return place(build.radio(self.rates), devices, uniforms)
 
 
 def build_cell(spec: schema.CellSpec, base_dir: Path | None = None, rng: np.random.Generator | None = None) -> Cell:

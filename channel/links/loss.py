@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 
-import numpy as np
-
+from channel.links.chance import Uniform, geometric
 from channel.links.errors import LinkError
 
 INFINITY = math.inf
@@ -24,7 +23,7 @@ class Loss(ABC):
 
     name: str
     lossless = False
-    """True when no upload is ever lost; an engine may then skip the draw."""
+    """True when no upload is ever lost."""
     delays = False
     """True when `delay_s` may be above 0: lost packets are sent again."""
 
@@ -32,13 +31,11 @@ class Loss(ABC):
     def probability(self, packets: int) -> float:
         """Probability that an upload of so many packets is lost."""
 
-    def lost(self, rng: np.random.Generator, packets: int) -> bool:
+    def lost(self, uniform: Uniform, packets: int) -> bool:
         """Draw whether an upload is lost."""
-        return bool(rng.random() < self.probability(packets))
+        return uniform() < self.probability(packets)
 
-    def delay_s(
-        self, rng: np.random.Generator, packets: int, rtt_s: float, rate_bps: float = INFINITY
-    ) -> float:
+    def delay_s(self, uniform: Uniform, packets: int, rtt_s: float, rate_bps: float = INFINITY) -> float:
         """Draw the time in seconds that retransmissions add to an upload of so many packets.
 
         ``rate_bps`` is what the link gives it: where that is the bottleneck, a smaller window costs less.
@@ -57,7 +54,7 @@ class NoLoss(Loss):
         """Zero."""
         return 0.0
 
-    def lost(self, rng: np.random.Generator, packets: int) -> bool:
+    def lost(self, uniform: Uniform, packets: int) -> bool:
         """Never; draws nothing."""
         return False
 
@@ -65,15 +62,15 @@ class NoLoss(Loss):
 class PayloadLoss(Loss):
     """A whole payload is lost with the same probability, whatever its size."""
 
-    __slots__ = ("_probability",)
+    __slots__ = ("share",)
     name = "payload"
 
     def __init__(self, probability: float) -> None:
-        self._probability = probability
+        self.share = probability
 
     def probability(self, packets: int) -> float:
         """The given probability."""
-        return self._probability
+        return self.share
 
 
 class PacketLoss(Loss):
@@ -88,7 +85,7 @@ class PacketLoss(Loss):
     earlier), a lost retransmission a timeout.
     """
 
-    __slots__ = ("_enter", "_share", "delays", "lossless", "retransmits")
+    __slots__ = ("delays", "enter", "lossless", "retransmits", "share")
     name = "packet"
 
     def __init__(self, probability: float, mean_burst: float = 1.0, *, retransmits: bool = False) -> None:
@@ -100,36 +97,34 @@ class PacketLoss(Loss):
                 f"losing {probability:.0%} of the packets needs bursts of at least "
                 f"{probability / (1.0 - probability):.1f} packets on average, found {mean_burst:g}"
             )
-        self._share, self._enter = probability, enter
+        self.share, self.enter = probability, enter
         self.retransmits = self.lossless = self.delays = retransmits
 
     def probability(self, packets: int) -> float:
         """Probability that at least one of so many packets in a row is lost; 0 with retransmission."""
         if self.retransmits:
             return 0.0
-        return 1.0 - (1.0 - self._share) * (1.0 - self._enter) ** (packets - 1)
+        return hit_probability(packets, self.share, self.enter)
 
-    def delay_s(
-        self, rng: np.random.Generator, packets: int, rtt_s: float, rate_bps: float = INFINITY
-    ) -> float:
+    def delay_s(self, uniform: Uniform, packets: int, rtt_s: float, rate_bps: float = INFINITY) -> float:
         """Draw losses round by round; the delay is against the same upload without them.
 
         The chain begins in its good state, so the first burst is geometrically far: most uploads cost one draw.
         """
-        if not self.retransmits or self._enter == 0.0:
+        if not self.retransmits or self.enter == 0.0:
             return 0.0
-        good = int(rng.geometric(self._enter)) - 1
+        good = geometric(uniform, self.enter) - 1
         if good >= packets:
             return 0.0
         packet_s = PACKET_BITS / rate_bps
-        return self._duration(rng, packets, good, rtt_s, packet_s) - _lossless(packets, rtt_s, packet_s)
+        return self._duration(uniform, packets, good, rtt_s, packet_s) - _lossless(packets, rtt_s, packet_s)
 
-    def _duration(self, rng: np.random.Generator, left: int, good: int, rtt_s: float, packet_s: float) -> float:
+    def _duration(self, uniform: Uniform, left: int, good: int, rtt_s: float, packet_s: float) -> float:
         """Seconds until all packets are through; ``good`` packets pass before the next burst of losses."""
         window, slow_start, total = float(INITIAL_WINDOW), True, 0.0
         while left > 0:
             sent = min(int(window), left)
-            lost, good, last = self._losses(rng, sent, good)
+            lost, good, last = self._losses(uniform, sent, good)
             left -= sent - lost
             total += max(rtt_s + packet_s, sent * packet_s) if left else sent * packet_s
             if not lost:
@@ -137,22 +132,27 @@ class PacketLoss(Loss):
                 continue
             if last and left == lost:  # no later packet shows the loss; a packet alone waits for its timeout
                 total += rtt_s if sent > 1 else RTO_MIN_S
-            if rng.random() < 1.0 - (1.0 - self._share) ** lost:
+            if uniform() < 1.0 - (1.0 - self.share) ** lost:
                 total += rtt_s + RTO_MIN_S
             window, slow_start = max(2.0, window * CUBIC_FACTOR), False
         return total
 
-    def _losses(self, rng: np.random.Generator, sent: int, good: int) -> tuple[int, int, bool]:
+    def _losses(self, uniform: Uniform, sent: int, good: int) -> tuple[int, int, bool]:
         """Packets lost of the next ``sent``, good packets left before the next burst, whether the last was lost."""
         lost, position = 0, good
         last = False
         while position < sent:
-            burst = min(int(rng.geometric(self._enter * (1.0 - self._share) / self._share)), sent - position)
+            burst = min(geometric(uniform, self.enter * (1.0 - self.share) / self.share), sent - position)
             lost += burst
             position += burst
             last = position == sent
-            position += int(rng.geometric(self._enter))
+            position += geometric(uniform, self.enter)
         return lost, position - sent, last
+
+
+def hit_probability(packets: int, share: float, enter: float) -> float:
+    """Probability that one of so many packets is lost: ``share`` of all are, a burst begins with ``enter``."""
+    return 1.0 - (1.0 - share) * (1.0 - enter) ** (packets - 1)
 
 
 def _lossless(left: int, rtt_s: float, packet_s: float) -> float:

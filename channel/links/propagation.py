@@ -8,6 +8,7 @@ Everything is vectorised: a million devices are placed in one call.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
@@ -18,6 +19,8 @@ from channel.links.errors import LinkError
 from channel.links.rates import RATE_MODELS, SNR_FLOOR_DB
 
 Array = NDArray[np.float64]
+Uniforms = Callable[[NDArray[np.int64], int], Array]
+"""Function of (device numbers, i): the i-th number of each device, uniform in [0, 1) and independent."""
 LIGHT_MPS = 299_792_458.0
 NOISE_DBM_PER_HZ = -174.0
 RESOURCE_BLOCK_HZ = 180e3
@@ -118,20 +121,20 @@ def transmit_power_dbm(radio: Radio, path_loss: Array) -> Array:
     return np.minimum(radio.max_power_dbm, radio.p0_dbm + 10.0 * math.log10(blocks) + radio.alpha * path_loss)
 
 
-def place(radio: Radio, devices: int, rng: np.random.Generator) -> Placement:
-    """Place devices uniformly over the cell's area and work out their rates.
+def place(radio: Radio, devices: int, uniforms: Uniforms) -> Placement:
+    """Place devices uniformly over the cell's area and work out their rates; a device's place is its own draws'.
 
     A device whose signal over the whole bandwidth is below -10 dB uses fewer resource blocks, down to one, so
     that it is at -10 dB; where even one is not enough the device is placed again.  Raises `LinkError` when hardly
     any place is covered.
     """
-    found = _draw(radio, devices, rng)
+    found = _draw(radio, np.arange(devices), uniforms, 0)
     tried, missed = devices, 0
-    for _ in range(100):
+    for attempt in range(1, 100):
         again = np.flatnonzero(found.rate_bps <= 0.0)
         if not again.size:
             return replace(found, uncovered=missed / max(tried, 1))
-        fresh = _draw(radio, again.size, rng)
+        fresh = _draw(radio, again, uniforms, attempt)
         for array in fields(Placement):
             if array.name != "uncovered":
                 getattr(found, array.name)[again] = getattr(fresh, array.name)
@@ -140,12 +143,14 @@ def place(radio: Radio, devices: int, rng: np.random.Generator) -> Placement:
     raise LinkError(f"the cell covers hardly any place out to {radio.radius_m:g} m: reduce its radius")
 
 
-def _draw(radio: Radio, n: int, rng: np.random.Generator) -> Placement:
+def _draw(radio: Radio, devices: NDArray[np.int64], uniforms: Uniforms, attempt: int) -> Placement:
+    where, sight, size, angle = (uniforms(devices, 4 * attempt + i) for i in range(4))
     env = ENVIRONMENTS[radio.environment]
     inner = (radio.nearest_m / radio.radius_m) ** 2
-    distance = radio.radius_m * np.sqrt(inner + (1.0 - inner) * rng.random(n))  # uniform over the ring's area
-    seen = rng.random(n) < line_of_sight_probability(radio, distance)
-    shadow = rng.standard_normal(n) * np.where(seen, *env.shadow_db)
+    distance = radio.radius_m * np.sqrt(inner + (1.0 - inner) * where)  # uniform over the ring's area
+    seen = sight < line_of_sight_probability(radio, distance)
+    normal = np.sqrt(-2.0 * np.log1p(-size)) * np.cos(2.0 * math.pi * angle)  # Box and Muller
+    shadow = normal * np.where(seen, *env.shadow_db)
     loss = path_loss_db(radio, distance, seen) + shadow + radio.extra_loss_db
     power = transmit_power_dbm(radio, loss)
     rise = 10.0 * math.log10(radio.bandwidth_hz) + radio.noise_figure_db + radio.interference_db

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
+from channel.links.chance import Uniform
 
 INFINITY = math.inf
 
@@ -26,14 +26,20 @@ class Retry:
     jitter: float = 0.5
     longest_wait_s: float = 60.0
 
-    def wait_s(self, failed: int, rng: np.random.Generator) -> float:
+    def wait_s(self, failed: int, uniform: Uniform) -> float:
         """Draw the wait after so many failed attempts (1, 2, ...), in seconds: exponential backoff with jitter.
 
         The wait is backoff * factor^(failed - 1), at most the longest, of which the jitter's share is uniform.
         """
-        wait = min(self.backoff_s * self.factor ** (failed - 1), self.longest_wait_s)
-        return wait * (1.0 - self.jitter * float(rng.random()))
+        return backoff_s(failed, uniform(), self.backoff_s, self.factor, self.jitter, self.longest_wait_s)
 
     def again(self, failed: int) -> bool:
         """Whether another attempt is due after so many failed ones."""
         return failed < self.attempts
+
+
+def backoff_s(
+    failed: int, chance: float, first_s: float, factor: float, jitter: float, longest_s: float
+) -> float:
+    """See `Retry.wait_s`; ``chance`` is a uniform number in [0, 1)."""
+    return min(first_s * factor ** (failed - 1), longest_s) * (1.0 - jitter * chance)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
+from channel.links.rounds import records_bytes
 from channel.links.transport import (
     TCP_HEADER_BYTES,
     TLS_RECORD_BYTES,
@@ -27,7 +26,7 @@ class TcpTransport(WindowedTransport):
     A connection is new for every upload or persists.  Uploads on a new connection set up TLS in full.
     """
 
-    __slots__ = ("_tls",)
+    __slots__ = ("encrypted",)
     name = "tcp"
     source = "Cardwell, Savage, Anderson, INFOCOM 2000; RFC 6928 (IW10); RFC 5681; RFC 8446"
 
@@ -45,7 +44,7 @@ class TcpTransport(WindowedTransport):
         packets = packets or Packets()
         header = packets.ip_header_bytes + TCP_HEADER_BYTES + packets.link_header_bytes
         setup = Setup(SETUP_ROUNDS[tls], SETUP_BYTES[tls] + SETUP_PACKETS[tls] * header)
-        self._tls = tls != "none"
+        self.encrypted = tls != "none"
         super().__init__(
             packets.mtu_bytes - packets.ip_header_bytes - TCP_HEADER_BYTES,
             header,
@@ -60,6 +59,6 @@ class TcpTransport(WindowedTransport):
 
     def stream_bytes(self, payload_bytes: float) -> float:
         """Bytes of the payload in the TCP stream: TLS adds 22 to each record of up to 16 KiB."""
-        if not self._tls:
+        if not self.encrypted:
             return payload_bytes
-        return payload_bytes + max(1, math.ceil(payload_bytes / TLS_RECORD_LIMIT_BYTES)) * TLS_RECORD_BYTES
+        return payload_bytes + records_bytes(payload_bytes, TLS_RECORD_LIMIT_BYTES, TLS_RECORD_BYTES)

@@ -10,6 +10,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+from channel.links.rounds import packets_of
 from channel.links.sharing import Start
 
 INFINITY = math.inf
@@ -76,19 +77,19 @@ class Transport(ABC):
 class UdpTransport(Transport):
     """Datagrams: no set-up, no window, nothing sent twice."""
 
-    __slots__ = ("_cache", "_header", "_payload")
+    __slots__ = ("_cache", "packet_header_bytes", "packet_payload_bytes")
     name = "udp"
     source = "headers: RFC 768, RFC 791, RFC 8200"
 
     def __init__(self, packets: Packets | None = None) -> None:
         packets = packets or Packets()
-        self._header = packets.ip_header_bytes + UDP_HEADER_BYTES + packets.link_header_bytes
-        self._payload = packets.mtu_bytes - packets.ip_header_bytes - UDP_HEADER_BYTES
+        self.packet_header_bytes = packets.ip_header_bytes + UDP_HEADER_BYTES + packets.link_header_bytes
+        self.packet_payload_bytes = packets.mtu_bytes - packets.ip_header_bytes - UDP_HEADER_BYTES
         self._cache: dict[float, Plan] = {}
 
     def packets(self, payload_bytes: float) -> int:
         """Datagrams that carry the payload; an empty one needs one too."""
-        return max(1, math.ceil(payload_bytes / self._payload))
+        return packets_of(payload_bytes, self.packet_payload_bytes)
 
     def plan(self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float) -> Plan:
         """See `Transport.plan`; only the size matters, so each size is computed once."""
@@ -96,6 +97,6 @@ class UdpTransport(Transport):
         if plan is None:
             if len(self._cache) >= CACHE_LIMIT:
                 self._cache.clear()
-            wire = payload_bytes + self.packets(payload_bytes) * self._header
+            wire = payload_bytes + self.packets(payload_bytes) * self.packet_header_bytes
             plan = self._cache[payload_bytes] = Plan(0.0, 0.0, wire * 8.0, wire, 0.0)
         return plan

@@ -59,6 +59,11 @@ class VirtualTimeLink(SharedLink):
         """Uploads on the link."""
         return len(self._members)
 
+    @property
+    def gains(self) -> list[float]:
+        """G(1), G(2), ...; empty where it is always 1."""
+        return [] if self._gain is None else self._gain[1:]
+
     def _gain_of(self, n: int) -> float:
         gain = self._gain
         if gain is None:
@@ -225,7 +230,7 @@ class FrameFairLink(_AirTimeBase):
     loss by contention; see `channel.links.wifi`.
     """
 
-    __slots__ = ("_data_bits_per_bit", "_overhead_s_per_bit")
+    __slots__ = ("data_bits_per_bit", "overhead_s_per_bit")
 
     def __init__(
         self,
@@ -235,13 +240,13 @@ class FrameFairLink(_AirTimeBase):
         data_bits_per_bit: float = 1.0,
     ) -> None:
         super().__init__(capacity, gain)
-        self._overhead_s_per_bit = overhead_s_per_bit
-        self._data_bits_per_bit = data_bits_per_bit
+        self.overhead_s_per_bit = overhead_s_per_bit
+        self.data_bits_per_bit = data_bits_per_bit
 
     def _share_and_speed(self, weight: float, cap_bps: float) -> tuple[float, float]:
         # Time on the air that one bit takes: at the station's own rate, and the fixed part of its frame.
         reference = self._reference
-        bit_s = self._data_bits_per_bit / (self._relative(cap_bps) * reference) + self._overhead_s_per_bit
+        bit_s = self.data_bits_per_bit / (self._relative(cap_bps) * reference) + self.overhead_s_per_bit
         return weight * bit_s * reference, weight
 
 

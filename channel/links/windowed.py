@@ -13,13 +13,12 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from channel.links.rounds import COLD, connection_state, packets_of, ramp_s, window_after
 from channel.links.sharing import Start
 from channel.links.transport import CACHE_LIMIT, Plan, Transport
 
 INFINITY = math.inf
-RTO_MIN_S = 0.2  # Linux TCP_RTO_MIN; RFC 6298 has 1 s
 RATES_LIMIT = 64  # plans of one payload kept before they are forgotten
-_COLD, _RESUMED, _WARM = -1.0, -2.0, 0.0  # states of a connection; above 0: how often its window has halved
 
 
 class Setup(NamedTuple):
@@ -52,8 +51,16 @@ class WindowedTransport(Transport):
     """
 
     __slots__ = (
-        "_cache", "_cold", "_header", "_in_link", "_payload", "_resumed", "idle_restart", "initial_window",
-        "keep_alive_s", "new_connection",
+        "_cache",
+        "_in_link",
+        "cold",
+        "idle_restart",
+        "initial_window",
+        "keep_alive_s",
+        "new_connection",
+        "packet_header_bytes",
+        "packet_payload_bytes",
+        "resumed",
     )  # fmt: skip
 
     def __init__(
@@ -69,8 +76,8 @@ class WindowedTransport(Transport):
         idle_restart: bool = True,
         in_link: bool = False,
     ) -> None:
-        self._payload, self._header = payload_bytes, header_bytes
-        self._cold, self._resumed = cold, resumed
+        self.packet_payload_bytes, self.packet_header_bytes = payload_bytes, header_bytes
+        self.cold, self.resumed = cold, resumed
         self.new_connection = new_connection
         self.keep_alive_s = keep_alive_s
         self.initial_window = initial_window
@@ -81,7 +88,7 @@ class WindowedTransport(Transport):
     @property
     def packet_bits(self) -> float:
         """Bits of a full packet on the wire."""
-        return (self._payload + self._header) * 8.0
+        return (self.packet_payload_bytes + self.packet_header_bytes) * 8.0
 
     def stream_bytes(self, payload_bytes: float) -> float:
         """Bytes of the payload in the transport's stream, encryption's records included."""
@@ -89,20 +96,11 @@ class WindowedTransport(Transport):
 
     def packets(self, payload_bytes: float) -> int:
         """Packets that carry the payload."""
-        return max(1, math.ceil(self.stream_bytes(payload_bytes) / self._payload))
+        return packets_of(self.stream_bytes(payload_bytes), self.packet_payload_bytes)
 
     def plan(self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float) -> Plan:
         """See `Transport.plan`."""
-        if idle_s == INFINITY:
-            state = _COLD
-        elif self.new_connection or idle_s > self.keep_alive_s:
-            state = _RESUMED
-        elif self.idle_restart and idle_s > 0.0:
-            state = idle_s // (RTO_MIN_S + rtt_s)  # Linux: RTO = SRTT + max(RTO_MIN, 4 RTTVAR)
-            if state > 16.0:
-                state = 16.0
-        else:
-            state = _WARM
+        state = connection_state(idle_s, rtt_s, self.new_connection, self.keep_alive_s, self.idle_restart)
         known = self._cache.get((payload_bytes, state, rtt_s))
         if known is None:
             known = self._prepare(payload_bytes, state, rtt_s)
@@ -112,7 +110,7 @@ class WindowedTransport(Transport):
         # A constant capacity among n uploads gives few rates; a varying one gives a new rate nearly every time.
         plan = by_rate.get(fair_rate_bps)
         if plan is None:
-            ramp = 0.0 if packets <= window else self._ramp_s(packets, window, fair_rate_bps, rtt_s)
+            ramp = 0.0 if packets <= window else ramp_s(packets, window, self.packet_bits, fair_rate_bps, rtt_s)
             plan = Plan(rounds * rtt_s, ramp, bits, wire, 0.0)
             if len(by_rate) >= RATES_LIMIT:
                 by_rate.clear()
@@ -122,12 +120,12 @@ class WindowedTransport(Transport):
     def _prepare(self, payload_bytes: float, state: float, rtt_s: float) -> _Prepared:
         stream = self.stream_bytes(payload_bytes)
         packets = self.packets(payload_bytes)
-        wire = stream + packets * self._header
+        wire = stream + packets * self.packet_header_bytes
         window, setup = self.initial_window, Setup(0, 0.0)
         if state >= 0.0:
-            window = self._window_after(packets, state)
+            window = window_after(packets, self.initial_window, state)
         else:
-            setup = self._cold if state == _COLD else self._resumed
+            setup = self.cold if state == COLD else self.resumed
         total = wire + setup.wire_bytes
         at_once: Plan | None = None
         if self._in_link:
@@ -140,27 +138,3 @@ class WindowedTransport(Transport):
         known = _Prepared(packets, window, setup.rounds, total * 8.0, total, at_once, {})
         self._cache[payload_bytes, state, rtt_s] = known
         return known
-
-    def _window_after(self, packets: int, halvings: float) -> int:
-        """Window that a connection has left: it is taken to have carried an upload of this size before."""
-        window = self.initial_window
-        sent = 0
-        while sent + window < packets:
-            sent += window
-            window *= 2
-        return max(self.initial_window, int(window / 2.0**halvings))
-
-    def _ramp_s(self, packets: int, window: int, rate_bps: float, rtt_s: float) -> float:
-        """Link time left unused in the rounds before the last one whose window does not fill the path."""
-        packet_s = self.packet_bits / rate_bps if rate_bps > 0.0 else INFINITY
-        round_s = rtt_s + packet_s  # the first acknowledgement of a round comes back after this
-        ramp = 0.0
-        left = packets
-        while left > window:
-            busy = window * packet_s
-            if busy >= round_s:
-                break
-            ramp += round_s - busy
-            left -= window
-            window *= 2
-        return ramp

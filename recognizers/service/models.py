@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import numpy as np
 
 from recognizers.service.calibration import Cost, load_calibration
 from scenarios.schema.server import (
@@ -60,8 +59,8 @@ class Table:
 class ServiceTime:
     """How long an accelerator serves a batch, and what power it draws.
 
-    ``batch_s`` is the (mean) time; a server draws each batch's time from ``sampler(rng)``, which for all
-    but the exponential kind is ``batch_s`` itself.  ``source`` says where the figures come from.
+    ``batch_s`` is the (mean) time, which for all but the exponential kind is that of every batch.  ``source`` says
+    where the figures come from.
     """
 
     batch_s: Sampler
@@ -70,12 +69,10 @@ class ServiceTime:
     source: str
     exponential: bool = False
 
-    def sampler(self, rng: np.random.Generator) -> Sampler:
-        """Function of (utterances, audio seconds) that gives one batch's seconds."""
-        if not self.exponential:
-            return self.batch_s
-        mean_s, draw = self.batch_s, rng.standard_exponential
-        return lambda utterances, audio_s: mean_s(utterances, audio_s) * float(draw())
+    def drawn_s(self, utterances: int, audio_s: float, uniform: float) -> float:
+        """Seconds of one batch; ``uniform`` in [0, 1) is the luck of a time that varies."""
+        mean_s = self.batch_s(utterances, audio_s)
+        return -mean_s * math.log(1.0 - uniform) if self.exponential else mean_s
 
     def energy_j(self, busy_s: float, total_s: float) -> float:
         """Energy of one accelerator that served for ``busy_s`` of ``total_s`` seconds."""

@@ -13,6 +13,7 @@ from scenarios.schema.base import Spec
 from scenarios.schema.codec import STANDARD_CODECS, CodecSpec
 from scenarios.schema.corpus import CorpusSpec
 from scenarios.schema.device import DeviceGroupSpec
+from scenarios.schema.engine import EngineName, beyond_compiled
 from scenarios.schema.link import CellSpec
 from scenarios.schema.server import EmotionSpec, RecogniserSpec, ServerSpec
 from scenarios.schema.sweep import SweepSpec
@@ -79,6 +80,9 @@ class Scenario(Spec):
     """The edge server of each site."""
     sites: Annotated[int, Field(ge=1, le=1_000_000)] = 1
     """Number of like sites, each with its own cells, devices and edge server."""
+    engine: EngineName = "auto"
+    """`simpy`, the reference, or `compiled`, for fleets; `auto` takes the compiled one where it covers the scenario and
+    the study is large enough. Figures are the same."""
     log: LogSpec = LogSpec()
     """How much of the upload log is kept."""
     sweep: SweepSpec = SweepSpec()
@@ -111,6 +115,10 @@ def inconsistencies(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
             f"the warm-up ({scenario.warmup:g} s) leaves nothing of the duration ({scenario.duration:g} s)",
         )
     yield from _inconsistent_cells(scenario)
+    beyond = beyond_compiled(scenario)
+    if scenario.engine == "compiled" and beyond is not None:
+        where, what = ".".join(map(str, beyond[0])), beyond[1]
+        yield ("engine",), f"the compiled engine does not cover {where}: {what}; take `auto` or `simpy`"
     lengths = {len(values) for values in scenario.sweep.zip.values()}
     if len(lengths) > 1:
         yield ("sweep", "zip"), f"lists that go together need one length, found {sorted(lengths)}"

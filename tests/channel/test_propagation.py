@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from channel.links import LinkError, Radio, place
-from channel.links.propagation import line_of_sight_probability, path_loss_db, transmit_power_dbm
+from channel.links.propagation import Uniforms, line_of_sight_probability, path_loss_db, transmit_power_dbm
 from channel.links.rates import LTE_CQI, RATE_MODELS, lte_cqi, shannon
 
 NO_SIGHT = np.zeros(4, dtype=bool)
@@ -58,6 +58,11 @@ def test_attenuated_shannon_of_the_reference() -> None:
     assert shannon(np.array([-10.1]))[0] == 0.0
 
 
+def numbers(seed: int) -> Uniforms:
+    rng = np.random.default_rng(seed)
+    return lambda devices, i: rng.random(len(devices))
+
+
 @pytest.mark.parametrize("model", RATE_MODELS)
 def test_rates_never_fall_with_the_snr(model: str) -> None:
     rates = RATE_MODELS[model](np.linspace(-15, 40, 2000))
@@ -74,7 +79,7 @@ def test_cqi_steps_are_the_tables() -> None:
 
 def test_devices_are_uniform_over_the_area() -> None:
     """Of 100,000 devices in a ring from 35 to 500 m, the share within r grows with r^2 (three standard errors)."""
-    placed = place(Radio(), 100_000, np.random.default_rng(5))
+    placed = place(Radio(), 100_000, numbers(5))
     for r in (100.0, 250.0, 400.0):
         expected = (r**2 - 35.0**2) / (500.0**2 - 35.0**2)
         assert np.mean(placed.distance_m < r) == pytest.approx(expected, abs=3 * 0.5 / np.sqrt(1e5) + 1e-3)
@@ -86,14 +91,14 @@ def test_devices_are_uniform_over_the_area() -> None:
 def test_shadowing_has_its_spread() -> None:
     """Loss minus its median: 6 dB without sight, 4 dB with (the few places drawn again hardly show)."""
     radio = Radio(radius_m=300.0)
-    placed = place(radio, 50_000, np.random.default_rng(6))
+    placed = place(radio, 50_000, numbers(6))
     shadow = placed.path_loss_db - path_loss_db(radio, placed.distance_m, placed.line_of_sight)
     assert shadow[placed.line_of_sight].std() == pytest.approx(4.0, rel=0.03)
     assert shadow[~placed.line_of_sight].std() == pytest.approx(6.0, rel=0.03)
 
 
 def test_same_seed_same_places_and_a_large_fleet() -> None:
-    a, b = (place(Radio(), 200_000, np.random.default_rng(9)) for _ in range(2))
+    a, b = (place(Radio(), 200_000, numbers(9)) for _ in range(2))
     assert np.array_equal(a.rate_bps, b.rate_bps)
 
 
@@ -113,4 +118,4 @@ def test_impossible_radios(keywords: dict[str, float], fault: str) -> None:
 
 def test_a_cell_without_coverage_is_refused() -> None:
     with pytest.raises(LinkError, match="covers hardly any place"):
-        place(Radio(extra_loss_db=120.0), 100, np.random.default_rng(1))
+        place(Radio(extra_loss_db=120.0), 100, numbers(1))

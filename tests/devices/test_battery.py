@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,25 +63,29 @@ def test_no_battery_gives_more_than_it_holds(draws: list[tuple[float, float]], b
 
 def test_batteries_of_a_group() -> None:
     rng = np.random.default_rng(1)
+
+    def luck(devices: npt.NDArray[np.int64], i: int) -> npt.NDArray[np.float64]:
+        return rng.random(len(devices))
+
     phone, board = load_profile("pixel-8"), load_profile("raspberry-pi-4")
-    assert build_batteries(None, phone, 3, 0.1, rng) is None
-    own = build_batteries(BatterySpec(), phone, 3, 0.1, rng)
+    assert build_batteries(None, phone, 3, 0.1, luck) is None
+    own = build_batteries(BatterySpec(), phone, 3, 0.1, luck)
     assert own is not None
     assert own.capacity_j == pytest.approx(4575 * 3.6 * 3.85)
     spread = build_batteries(
-        BatterySpec.model_validate({"level": "80 %", "level_lowest": "20 %"}), phone, 9000, 0.1, rng
+        BatterySpec.model_validate({"level": "80 %", "level_lowest": "20 %"}), phone, 9000, 0.1, luck
     )
     assert spread is not None
     shares = spread.shares(0.0)
     assert shares.min() == pytest.approx(0.2, abs=0.001)
     assert shares.max() == pytest.approx(0.8, abs=0.001)
     given = build_batteries(
-        BatterySpec.model_validate({"capacity": "10 Wh", "level": "50 %"}), board, 2, 0.1, rng
+        BatterySpec.model_validate({"capacity": "10 Wh", "level": "50 %"}), board, 2, 0.1, luck
     )
     assert given is not None
     assert given.initial_j.tolist() == [18_000.0, 18_000.0]
     with pytest.raises(DeviceError, match="'raspberry-pi-4' has no battery"):
-        build_batteries(BatterySpec(), board, 2, 0.1, rng)
+        build_batteries(BatterySpec(), board, 2, 0.1, luck)
 
 
 def test_lifetime_in_closed_form() -> None:

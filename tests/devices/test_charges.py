@@ -34,11 +34,11 @@ def charge_all(radio: Radio, activities: list[Activity]) -> float:
     while events:
         now, begins, n = heapq.heappop(events)
         if begins:
-            delay, charge = ledger.begin(now)
-            heapq.heappush(events, (now + delay + activities[n].duration_s, 0, n))
+            begun = ledger.begin(now)
+            heapq.heappush(events, (now + begun.wake_s + activities[n].duration_s, 0, n))
+            total += begun.charge.total_j
         else:
-            charge = ledger.end(now, activities[n].bits)
-        total += charge.total_j
+            total += ledger.end(now, activities[n].bits).charge.total_j
     assert ledger.busy == 0
     return total
 

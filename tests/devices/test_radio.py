@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 
 from devices.radio import Phase, Radio
-from devices.radios import load_radio, radios
+from devices.radios import load_radio
 
 # Energy (J) of one isolated upload of a 4.5 s utterance: active, promotion, tail, total.  Computed from the
 # figures of Huang et al. 2012 for LTE at 5 Mbit/s and WiFi at 10 Mbit/s, published rounded as here.
@@ -42,17 +41,6 @@ def test_three_digit_values_of_the_table_within_one_percent() -> None:
     assert sum(lte.isolated_upload_j(28_800, 5e6)) == pytest.approx(12.61, rel=0.01)
     assert sum(wifi.isolated_upload_j(1_152_000, 10e6)) == pytest.approx(0.380, rel=0.01)
     assert wifi.isolated_upload_j(1_152_000, 10e6)[0] == pytest.approx(0.342, rel=0.01)
-
-
-@pytest.mark.parametrize("name", radios())
-def test_arrays_and_floats_agree(name: str) -> None:
-    radio = load_radio(name)
-    gaps = np.array([0.0, 1e-3, 0.2, 1.0, 8.0882, 9.0, 10.2, 11.576, 50.0, math.inf])
-    gaps = np.concatenate((gaps, np.cumsum([p.duration_s for p in radio.phases])))
-    np.testing.assert_allclose(radio.tail_energy_j(gaps), [radio.tail_j(g) for g in gaps], rtol=1e-12)
-    np.testing.assert_array_equal(radio.wake_energy_j(gaps), [radio.wake_j(g) for g in gaps])
-    np.testing.assert_array_equal(radio.wake_delays_s(gaps), [radio.wake_delay_s(g) for g in gaps])
-    assert radio.transmit_energy_j(2.0, 1e6) == pytest.approx(radio.transmit_j(2.0, 1e6))
 
 
 def test_a_tail_of_two_phases_by_hand() -> None:

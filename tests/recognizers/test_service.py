@@ -55,11 +55,10 @@ def test_table_is_linear_between_and_beyond() -> None:
 def test_exponential_has_its_mean() -> None:
     """10,000 draws of mean 0.2: standard error 0.002, five of them allowed."""
     service = load_service(server(service={"kind": "exponential", "mean": "0.2 s"}))
-    draw = service.sampler(np.random.default_rng(3))
-    drawn = np.array([draw(1, 1.0) for _ in range(10_000)])
+    drawn = np.array([service.drawn_s(1, 1.0, u) for u in np.random.default_rng(3).random(10_000)])
     assert drawn.mean() == pytest.approx(0.2, abs=0.01) and drawn.std() == pytest.approx(0.2, abs=0.01)
     constant = load_service(server(service={"kind": "constant", "time": "1 s"}))
-    assert constant.sampler(np.random.default_rng(3)) is constant.batch_s
+    assert constant.drawn_s(3, 9.0, 0.7) == constant.batch_s(3, 9.0)
 
 
 def test_power_of_the_scenario_wins() -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from scenarios import loads
-from sim.compile import Situation, build_world
-from sim.recorder import STAGES, Columns
-from sim.streams import Streams
+from sim import model
+from sim.compile import Situation, build_site
+from sim.draws import Draws
+from sim.recorder import COMPONENTS, STAGES, Rows
 from sim.tables import Tables
 from tests.sim.conftest import HEAD
 
@@ -129,11 +130,11 @@ def drawn_and_charged(text: str, encode_s: float) -> tuple[float, float]:
     scenario = loads(HEAD + text).points[0].scenario
     sizes = {"big": 150_000, "small": 15_000}
     tables = Tables.unrecognised({c: sizes[c] for c in scenario.codec_specs()}, np.full(50, 3.0), encode_s)
-    chunks: list[Columns] = []
-    world = build_world(Situation(scenario, tables, Path.cwd()), Streams(1, 0), chunks.append)
-    world.run()
-    charged = sum(float(np.sum(c["energy_j"])) for c in chunks)
-    return float(sum(g.battery.drawn_j.sum() for g in world.fleet.groups)), charged
+    chunks: list[Rows] = []
+    site = build_site(Situation(scenario, tables, Path.cwd()), Draws(1, 0))
+    model.run(site, chunks.append)
+    charged = sum(float(np.sum(rows[f"{name}_j"])) for rows in chunks for name in COMPONENTS)
+    return float(sum(g.battery.drawn_j.sum() for g in site.groups)), charged
 
 
 @pytest.mark.parametrize(

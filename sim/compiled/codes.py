@@ -1,0 +1,13 @@
+"""Numbers for kinds and for events, as the compiled loop knows them."""
+
+# What happens to the upload, device or accelerator whose number an event carries.
+NOTHING, ENTER, CODED, LEAVE, AGAIN, JOIN, GAVE_UP, SENT, ARRIVE, REPLY, END, BATCH, HELD, SPEAK = range(14)
+CODES = 16
+
+FIXED, LINK, DEADLINE, BATTERY, LOAD_UPLOADS, LOAD_QUEUE = range(6)  # policies
+EQUAL, WEIGHTED, AIRTIME, FRAMES, PROPORTIONAL, DEDICATED, FIFO = range(7)  # sharing
+CONSTANT, PERIODIC = range(2)  # access
+LOSSLESS, PAYLOADS, PACKETS = range(3)  # loss
+
+# Why the loop comes back to Python.
+DONE, WINDOW, ROWS, ROOM = range(4)

@@ -1,0 +1,113 @@
+"""What a replication keeps of its rows, counted row by row: the sums of ``sim.metrics``, compiled."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from sim.compiled.jit import entry
+from sim.compiled.state import Floats, Ints, Records
+from sim.draws import Key, uniforms
+from sim.recorder import Counted
+from sim.upload import BATTERY_DEAD, DELIVERED, LATE, LOST, OUTCOMES, REJECTED
+
+OF_ALL = (
+    "encode_j", "wake_j", "transmit_j", "tail_j", "energy_j", "server_j", "payload_bytes", "wire_bytes", "audio_s",
+    "begun",
+)  # fmt: skip
+OF_REPLIED = (
+    "encode_s", "hold_s", "wake_s", "access_s", "transfer_s", "backhaul_s", "queue_s", "service_s", "reply_s", "batch",
+)  # fmt: skip
+
+
+class Counter:
+    """Counts chunks of the rows of a site."""
+
+    def __init__(
+        self, warmup_s: float, horizon_s: float, batch_w: float, audio_s: Floats, codecs: int, cell_of_group: Ints,
+        cells: int,
+    ) -> None:  # fmt: skip
+        self.horizon_s, self.warmup_s, self.batch_w, self.audio_s = horizon_s, warmup_s, batch_w, audio_s
+        self.codecs, self.cell_of_group = codecs, cell_of_group
+        self.cells = cells
+
+    def __call__(self, rows: Records) -> Counted:
+        """Count one chunk."""
+        sums, outcomes = np.zeros(len(OF_ALL) + len(OF_REPLIED)), np.zeros(len(OUTCOMES), np.int64)
+        group_j, latencies_s = np.zeros(len(self.cell_of_group)), np.empty(len(rows))
+        understood = np.zeros((self.codecs, len(self.audio_s)), np.int64)
+        came, left = np.zeros(self.cells + 1, np.int64), np.zeros(self.cells + 1, np.int64)
+        replied = count(
+            rows, self.warmup_s, self.horizon_s, self.batch_w, self.audio_s, self.cell_of_group, sums, group_j,
+            outcomes, understood, latencies_s, came, left,
+        )  # fmt: skip
+        named = dict(zip((*OF_ALL, *OF_REPLIED), sums.tolist(), strict=True))
+        return Counted(len(rows), named, group_j, outcomes, understood, latencies_s[:replied].copy(), came, left)
+
+
+@entry
+def count(
+    rows: Records, warmup_s: float, horizon_s: float, batch_w: float, audio_s: Floats, cell_of_group: Ints,
+    sums: Floats, group_j: Floats, outcomes: Ints, understood: Ints, latencies_s: Floats, came: Ints, left: Ints,
+) -> int:  # fmt: skip
+    """Add the rows to the arrays; the number of latencies."""
+    n = 0
+    half_s = horizon_s / 2.0
+    for i in range(len(rows)):
+        r = rows[i]
+        if r.outcome != LOST and r.outcome != REJECTED and r.outcome != BATTERY_DEAD:
+            at, server = cell_of_group[r.group], len(came) - 1
+            came[at] += half_s < r.spoken_s <= horizon_s
+            left[at] += half_s < r.sent_s <= horizon_s
+            came[server] += half_s < r.arrived_s <= horizon_s
+            left[server] += half_s < r.served_s <= horizon_s
+        if r.spoken_s < warmup_s:
+            continue
+        energy_j = r.encode_j + r.wake_j + r.transmit_j + r.tail_j
+        outcomes[r.outcome] += 1
+        group_j[r.group] += energy_j
+        sums[0] += r.encode_j
+        sums[1] += r.wake_j
+        sums[2] += r.transmit_j
+        sums[3] += r.tail_j
+        sums[4] += energy_j
+        if not math.isnan(r.served_s):
+            sums[5] += (r.served_s - r.started_s) * batch_w / max(r.batch, 1)
+        sums[6] += math.floor(r.payload_bytes)
+        sums[7] += r.wire_bytes
+        if r.outcome != BATTERY_DEAD or r.payload_bytes > 0.0:
+            sums[8] += audio_s[r.utterance]
+            sums[9] += 1.0
+        if r.outcome == DELIVERED or r.outcome == LATE:
+            latencies_s[n] = r.replied_s - r.spoken_s
+            n += 1
+            understood[r.codec, r.utterance] += 1
+            sums[10] += r.ready_s - r.spoken_s
+            sums[11] += r.left_s - r.ready_s
+            sums[12] += r.wake_s
+            sums[13] += r.access_s
+            sums[14] += r.sent_s - r.left_s - r.wake_s - r.access_s
+            sums[15] += r.arrived_s - r.sent_s
+            sums[16] += r.started_s - r.arrived_s
+            sums[17] += r.served_s - r.started_s
+            sums[18] += r.replied_s - r.served_s
+            sums[19] += r.batch
+    return n
+
+
+@entry
+def _choose(rows: Records, low: int, high: int, share: float, chosen: Ints) -> int:
+    n = 0
+    for i in range(len(rows)):
+        luck, _ = uniforms(low, high, 0, rows[i].upload, 0)
+        if luck < share:
+            chosen[n] = i
+            n += 1
+    return n
+
+
+def sample(rows: Records, key: Key, share: float) -> Records:
+    """The rows that a sampled log keeps, see ``sim.replication``."""
+    chosen = np.empty(len(rows), np.int64)
+    return rows[chosen[: _choose(rows, key.low, key.high, share, chosen)]]

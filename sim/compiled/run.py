@@ -1,0 +1,148 @@
+"""Driving the compiled loop: windows of utterances in, chunks of the log out, more room where it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from channel.links import Cell
+from devices.sessions import ClosedLoopTraffic
+from sim import arrivals
+from sim.arrivals import Arrivals, Loops, Window
+from sim.compiled import codes, loop
+from sim.compiled.build import build
+from sim.compiled.jit import entry
+from sim.compiled.state import World
+from sim.draws import uniforms
+from sim.recorder import Figures, Rows
+from sim.site import Site
+
+LOOPS = Loops(entry(arrivals.begin_devices), entry(arrivals.fill), entry(arrivals.put_in_order))
+
+
+def run(site: Site, sink: Callable[[Rows], None], tick: Callable[[float], None] | None = None) -> Figures:
+    """As ``sim.model.run``; a chunk of rows is overwritten when the next one comes."""
+    running = Run(site, sink)
+    steps = 100 if tick else 1
+    for step in range(1, steps + 1):
+        running.to(site.duration_s * step / steps)
+        if tick:
+            tick(site.duration_s * step / steps)
+    figures = running.figures()
+    if site.drain_s > 0.0:
+        running.to(site.duration_s + site.drain_s)
+    running.unfinished()
+    return Figures(**figures, events=int(running.world.site["events"][0]))
+
+
+class Run:
+    """A site under way."""
+
+    def __init__(self, site: Site, sink: Callable[[Rows], None]) -> None:
+        self.site, self.sink = site, sink
+        self.world = build(site)
+        source = Arrivals(site.groups, site.tables.audio_s, site.draws, site.duration_s, LOOPS)
+        self._windows = iter(source)
+        self._window: Window | None = next(self._windows, None)
+        self._next: Window | None = next(self._windows, None)
+        for group in site.groups:
+            if isinstance(group.traffic, ClosedLoopTraffic):
+                numbers = np.arange(group.count)
+                luck, _ = uniforms(*site.draws.key("phase", group.name), numbers, 0, 0)
+                _, what = uniforms(*site.draws.key("speech", group.name), numbers, 0, 0)
+                think_s = np.array([group.traffic.first_s(u) for u in luck.tolist()])
+                loop.begin_loops(self.world, group.index, think_s, what)
+
+    def to(self, until_s: float) -> None:
+        """Let everything happen before ``until_s``."""
+        none = Window(*(np.zeros(0, dtype) for dtype in ("f8", "f8", "i8", "i8", "i8", "i8")))
+        while True:
+            window = none if self._window is None else self._window
+            found = loop.run(self.world, *window, self._next is not None, until_s)
+            if found == codes.DONE:
+                return
+            if found == codes.WINDOW:
+                self._window, self._next = self._next, next(self._windows, None)
+                self.world.site["position"] = 0
+            elif found == codes.ROWS:
+                self.flush()
+            else:
+                self.grow()
+
+    def flush(self) -> None:
+        """Hand the rows written so far to the sink."""
+        count = int(self.world.site["rows"][0])
+        if count:
+            self.sink(self.world.rows[:count])
+            self.world.site["rows"] = 0
+
+    def grow(self) -> None:
+        """Twice the room for uploads under way and for their events."""
+        world = self.world
+        slots = len(world.uploads)
+        uploads = _larger(world.uploads, 2 * slots)
+        uploads["next"][slots:] = np.arange(slots + 1, 2 * slots + 1)
+        site = world.site
+        if site["free_slot"][0] >= slots:  # all were taken: the list goes on with the new ones
+            site["free_slot"] = slots
+        links = np.zeros((len(world.cells), 4 * slots), world.links.dtype)
+        for cell, old, new in zip(world.cells, world.links, links, strict=True):
+            # Entries of attempts that were given up have surfaced long ago or are dropped now; in order is a heap.
+            members = old[: cell["members"]]
+            members = members[world.uploads["transfer"][members["slot"]] == members["number"]]
+            cell["members"] = len(members)
+            new[: len(members)] = members[np.lexsort((members["number"], members["finish"]))]
+        site["slots"] = 2 * slots
+        heap = _larger(world.heap, 2 * len(world.heap) + 4 * slots)
+        self.world = world._replace(uploads=uploads, links=links, heap=heap)
+
+    def unfinished(self) -> None:
+        """What is still on its way becomes rows, in order of number."""
+        left = self.world.uploads[self.world.uploads["alive"] == 1]
+        left = left[np.argsort(left["number"], kind="stable")]
+        self.flush()
+        rows = np.zeros(len(left), self.world.rows.dtype)
+        for name in rows.dtype.names or ():
+            source = {"upload": "number"}.get(name, name)
+            rows[name] = left[source] if source in (left.dtype.names or ()) else np.nan
+        if len(rows):
+            self.sink(rows)
+        for group in self.site.groups:
+            if group.battery is not None:
+                group.battery.drawn_j[:] = self.world.drawn_j[group.first : group.first + group.count]
+
+    def figures(self) -> dict[str, float]:
+        """What belongs to the site, at the end of speech."""
+        site, now = self.world.site[0], self.site.duration_s
+        uplinks = [
+            _utilisation(self.world, c, cell, now) for c, cell in enumerate(self.site.cells)
+        ]
+        return {
+            "uplink_utilisation": float(np.mean(uplinks)),
+            "server_utilisation": float(site["busy_s"]) / (self.site.server.accelerators * now),
+            "idle_power_w": self.site.idle_power_w,
+        }
+
+
+def _larger(records: Any, room: int) -> Any:
+    grown = np.zeros(room, records.dtype)
+    grown[: len(records)] = records
+    return grown
+
+
+def _utilisation(world: World, number: int, cell: Cell, now: float) -> float:
+    """As ``SharedLink.utilisation``."""
+    record = world.cells[number]
+    capacity = cell.link.capacity
+    busy_s, carried = float(record["busy_s"]), float(record["carried_bits"])
+    if record["active"] and record["sharing"] <= codes.PROPORTIONAL:
+        busy_s += now - float(record["busy_from_s"])
+        passed = capacity.bits_between(float(record["last_s"]), now)
+        gains, active = world.gains[number], int(record["active"])
+        gain = gains[min(active, int(record["gains"])) - 1] if record["gains"] else 1.0
+        carried += float(record["speeds"]) * passed * gain / float(record["shares"])
+    if record["sharing"] in (codes.AIRTIME, codes.FRAMES, codes.PROPORTIONAL):
+        return busy_s / now
+    return carried / capacity.bits_between(0.0, now)

@@ -1,0 +1,243 @@
+"""The radio, the channel and the shared uplink: one activity, and what follows when it is over."""
+
+from __future__ import annotations
+
+import math
+
+from channel.links.access import periodic_delay_s
+from channel.links.loss import hit_probability
+from channel.links.retry import backoff_s
+from channel.links.rounds import COLD, connection_state, packets_of, ramp_s, records_bytes, window_after
+from channel.links.transport import TLS_RECORD_BYTES, TLS_RECORD_LIMIT_BYTES
+from devices.radio import tail_up_to_j
+from sim.compiled.codes import (
+    AGAIN,
+    ARRIVE,
+    CONSTANT,
+    DEDICATED,
+    END,
+    GAVE_UP,
+    JOIN,
+    LOSSLESS,
+    NOTHING,
+    PAYLOADS,
+    SENT,
+)  # fmt: skip
+from sim.compiled.jit import kernel, stage
+from sim.compiled.links import fair_rate_bps, is_virtual, join, leave, own_bits, own_finish
+from sim.compiled.speaking import at, draw, look, next_block
+from sim.compiled.state import Floats, Record, World
+from sim.draws import uniforms
+from sim.upload import BATTERY_DEAD, LOST
+
+ALONE = -1  # the number of every transfer on a link whose finishes are known on joining
+TURN = 1 << 20  # as ``sim.draws.Chance``
+RECORD_LIMIT, RECORD_BYTES = float(TLS_RECORD_LIMIT_BYTES), float(TLS_RECORD_BYTES)
+
+
+@kernel
+def phase_of(starts: Floats, gap_s: float) -> int:
+    """Number of the radio's phase after a silence."""
+    phase = 0
+    while phase < len(starts) - 1 and gap_s >= starts[phase + 1]:
+        phase += 1
+    return phase
+
+
+@kernel
+def wake(u: Record, device: Record, radio: Floats, now: float) -> None:
+    """The radio's ledger begins an activity (``devices.ledger``)."""
+    device.busy += 1
+    u.radio_j = 0.0
+    if device.busy > 1:
+        u.gap_s, u.wake_s = 0.0, max(0.0, device.awake_s - now)
+        return
+    u.gap_s = now - device.mark_s
+    phase = phase_of(radio[0], u.gap_s)
+    u.wake_s = radio[3, phase]
+    device.mark_s = device.awake_s = now + u.wake_s
+    tail_j = tail_up_to_j(u.gap_s, phase, radio[0], radio[1], radio[2])
+    u.wake_j += radio[4, phase]
+    u.tail_j += tail_j
+    u.radio_j = radio[4, phase] + tail_j
+
+
+@kernel
+def stream_bytes(cell: Record, size_bytes: float) -> float:
+    """Bytes of a payload in the transport's stream."""
+    if cell.encrypted:
+        return size_bytes + records_bytes(size_bytes, RECORD_LIMIT, RECORD_BYTES)
+    return size_bytes
+
+
+@kernel
+def plan(cell: Record, size_bytes: float, idle_s: float, rate_bps: float) -> tuple[float, float, float]:
+    """(Set-up s, ramp s, bytes on the wire): see ``channel.links.windowed``."""
+    stream = stream_bytes(cell, size_bytes)
+    packets = packets_of(stream, cell.packet_bytes)
+    wire = stream + packets * cell.header_bytes
+    if not cell.windowed:
+        return 0.0, 0.0, wire
+    state = connection_state(idle_s, cell.path_rtt_s, cell.new_connection != 0, cell.keep_alive_s, cell.restart != 0)
+    window, rounds = cell.window, 0
+    if state >= 0.0:
+        window = window_after(packets, cell.window, state)
+    elif state == COLD:
+        rounds, wire = cell.cold_rounds, wire + cell.cold_bytes
+    else:
+        rounds, wire = cell.resumed_rounds, wire + cell.resumed_bytes
+    bits = (cell.packet_bytes + cell.header_bytes) * 8.0
+    return rounds * cell.path_rtt_s, ramp_s(packets, window, bits, rate_bps, cell.path_rtt_s), wire
+
+
+@stage
+def use_radio(w: World, slot: int) -> int:
+    """Wake, be granted the channel, connect."""
+    site, u = w.site[0], w.uploads[slot]
+    now, group, device = site.now_s, w.groups[u.group], w.devices[u.device]
+    c = group.cell
+    cell = w.cells[c]
+    size_bytes = u.payload_bytes
+    if group.blocks:
+        size_bytes *= w.block_share[u.group, u.utterance, u.block]
+    own_bps = math.inf if len(w.rates_bps) == 0 else w.rates_bps[u.device]
+    look(site, w.heap, cell, w.links[c], w.gains[c], w.stretches[c], w.uploads)
+    rate_bps = fair_rate_bps(cell, w.gains[c], w.stretches[c], now, own_bps, group.weight)
+    wake(u, device, w.radios[u.group, :, : group.phases], now)
+    u.access_s = cell.access_s
+    if cell.access != CONSTANT:
+        when, luck = uniforms(group.access[0], group.access[1], u.device - group.first, u.k, u.turn * TURN)
+        u.access_s = periodic_delay_s(
+            when, luck, cell.access_period_s, cell.access_s, cell.access_error, cell.access_again_s
+        )
+    u.turn += 1
+    setup_s, ramp, u.plan_bytes = plan(cell, size_bytes, u.gap_s, rate_bps)
+    u.fluid_bits = u.plan_bytes * 8.0
+    joined_s = now + u.wake_s + u.access_s
+    if setup_s > 0.0:
+        joined_s = device.connected_s = joined_s + setup_s
+    elif device.busy > 1:
+        joined_s = max(joined_s, device.connected_s)
+    joined_s += ramp
+    u.begun_s, u.give_up_s = now, now + cell.timeout_s
+    if joined_s > u.give_up_s:
+        u.unsent_bits = u.fluid_bits
+        at(site, w.heap, max(now + u.wake_s, u.give_up_s), SENT, slot)
+        return NOTHING
+    if joined_s > now:
+        at(site, w.heap, joined_s, JOIN, slot)
+        return NOTHING
+    return JOIN
+
+
+@stage
+def join_link(w: World, slot: int) -> int:
+    """Take a share of the link."""
+    site, u = w.site[0], w.uploads[slot]
+    now, group = site.now_s, w.groups[u.group]
+    c = group.cell
+    cell = w.cells[c]
+    own_bps = math.inf if len(w.rates_bps) == 0 else w.rates_bps[u.device]
+    if is_virtual(cell):
+        look(site, w.heap, cell, w.links[c], w.gains[c], w.stretches[c], w.uploads)
+        site.transfers += 1
+        join(
+            cell, w.links[c], w.gains[c], w.stretches[c], w.uploads, slot, site.transfers, now, u.fluid_bits,
+            group.weight, own_bps,
+        )  # fmt: skip
+        if u.give_up_s < math.inf:
+            at(site, w.heap, u.give_up_s, GAVE_UP, slot)
+        return NOTHING
+    cell.active += 1
+    u.transfer = ALONE
+    if cell.sharing == DEDICATED:
+        begin_s, end_s = now, own_finish(cell, w.stretches[c], now, u.fluid_bits, own_bps)
+    else:
+        begin_s = max(now, cell.free_s)
+        end_s = own_finish(cell, w.stretches[c], begin_s, u.fluid_bits, math.inf)
+        own_bps = math.inf
+    u.unsent_bits = 0.0
+    if end_s > u.give_up_s:
+        end_s = u.give_up_s
+        u.unsent_bits = u.fluid_bits
+        if end_s > begin_s:
+            u.unsent_bits -= own_bits(cell, w.stretches[c], begin_s, end_s, own_bps)
+    if cell.sharing != DEDICATED and end_s > begin_s:
+        cell.free_s = end_s
+        if begin_s < site.horizon_s:
+            cell.carried_bits += own_bits(cell, w.stretches[c], begin_s, min(end_s, site.horizon_s), math.inf)
+    if end_s < math.inf:  # else it is on the link beyond the end of the run
+        at(site, w.heap, end_s, SENT, slot)
+    return NOTHING
+
+
+@stage
+def give_up(w: World, slot: int) -> int:
+    """An attempt has taken too long, unless it ended before."""
+    site, u = w.site[0], w.uploads[slot]
+    c = w.groups[u.group].cell
+    cell = w.cells[c]
+    look(site, w.heap, cell, w.links[c], w.gains[c], w.stretches[c], w.uploads)
+    if u.alive and u.transfer > 0 and u.give_up_s == site.now_s:
+        u.unsent_bits = leave(cell, w.links[c], w.gains[c], w.stretches[c], w.uploads, slot, site.now_s)
+        at(site, w.heap, site.now_s, SENT, slot)
+    return NOTHING
+
+
+@stage
+def sent(w: World, slot: int) -> int:
+    """The activity is over: the last bit has left, or it was given up."""
+    site, u = w.site[0], w.uploads[slot]
+    now, group, device = site.now_s, w.groups[u.group], w.devices[u.device]
+    cell = w.cells[group.cell]
+    if u.transfer == ALONE:
+        u.transfer = 0
+        cell.active -= 1
+        if cell.sharing == DEDICATED:
+            cell.carried_bits += u.fluid_bits - u.unsent_bits
+    sent_bytes = u.plan_bytes - u.unsent_bits / 8.0
+    u.wire_bytes += sent_bytes
+    active_s = max(0.0, now - device.mark_s)
+    device.mark_s = max(device.mark_s, now)
+    device.busy -= 1
+    transmit_j = group.transmit_w * active_s + group.transmit_j_per_bit * (sent_bytes * 8.0)
+    u.transmit_j += transmit_j
+    u.active_s += active_s
+    if not draw(w.drawn_j, w.initial_j, group, u.device, now, u.radio_j + transmit_j):
+        u.outcome = BATTERY_DEAD
+        return END
+    everything = u.unsent_bits == 0.0
+    if everything and group.blocks and u.block + 1 < w.block_count[u.group, u.utterance]:
+        return next_block(w, slot)
+    noticed_s = now
+    if everything:
+        if not lost(cell, group, u):
+            u.sent_s = now
+            if now + cell.onward_s > now:
+                at(site, w.heap, now + cell.onward_s, ARRIVE, slot)
+                return NOTHING
+            return ARRIVE
+        noticed_s = now + cell.path_rtt_s if cell.timeout_s == math.inf else max(now, u.give_up_s)
+    u.attempt += 1
+    if u.attempt >= cell.attempts:
+        u.outcome = LOST
+        return END
+    luck, _ = uniforms(group.backoff[0], group.backoff[1], u.device - group.first, u.k, u.turn * TURN)
+    again_s = noticed_s + backoff_s(u.attempt, luck, cell.backoff_s, cell.factor, cell.jitter, cell.longest_s)
+    if again_s > now:
+        at(site, w.heap, again_s, AGAIN, slot)
+        return NOTHING
+    return AGAIN
+
+
+@kernel
+def lost(cell: Record, group: Record, u: Record) -> bool:
+    """Whether an upload that was sent does not arrive."""
+    if cell.loss == LOSSLESS:
+        return False
+    probability = cell.loss_share
+    if cell.loss != PAYLOADS:
+        packets = packets_of(stream_bytes(cell, u.payload_bytes), cell.packet_bytes)
+        probability = hit_probability(packets, cell.loss_share, cell.loss_enter)
+    luck, _ = uniforms(group.loss[0], group.loss[1], u.device - group.first, u.k, u.turn * TURN)
+    return luck < probability

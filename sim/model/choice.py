@@ -1,0 +1,47 @@
+"""What a device's policy knows when speech ends, and the codec that it picks."""
+
+from __future__ import annotations
+
+from math import inf
+
+from devices.policy import Context
+from sim.model.cell import RunningCell
+from sim.model.clock import Clock
+from sim.model.server import EdgeServer
+from sim.model.upload import Upload
+from sim.site import Group
+from sim.tables import Tables
+
+
+class Choice:
+    """The policy of a group at work."""
+
+    def __init__(self, clock: Clock, group: Group, cell: RunningCell, server: EdgeServer, tables: Tables) -> None:
+        self.clock, self.group, self.cell, self.server = clock, group, cell, server
+        rows = list(group.codecs)
+        self._audio_s: list[float] = tables.audio_s.tolist()
+        self._bits: list[list[float]] = (tables.payload_bytes[rows].T * 8.0).tolist()  # by utterance, then codec
+        self._encode_s: list[list[float]] = (tables.encode_host_s[rows].T * group.profile.encode_scale).tolist()
+        self._context = Context()
+
+    def __call__(self, upload: Upload) -> int:
+        """The codec, as a row of the tables."""
+        group, policy, now = self.group, self.group.policy, self.clock.now
+        if policy.index is not None:
+            return group.codecs[policy.index]
+        context, number, uplink = self._context, upload.device.number, self.cell.uplink
+        context.time_s, context.device = now, number
+        context.duration_s = self._audio_s[upload.utterance]
+        context.payload_bits = self._bits[upload.utterance]
+        context.encode_s = self._encode_s[upload.utterance]
+        context.rtt_s = self.cell.path_rtt_s
+        if "link_rate_bps" in policy.needs:
+            own_bps = inf if group.rates_bps is None else float(group.rates_bps[number])
+            context.link_rate_bps = uplink.link.fair_rate_bps(now, own_bps, group.weight)
+        if "battery" in policy.needs:
+            context.battery = 1.0 if group.battery is None else group.battery.share(number, now)
+        if "active_uploads" in policy.needs:
+            context.active_uploads = uplink.link.active
+        if "server_queue" in policy.needs:
+            context.server_queue = self.server.waiting
+        return group.codecs[int(policy.choose(context))]

@@ -1,0 +1,86 @@
+"""What a scenario compiles to: one site, complete, that either engine can run once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from channel.links import Cell
+from devices.battery import BatteryBank
+from devices.fleet import GroupTraffic
+from devices.policy import Policy
+from devices.profile import Profile
+from devices.radio import Radio
+from recognizers.service import ServiceTime
+from sim.draws import Draws
+from sim.tables import Tables
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of like devices; ``first`` is the number of its first device in the site."""
+
+    index: int
+    name: str
+    first: int
+    count: int
+    cell: int
+    """Number of the cell that the group sends through."""
+    codecs: tuple[int, ...]
+    """Rows of the tables that the group's policy can pick."""
+    policy: Policy
+    profile: Profile
+    radio: Radio
+    traffic: GroupTraffic
+    battery: BatteryBank | None
+    rates_bps: Floats | None
+    """Each device's own rate on the link, shape (count,); None for no limits."""
+    weight: float
+
+    @property
+    def cpu_active_w(self) -> float:
+        """Power above idle while the device codes or recognises, watts."""
+        local = self.policy.delivery.local
+        return self.profile.cpu_power_w if local is None else local.power_w(self.profile)
+
+    @property
+    def idle_w(self) -> float:
+        """Power of the whole device doing nothing, radio asleep, watts."""
+        return self.profile.idle_power_w + self.radio.idle_power_w
+
+
+@dataclass(frozen=True)
+class Server:
+    """The edge server: identical accelerators that take batches from one queue."""
+
+    service: ServiceTime
+    accelerators: int = 1
+    largest: int = 1
+    longest_wait_s: float = 0.0
+    queue_limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Site:
+    """Devices, cells and edge server of a site, and all that is random about them.
+
+    Links and batteries have state, so a site is run once.
+    """
+
+    groups: Sequence[Group]
+    cells: Sequence[Cell]
+    server: Server
+    tables: Tables
+    draws: Draws
+    duration_s: float
+    drain_s: float
+
+    @property
+    def idle_power_w(self) -> float:
+        """Power of all devices doing nothing, watts."""
+        return sum(g.count * g.idle_w for g in self.groups)

@@ -1,0 +1,146 @@
+"""The reference and the compiled engine, upload by upload: on every library scenario and on random ones.
+
+They share the formulas and the random numbers but not the order of events, which each writes for itself.  Times agree
+to 1e-9 s, although they are sums of a day's seconds: what differs is rounding.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+import scenarios
+from scenarios import ScenarioError, loads
+from scenarios.schema.engine import beyond_compiled
+from sim import compiled
+from sim.compile import Situation, build_site
+from sim.draws import Draws
+from sim.engine import SMALL, choose, counter
+from sim.growth import Growth
+from sim.metrics import Accumulator
+from sim.recorder import Rows, columns_of
+from tests.sim.engines import agree, run_both, tables_of
+from tests.sim.random_scenarios import scenario_texts
+
+LIBRARY = sorted(Path(scenarios.__file__).parent.joinpath("library").glob("*.yaml"))
+UPLOADS = 400  # about so many in the shortened run
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.stem)
+def test_engines_agree_on_the_library(path: Path) -> None:
+    """Every point that differs in what is simulated, shortened, and with fewer devices where there are many."""
+    experiment = scenarios.load(path)
+    seen = set()
+    for point in experiment.points:
+        scenario = point.scenario
+        groups = {name: g.model_copy(update={"count": min(g.count, 500)}) for name, g in scenario.devices.items()}
+        rate = sum(_rate(g.traffic) * g.count for g in groups.values())
+        duration = min(scenario.duration, max(30.0, UPLOADS / rate))
+        short = scenario.model_copy(update={"devices": groups, "duration": duration, "warmup": 0.0})
+        key = short.model_dump_json(include={"devices", "cells", "server"})
+        if key in seen:
+            continue
+        seen.add(key)
+        assert beyond_compiled(short) is None
+        agree(*run_both(short, tables_of(short, encode_s=0.002), path.parent))
+
+
+def _rate(traffic: object) -> float:
+    for name in ("rate", "mean"):
+        if hasattr(traffic, name):
+            return float(getattr(traffic, name))
+    if hasattr(traffic, "period"):
+        return 1.0 / traffic.period
+    return 1.0 if hasattr(traffic, "think") else 0.2
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scenario_texts())
+def test_engines_agree_on_random_scenarios(text: str) -> None:
+    scenario = loads(text).points[0].scenario
+    agree(*run_both(scenario, tables_of(scenario), Path.cwd()))
+
+
+@pytest.mark.parametrize("warmup", ["0 s", "30 s"])
+def test_rows_are_counted_as_columns_are(warmup: str) -> None:
+    """The compiled sums of a log with batteries that die and uploads that are lost, against those of its columns."""
+    battery = "battery: {capacity: 150 J, level_lowest: 20 %}, codec"
+    text = TEXT.replace("codec: small", f"{battery}: small")
+    text = text.replace("rtt:", "loss: {kind: payload, probability: 20 %}, rtt:")
+    scenario = loads(text, [f"warmup={warmup}", "engine=compiled"]).points[0].scenario
+    tables = tables_of(scenario)
+    site = build_site(Situation(scenario, tables, Path.cwd()), Draws(1, 0))
+    count = counter(scenario, site)
+    assert count is not None and not isinstance(scenario.warmup, str)
+    one, other = (Accumulator(tables, scenario.warmup, scenario.duration) for _ in range(2))
+    growths = [Growth(np.zeros(1, np.int64), 1, scenario.duration) for _ in range(2)]
+
+    def sink(rows: Rows) -> None:
+        columns = columns_of(rows, site.server.service)
+        one.add(columns)
+        growths[0].add(columns)
+        counted = count(rows)
+        other.add_counted(counted)
+        growths[1].add_counted(counted)
+
+    compiled.run(site, sink)
+    reference, found = one.metrics({}), other.metrics({})
+    assert reference["battery-dead_fraction"] > 0.1 and reference["lost_fraction"] > 0.05
+    assert found == pytest.approx(reference, rel=1e-12, nan_ok=True)
+    assert one.group_energies_j() == pytest.approx(other.group_energies_j(), rel=1e-12)
+    assert growths[0].ratios() == growths[1].ratios()
+    assert one.recognised().equals(other.recognised())
+
+
+TEXT = """
+amser: 1
+duration: 100 s
+corpus: {kind: synthetic, utterances: 20}
+recogniser: {kind: none}
+emotion: {kind: none}
+codecs: {small: {kind: fixed, size: 14.4 kB}}
+cells: {cell: {capacity: 10 Mbit/s, rtt: 40 ms}}
+devices:
+  phones:
+    {count: 10, profile: pixel-8, radio: lte, traffic: {kind: poisson, rate: 4 /min}, codec: small, cell: cell}
+server: {service: {kind: constant, time: 100 ms}}
+"""
+
+
+def test_small_studies_do_not_wait_for_a_compiler() -> None:
+    small = loads(TEXT).points[0].scenario
+    assert choose(small).name == "simpy"
+    devices = math.ceil(SMALL / (100 * 4 / 60)) + 1
+    large = loads(TEXT, [f"devices.phones.count={devices}"]).points[0].scenario
+    assert choose(large).name == "compiled"
+    assert choose(loads(TEXT, ["engine=compiled"]).points[0].scenario).name == "compiled"
+
+
+def test_what_the_compiled_engine_does_not_cover_is_named() -> None:
+    sets = ["devices.phones.count=100000", "cells.cell.sharing=max-min"]
+    chosen = choose(loads(TEXT, sets).points[0].scenario)
+    assert chosen.name == "simpy" and "cells.cell.sharing: `max-min`" in chosen.reason
+    with pytest.raises(ScenarioError, match=r"engine: the compiled engine does not cover cells\.cell\.sharing"):
+        loads(TEXT, [*sets, "engine=compiled"])
+
+
+def test_instants_that_are_equal_stay_equal() -> None:
+    """``until`` hits its instant to the last bit, from wherever it is asked."""
+    from sim.model.clock import Clock
+
+    rng = np.random.default_rng(1)
+    for now, wait in zip(rng.exponential(1e4, 2000), rng.exponential(10.0, 2000), strict=True):
+        clock = Clock()
+        if now > 0.0:
+            clock.run(until=now)
+        instant = float(now + wait)
+        seen: list[float] = []
+        callbacks = clock.until(instant).callbacks
+        assert callbacks is not None
+        callbacks.append(lambda _, clock=clock, seen=seen: seen.append(clock.now))
+        clock.run()
+        assert seen == [instant]
