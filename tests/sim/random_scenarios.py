@@ -29,7 +29,7 @@ _capacity = st.one_of(
         _rate(1.0, 10.0), st.one_of(st.just("0 bit/s"), _rate(0.1, 2.0)), _seconds(1.0, 20.0), _seconds(0.5, 5.0),
     ),
     st.builds(
-        lambda rate, hour: {"kind": "diurnal", "rate": rate, "hours": ["50 %", "100 %"] * 12, "start": f"{hour} h"},
+        lambda rate, hour: {"kind": "diurnal", "rate": rate, "hours": ["50 %", "100 %"] * 12, "start": f"{hour:.3f} h"},
         _rate(1.0, 10.0), st.floats(0.0, 23.9),
     ),
     st.just({"kind": "csv", "file": "synthetic-lte-driving.csv", "start": "random"}),
@@ -95,7 +95,7 @@ _traffic = st.one_of(
     st.builds(lambda r: {"kind": "poisson", "rate": f"{r:.4f} /min"}, st.floats(1.0, 20.0)),
     st.builds(lambda s, p: {"kind": "periodic", "period": s, "phase": p}, _seconds(2.0, 30.0),
               st.sampled_from(["random", "aligned"])),
-    st.builds(lambda r, h: {"kind": "diurnal", "rate": f"{r:.4f} /min", "hours": HOURS, "start": f"{h} h"},
+    st.builds(lambda r, h: {"kind": "diurnal", "rate": f"{r:.4f} /min", "hours": HOURS, "start": f"{h:.3f} h"},
               st.floats(1.0, 20.0), st.floats(0.0, 30.0)),
     st.builds(lambda r: {"kind": "heavy-tailed", "mean": f"{2 * r:.4f} /min", "median": f"{r:.4f} /min"},
               st.floats(0.5, 8.0)),
