@@ -55,7 +55,7 @@ def _joined(chunks: Sequence[Columns]) -> pd.DataFrame:
 def _figures_agree(one: Figures, other: Figures) -> None:
     for name in ("server_utilisation", "idle_power_w"):
         np.testing.assert_allclose(getattr(other, name), getattr(one, name), rtol=1e-7, atol=1e-12, err_msg=name)
-    # Of 219 random scenarios one, with a dedicated link, differed by 0.1 % in this mean alone: a defect not found yet.
+    # Of 219 random scenarios one, a fifo link with timeouts, differed by 0.1 % in this figure alone: not found yet.
     np.testing.assert_allclose(other.uplink_utilisation, one.uplink_utilisation, rtol=5e-3, atol=1e-12)
 
 
