@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
+from recognizers.measurement.measured import measured_tables
 from recognizers.measurement.protocols import Corpus, EmotionRecogniser, Recogniser
 from scenarios.schema.corpus import MeasuredCorpusSpec, MixtureCorpusSpec, OneCorpusSpec
 from scenarios.schema.scenario import Scenario
+from scenarios.schema.server import WhisperSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,9 +62,19 @@ def _parts(scenario: Scenario) -> tuple[OneCorpusSpec, ...]:
 
 def _hearing(spec: OneCorpusSpec, scenario: Scenario) -> Hearing:
     corpus = corpus_of(spec, scenario.recogniser)
-    recogniser = recogniser_of(scenario.recogniser, spec)
+    recogniser = recogniser_of(scenario.recogniser, spec) if _has_words(spec, scenario) else None
     labelled = any(utterance.emotion for utterance in corpus.utterances)
     return Hearing(corpus, recogniser, emotion_of(scenario.emotion, spec) if labelled else None)
+
+
+def _has_words(spec: OneCorpusSpec, scenario: Scenario) -> bool:
+    """Whether words can be had of a corpus: of one without audio, only if its table has them."""
+    if not isinstance(spec, MeasuredCorpusSpec) or spec.path is not None:
+        return True
+    if not isinstance(scenario.recogniser, WhisperSpec):
+        return True
+    wanted = (spec.kind, scenario.recogniser.model)
+    return all(table.has_words for table in measured_tables() if (table.corpus, table.model) == wanted)
 
 
 def measured(

@@ -95,6 +95,11 @@ class MeasuredTable:
         """The network whose classes this table has; None where it has none of that name."""
         return MeasuredEmotion(network, self.bands) if network in self.networks else None
 
+    @property
+    def has_words(self) -> bool:
+        """Whether the recogniser was asked for every row; acted corpora have emotions and hardly a word."""
+        return not bool(self.rows(["hypothesis"])["hypothesis"].isna().any())
+
     def rows(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows of the table: all columns, or some."""
         import pandas as pd

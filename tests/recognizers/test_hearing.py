@@ -58,3 +58,17 @@ def test_nano_takes_no_option_that_would_change_its_decoding(tmp_path: Path) -> 
     changed = "{kind: whisper, model: nano, beam_size: 5, language: en}"
     with pytest.raises(DecodingOptionError, match="nano has a closed vocabulary and takes no beam_size, language"):
         hearings(scenario(tmp_path, corpus="shipped", recogniser=changed, emotion="none"))
+
+
+def test_words_of_read_speech_and_emotions_of_acted_speech_from_tables_alone(tmp_path: Path) -> None:
+    """EMO-DB's table has emotions and hardly a word: its words are unknown, and the mixture runs without audio."""
+    model = "{kind: whisper, model: base}"
+    mixed = scenario(tmp_path, corpus="[librispeech, emodb]", recogniser=model, emotion="amser")
+    assert rests_on_tables(mixed)
+    read, acted = hearings(mixed)
+    assert read.recogniser is not None and read.emotion is None
+    assert acted.recogniser is None and acted.emotion is not None
+    table = measured(mixed, {name: scenarios.schema.codec.STANDARD_CODECS[name] for name in ("raw", "klt-4")})
+    emodb = table["utterance"].str.startswith("emodb/")
+    assert table.loc[emodb, "hypothesis"].isna().all() and table.loc[emodb, "emotion_predicted"].notna().all()
+    assert table.loc[~emodb, "reference_words"].notna().all()
