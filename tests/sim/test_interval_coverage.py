@@ -18,8 +18,9 @@ def test_intervals_hold_the_true_mean(name: str) -> None:
     system = SYSTEMS[name]
     found = [mean_study(system, 5, 800, seed) for seed in range(1, STUDIES + 1)]
     assert sum(not i.low <= system.true_s <= i.high for i in found) <= MISSES_ALLOWED
-    # And they say something: five runs of 800 uploads know the mean to a third.
-    assert all(i.half_width < system.true_s / 3 for i in found)
+    # And they say something: five runs of 800 uploads typically know the mean to a third.  Not each of them: a standard
+    # deviation of five runs is often half or twice the true one, and so is the half width that it gives.
+    assert sorted(i.half_width for i in found)[STUDIES // 2] < system.true_s / 3
 
 
 @pytest.mark.slow
