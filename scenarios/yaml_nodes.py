@@ -114,7 +114,10 @@ class _Reader:
             raise _fault(self._place(node), path, f"the tag {_shown(node)} means nothing in a scenario; leave it out")
 
     def _scalar(self, node: ScalarNode, path: KeyPath) -> Any:
+        # ruamel marks with a bell where a folded text was folded; YAML itself allows none in it.
         text, kind = str(node.value), str(node.tag).removeprefix(TAG)
+        if node.style == ">":
+            text = text.replace("\a", "")
         if kind == "timestamp":
             told = f"{text} is a date to YAML, which no key takes; put quotes around it"
             raise _fault(self._place(node), path, told)

@@ -202,3 +202,11 @@ def test_null_drops_what_is_inherited_and_nothing_else(tmp_path: Path) -> None:
 def test_any_file_may_hold_a_scenario(file: str, name: str, tmp_path: Path) -> None:
     (tmp_path / file).write_text("\ufeff" + GOOD, encoding="utf-8")  # some editors mark UTF-8
     assert load(tmp_path / file).name == name
+
+
+def test_a_folded_text_is_one_line_of_its_words() -> None:
+    """YAML 1.2, section 8.1.3: folding makes a space of each line break, and nothing else."""
+    from scenarios import load
+
+    text = str(load("quickstart").resolved["description"])
+    assert "twelve seconds each" in text and text.strip().isprintable()
