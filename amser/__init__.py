@@ -1,4 +1,4 @@
-"""AMSER testbed: mobile speech uploads to a recognising edge server.
+"""AMSER testbed: mobile speech uploads to a recognizing edge server.
 
 import amser
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def run_codec_study(
     corpus: str,
-    recogniser: str,
+    recognizer: str,
     emotion: str,
     codecs: Sequence[str] | None = None,
     limit: int | None = None,
@@ -24,7 +24,7 @@ def run_codec_study(
 ) -> pd.DataFrame:
     """The tidy frame of ``recognizers.study.study_codecs``.
 
-    ``corpus`` is a folder, a manifest, or one that ships, with its audio or with measured tables; ``recogniser`` a
+    ``corpus`` is a folder, a manifest, or one that ships, with its audio or with measured tables; ``recognizer`` a
     Whisper, ``sphinx`` or ``none``; ``emotion`` a network, the path of its weights, or ``none``; ``codecs`` are
     standard ones, by default those of the corpus's table, or the usual ones; those that ``scenario`` defines are
     compared too.
@@ -33,10 +33,10 @@ def run_codec_study(
     from recognizers.emotion.recognizer import load_emotion
     from recognizers.study import study_codecs
 
-    spec, speech = _speech(corpus, recogniser)
-    hearer = recogniser_named(recogniser, spec)
+    spec, speech = _speech(corpus, recognizer)
+    hearer = recognizer_named(recognizer, spec)
     bands = 80 if hearer is None else hearer.bands
-    names = dict.fromkeys((*(codecs or _usual(corpus, recogniser)), *own_codecs(scenario)))
+    names = dict.fromkeys((*(codecs or _usual(corpus, recognizer)), *own_codecs(scenario)))
     built = codecs_named(names, scenario, bands)
     network = None if emotion == "none" else load_emotion(emotion)
     if limit is not None and limit < len(speech.utterances):
@@ -46,7 +46,7 @@ def run_codec_study(
     return study_codecs(speech, built, hearer, network, progress=True)
 
 
-def _speech(corpus: str, recogniser: str) -> tuple[MeasuredCorpusSpec | None, Any]:
+def _speech(corpus: str, recognizer: str) -> tuple[MeasuredCorpusSpec | None, Any]:
     """A corpus that its measured table knows, or one with audio."""
     from typing import get_args
 
@@ -58,24 +58,24 @@ def _speech(corpus: str, recogniser: str) -> tuple[MeasuredCorpusSpec | None, An
     if corpus not in get_args(MeasuredCorpusSpec.model_fields["kind"].annotation):
         return None, open_corpus(corpus)
     spec = MeasuredCorpusSpec.model_validate({"kind": corpus})
-    return spec, corpus_of(spec, WhisperSpec(model=recogniser))
+    return spec, corpus_of(spec, WhisperSpec(model=recognizer))
 
 
-def _usual(corpus: str, recogniser: str) -> Sequence[str]:
+def _usual(corpus: str, recognizer: str) -> Sequence[str]:
     """The codecs of the measured table, or the usual ones."""
     from recognizers.measurement.measured import measured_tables
     from recognizers.study import DEFAULT_CODECS
 
     for table in measured_tables():
-        if (table.corpus, table.model) == (corpus, recogniser):
+        if (table.corpus, table.model) == (corpus, recognizer):
             return list(table.rows(["codec"])["codec"].unique())
     return DEFAULT_CODECS
 
 
-def recogniser_named(name: str, corpus: MeasuredCorpusSpec | None = None) -> Any:
+def recognizer_named(name: str, corpus: MeasuredCorpusSpec | None = None) -> Any:
     """A Whisper by name or path, ``sphinx``, or None for ``none``.  Raises ``ModelUnavailable``."""
-    from recognizers.measurement.build import recogniser_of
-    from scenarios.schema.server import NoRecogniserSpec, SphinxSpec, WhisperSpec
+    from recognizers.measurement.build import recognizer_of
+    from scenarios.schema.server import NoRecognizerSpec, SphinxSpec, WhisperSpec
 
-    specs: dict[str, Any] = {"sphinx": SphinxSpec(kind="sphinx"), "none": NoRecogniserSpec(kind="none")}
-    return recogniser_of(specs.get(name) or WhisperSpec(model=name), corpus)
+    specs: dict[str, Any] = {"sphinx": SphinxSpec(kind="sphinx"), "none": NoRecognizerSpec(kind="none")}
+    return recognizer_of(specs.get(name) or WhisperSpec(model=name), corpus)

@@ -103,14 +103,14 @@ def compare(first: Results, second: Results) -> Comparison:
 
 
 def _gaps(first: tuple[Path, ...], second: tuple[Path, ...]) -> dict[str, Estimate]:
-    """Second minus first of words and emotions, paired by utterance; empty where one side recognised nothing."""
+    """Second minus first of words and emotions, paired by utterance; empty where one side recognized nothing."""
     from sim.accuracy import differences_of
 
     return {k: Estimate(*score) for k, score in differences_of(second, first).items()} if first and second else {}
 
 
 def _folders(results: Results) -> dict[Label, tuple[Path, ...]]:
-    """By point, its replications that say what was recognised."""
+    """By point, its replications that say what was recognized."""
     from sim.accuracy import FILE
 
     found = {}

@@ -1,104 +1,60 @@
-"""Exit codes of the command line, and the one place where errors are mapped to them.
+"""Errors of the command line's own, and what every error tells the shell and the user.
 
-Errors are matched by their qualified name, so that naming one here imports none of the floors below.
+Ours carry their exit code (``scenarios.errors``); only Python's own are listed here.
 """
 
 from __future__ import annotations
 
 import errno
-from enum import IntEnum
+
+from scenarios.errors import AmserError, Exit
 
 
-class Exit(IntEnum):
-    """What the command line tells the shell (documented in docs/cli.md)."""
-
-    DONE = 0
-    INVALID = 1
-    """It ran, but its figures do not hold: a verdict failed, or a repeated run differs."""
-    USAGE = 2
-    """The scenario or the command line is wrong."""
-    MISSING = 3
-    """A file, a model or a dependency is missing."""
-    FAILED = 4
-    """A point of the sweep failed; the finished ones are kept."""
-    DEFECT = 70
-    """An error that nobody foresaw; its traceback is shown."""
-    INTERRUPTED = 130
-    """Stopped by Ctrl-C; finished points are kept."""
-    PIPE_CLOSED = 141
-    """The reader of the output went away (`amser list | head`)."""
-
-
-class UserError(Exception):
+class UserError(AmserError):
     """A mistake in how the command line or the Python interface was used; the text says the remedy."""
 
 
-class Stopped(Exception):
+class Stopped(AmserError):
     """Ctrl-C, carried past the command-line parser, which would otherwise swallow what was kept."""
+
+    exit_code = Exit.INTERRUPTED
 
     def __init__(self, folder: object = None) -> None:
         kept = f"; what was finished is kept in {folder}, the same command goes on" if folder else ""
         super().__init__(f"interrupted{kept}")
 
 
-class MissingError(Exception):
+class MissingError(AmserError):
     """Something that a command needs is not there; the text says how to get it."""
+
+    exit_code = Exit.MISSING
 
 
 # A missing module of these is no missing dependency but a broken installation.
 OWN = frozenset({"amser", "sim", "recognizers", "devices", "channel", "scenarios"})
 
-_CODES: dict[str, Exit] = {
-    "amser.exits.UserError": Exit.USAGE,
-    "amser.exits.Stopped": Exit.INTERRUPTED,
-    "amser.exits.MissingError": Exit.MISSING,
-    "amser.rehearsal.PartsMissing": Exit.MISSING,
-    "scenarios.faults.ScenarioError": Exit.USAGE,
-    "scenarios.textfile.TextFileError": Exit.USAGE,
-    "scenarios.plugins.PluginError": Exit.USAGE,
-    "channel.codecs.base.CodecError": Exit.USAGE,
-    "channel.mel.AudioError": Exit.USAGE,
-    "channel.links.errors.LinkError": Exit.USAGE,
-    "devices.errors.DeviceError": Exit.USAGE,
-    "recognizers.corpora.types.CorpusError": Exit.MISSING,
-    "recognizers.emotion.types.EmotionError": Exit.MISSING,
-    "recognizers.measurement.store.CacheError": Exit.MISSING,
-    "recognizers.measurement.measured.NoTable": Exit.MISSING,
-    "recognizers.measurement.work.MeasurementError": Exit.FAILED,
-    "recognizers.service.calibration.CalibrationError": Exit.MISSING,
-    "recognizers.speech.engines.EngineMissing": Exit.MISSING,
-    "recognizers.speech.pack.PackError": Exit.MISSING,
-    "recognizers.whisper.checkpoints.errors.ModelUnavailable": Exit.MISSING,
-    "recognizers.whisper.options.DecodingOptionError": Exit.USAGE,
-    "recognizers.whisper.recogniser.MelShapeError": Exit.USAGE,
-    "recognizers.whisper.nano.NanoFormatError": Exit.MISSING,
-    "recognizers.sphinx.SphinxUnavailable": Exit.MISSING,
-    "sim.parcel.OtherCodeError": Exit.FAILED,
-    "sim.results.ResultsError": Exit.MISSING,
-    "sim.workers.WorkersLost": Exit.FAILED,
-    "builtins.FileExistsError": Exit.USAGE,
-    "builtins.FileNotFoundError": Exit.MISSING,
-    "builtins.NotADirectoryError": Exit.MISSING,
-    "builtins.IsADirectoryError": Exit.MISSING,
-    "builtins.PermissionError": Exit.MISSING,
-    "builtins.ImportError": Exit.MISSING,
-    "builtins.MemoryError": Exit.FAILED,
-    "builtins.BrokenPipeError": Exit.PIPE_CLOSED,
-    "builtins.KeyboardInterrupt": Exit.INTERRUPTED,
-}
+_BUILT_IN: tuple[tuple[type[BaseException], Exit], ...] = (
+    (FileExistsError, Exit.USAGE),
+    (FileNotFoundError, Exit.MISSING),
+    (NotADirectoryError, Exit.MISSING),
+    (IsADirectoryError, Exit.MISSING),
+    (PermissionError, Exit.MISSING),
+    (ImportError, Exit.MISSING),
+    (MemoryError, Exit.FAILED),
+    (BrokenPipeError, Exit.PIPE_CLOSED),
+    (KeyboardInterrupt, Exit.INTERRUPTED),
+)
 
 
 def exit_code_of(error: BaseException) -> Exit:
-    """The exit code for ``error``: that of the nearest class in its ancestry that is listed above."""
+    """The exit code for ``error``; a defect where nobody foresaw it."""
+    if isinstance(error, AmserError):
+        return error.exit_code
     if isinstance(error, ImportError) and (error.name or "").split(".")[0] in OWN:
         return Exit.DEFECT
     if type(error) is OSError and error.errno is not None:
         return Exit.MISSING  # the disk is full, read-only or failing: nothing of ours
-    for cls in type(error).__mro__:
-        code = _CODES.get(f"{cls.__module__}.{cls.__qualname__}")
-        if code is not None:
-            return code
-    return Exit.DEFECT
+    return next((code for kind, code in _BUILT_IN if isinstance(error, kind)), Exit.DEFECT)
 
 
 def describe(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""How much work a study will be, before it is run: uploads, CPU time, memory, disk, and what is to be recognised."""
+"""How much work a study will be, before it is run: uploads, CPU time, memory, disk, and what is to be recognized."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 CPU_S_PER_UPLOAD = {"compiled": (0.5e-6, 5e-6), "simpy": (80e-6, 300e-6)}
 """Seconds of one core by engine: plain uploads whose log is not kept; batteries, retries and blocks with all of it
 (docs/results/engines.md)."""
-PROCESS_BYTES, RECOGNISING_BYTES, DEVICE_BYTES = 250e6, 750e6, 100.0
+PROCESS_BYTES, RECOGNIZING_BYTES, DEVICE_BYTES = 250e6, 750e6, 100.0
 """Resident memory: a process that simulates 50,000 devices took 276 MB and one of a million 308 MB; the one that
-recognises with nano 718 MB. Uploads do not stay in memory unless they wait."""
+recognizes with nano 718 MB. Uploads do not stay in memory unless they wait."""
 ROW_BYTES = 60.0
 """Of an upload in the log (Parquet): 39 to 64 in those runs."""
 
@@ -39,19 +39,19 @@ class Forecast:
     """The same for one upload of the first point."""
     process_bytes: float
     """Memory of each process that simulates."""
-    recognising_bytes: float
-    """Memory of the process that recognises; 0 where nothing is."""
+    recognizing_bytes: float
+    """Memory of the process that recognizes; 0 where nothing is."""
     log_bytes: float
     """Disk for the logs."""
     measurements: int
-    """Pairs of utterance and codec that are coded and recognised, unless they are cached."""
+    """Pairs of utterance and codec that are coded and recognized, unless they are cached."""
 
     def lines(self) -> dict[str, str]:
         """The forecast in words, by what it is about."""
         runs = f"{self.runs:,} run{'s' if self.runs != 1 else ''}" + (" or more" if self.at_least else "")
         memory = f"{self.process_bytes / 1e9:.1f} GB a process"
-        if self.recognising_bytes:
-            memory += f", {self.recognising_bytes / 1e9:.1f} GB while recognising"
+        if self.recognizing_bytes:
+            memory += f", {self.recognizing_bytes / 1e9:.1f} GB while recognizing"
         low, high = self.cpu_s
         simulating = f"{_time(low)} to {_time(high)} of CPU, shared by the processes" if high > 1 else "about a second"
         uploads, log = f"about {_rounded(self.uploads)} in {runs}", f"about {self.log_bytes / 1e6:,.1f} MB"
@@ -97,7 +97,7 @@ def forecast(experiment: Experiment) -> Forecast:
         cpu_s=(low_s, high_s),
         upload_s=CPU_S_PER_UPLOAD[choose(first).name],
         process_bytes=PROCESS_BYTES + DEVICE_BYTES * devices,
-        recognising_bytes=0.0 if first.recogniser.kind == "none" else RECOGNISING_BYTES,
+        recognizing_bytes=0.0 if first.recognizer.kind == "none" else RECOGNIZING_BYTES,
         log_bytes=logged * ROW_BYTES,
         measurements=_measurements(experiment),
     )
@@ -133,7 +133,7 @@ def _measurements(experiment: Experiment) -> int:
         corpus = scenario.corpus.model_dump_json()
         if corpus not in sizes:
             sizes[corpus] = sum(len(one.utterances) for one in corpora(scenario))
-        heard = f"{scenario.recogniser.model_dump_json()} {scenario.emotion.model_dump_json()}"
+        heard = f"{scenario.recognizer.model_dump_json()} {scenario.emotion.model_dump_json()}"
         for spec in scenario.codec_specs().values():
             pairs[corpus, heard, spec.model_dump_json()] = sizes[corpus]
     return sum(pairs.values())

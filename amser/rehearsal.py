@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from amser.exits import Exit, MissingError, UserError, describe, exit_code_of
+from amser.exits import MissingError, UserError, describe, exit_code_of
 from scenarios.document import resolve
+from scenarios.errors import Exit
 from scenarios.faults import Fault, KeyPath, Place, ScenarioError, dotted
 from scenarios.paths import anchored, make_importable
 
@@ -25,6 +26,8 @@ Part = tuple[KeyPath, Callable[[], object]]
 
 class PartsMissing(ScenarioError):
     """Files, models or packages that a scenario names are not there; nothing else is wrong with it."""
+
+    exit_code = Exit.MISSING
 
 
 def rehearse(experiment: Experiment) -> None:
@@ -81,11 +84,11 @@ def _parts(scenario: Scenario, base_dir: Path, seen: set[str], warnings: list[st
 
     found = anchored(scenario, base_dir)
     # Tables must hold the words of every codec; audio is opened once.
-    heard = (scenario.recogniser, scenario.emotion, *scenario.codec_specs().values()) if rests_on_tables(found) else ()
+    heard = (scenario.recognizer, scenario.emotion, *scenario.codec_specs().values()) if rests_on_tables(found) else ()
     if new(scenario.corpus, *heard):
         yield ("corpus",), partial(_open_corpus, found, warnings)
-    if new(scenario.recogniser):
-        yield ("recogniser",), partial(_find_recogniser, found)
+    if new(scenario.recognizer):
+        yield ("recognizer",), partial(_find_recognizer, found)
     if new(scenario.emotion):
         yield ("emotion",), partial(_find_weights, found.emotion.weights)
     for name, cell in scenario.cells.items():
@@ -103,8 +106,8 @@ def _parts(scenario: Scenario, base_dir: Path, seen: set[str], warnings: list[st
     for name, spec in scenario.codec_specs().items():
         if new(spec):
             yield ("codecs", name), partial(build_codec, spec)
-    if new(scenario.server, scenario.recogniser, scenario.emotion):
-        yield ("server", "service"), partial(load_service, found.server, found.recogniser, found.emotion)
+    if new(scenario.server, scenario.recognizer, scenario.emotion):
+        yield ("server", "service"), partial(load_service, found.server, found.recognizer, found.emotion)
 
 
 MOST_UPLOADS = 1e11  # of a group in a replication: years of work, and near where counts lose their last digit
@@ -152,19 +155,19 @@ def _open_corpus(scenario: Scenario, warnings: list[str]) -> object:
     return found
 
 
-def _find_recogniser(scenario: Scenario) -> object:
+def _find_recognizer(scenario: Scenario) -> object:
     """Look for a Whisper without loading it, which takes seconds, unless tables know its words; others are made."""
-    from recognizers.measurement.build import recogniser_of
+    from recognizers.measurement.build import recognizer_of
     from recognizers.measurement.hearing import rests_on_tables
     from scenarios.schema.server import WhisperSpec
 
-    if not isinstance(scenario.recogniser, WhisperSpec):
-        return recogniser_of(scenario.recogniser)
+    if not isinstance(scenario.recognizer, WhisperSpec):
+        return recognizer_of(scenario.recognizer)
     if rests_on_tables(scenario):
         return None
     from recognizers.whisper.loading import find_whisper
 
-    return find_whisper(scenario.recogniser.model)
+    return find_whisper(scenario.recognizer.model)
 
 
 def _find_weights(weights: str) -> None:

@@ -55,9 +55,9 @@ def random_tiny() -> WhisperRecognizer:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tiny.pt"
         torch.save({"dims": vars(dims), "model_state_dict": model.state_dict()}, path)
-        recogniser = load_whisper(str(path))
-    recogniser.model.dims.n_text_ctx = 2 * TOKENS  # whisper decodes at most half of its context
-    return recogniser
+        recognizer = load_whisper(str(path))
+    recognizer.model.dims.n_text_ctx = 2 * TOKENS  # whisper decodes at most half of its context
+    return recognizer
 
 
 def speech(count: int, context_s: float) -> list[np.ndarray]:
@@ -76,40 +76,40 @@ def real_mel(audio: np.ndarray, bands: int) -> np.ndarray:
     return mel[:, :frames]
 
 
-def stock(recogniser: WhisperRecognizer, audios: Sequence[np.ndarray]) -> list[str]:
+def stock(recognizer: WhisperRecognizer, audios: Sequence[np.ndarray]) -> list[str]:
     """openai-whisper's own `transcribe`, one clip after another."""
     module = sys.modules["whisper.transcribe"]
-    frames = recogniser.context_frames
+    frames = recognizer.context_frames
     module.N_FRAMES, module.N_SAMPLES = frames, 160 * frames
     try:
-        return [str(whisper.transcribe(recogniser.model, audio, **STOCK)["text"]).strip() for audio in audios]
+        return [str(whisper.transcribe(recognizer.model, audio, **STOCK)["text"]).strip() for audio in audios]
     finally:
         module.N_FRAMES, module.N_SAMPLES = whisper.audio.N_FRAMES, whisper.audio.N_SAMPLES
 
 
-def batched(recogniser: WhisperRecognizer, audios: Sequence[np.ndarray]) -> list[str]:
+def batched(recognizer: WhisperRecognizer, audios: Sequence[np.ndarray]) -> list[str]:
     """Ours: Mels in, batches of clips of like length."""
-    mels = [real_mel(audio, recogniser.n_mels) for audio in audios]
-    return [transcript.text for transcript in recogniser.transcribe(mels)]
+    mels = [real_mel(audio, recognizer.n_mels) for audio in audios]
+    return [transcript.text for transcript in recognizer.transcribe(mels)]
 
 
-def compare(name: str, recogniser: WhisperRecognizer, clips: int, rounds: int) -> dict[str, object]:
+def compare(name: str, recognizer: WhisperRecognizer, clips: int, rounds: int) -> dict[str, object]:
     """Seconds of both in turns, their ratio, and how many texts are equal."""
-    audios = speech(clips, recogniser.context_s)
+    audios = speech(clips, recognizer.context_s)
     ways: dict[str, Callable[[], list[str]]] = {
-        "one by one": lambda: stock(recogniser, audios),
-        "batched": lambda: batched(recogniser, audios),
+        "one by one": lambda: stock(recognizer, audios),
+        "batched": lambda: batched(recognizer, audios),
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     texts: dict[str, list[str]] = {}
     for _ in range(rounds):
-        for way, recognise in ways.items():
+        for way, recognize in ways.items():
             start = time.process_time()
-            texts[way] = recognise()
+            texts[way] = recognize()
             seconds[way].append(time.process_time() - start)
     slow, fast = (median(seconds[way]) for way in ways)
     equal = sum(a == b for a, b in zip(*texts.values(), strict=True))
-    return {"model": name, "clips": len(audios), "batch": recogniser.batch_size, "one_by_one_s": slow,
+    return {"model": name, "clips": len(audios), "batch": recognizer.batch_size, "one_by_one_s": slow,
             "batched_s": fast, "ratio": slow / fast, "equal_texts": equal}  # fmt: skip
 
 
@@ -123,10 +123,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     found = []
-    for name, recogniser in (("nano", load_whisper("nano")), ("tiny, random", random_tiny())):
-        recogniser.batch_size = options.batch
+    for name, recognizer in (("nano", load_whisper("nano")), ("tiny, random", random_tiny())):
+        recognizer.batch_size = options.batch
         clips = options.clips if name == "nano" else max(1, options.clips // 4)
-        found.append(compare(name, recogniser, clips, options.rounds))
+        found.append(compare(name, recognizer, clips, options.rounds))
     if options.json:
         print(json.dumps(found, indent=1))
         return

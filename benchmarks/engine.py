@@ -41,7 +41,7 @@ amser: 1
 duration: {duration} s
 drain: 1 h
 corpus: {{kind: synthetic, utterances: 200}}
-recogniser: {{kind: none}}
+recognizer: {{kind: none}}
 emotion: {{kind: none}}
 codecs:
   message: {{kind: fixed, size: {size} B}}
@@ -126,7 +126,7 @@ def engine(
     text = template.format(duration=uploads / rate, size=size, lean=lean, devices=devices, rate=rate / devices)
     point = loads(text + "log: {keep: sample, share: 1 %}\n", [f"engine={name}"]).points[0]
     sizes = {name: {"message": size, "lean": lean}[name] for name in point.scenario.codec_specs()}
-    tables = Tables.unrecognised(sizes, np.full(200, 3.0), 0.002 if template is FULL else 0.0)
+    tables = Tables.unrecognized(sizes, np.full(200, 3.0), 0.002 if template is FULL else 0.0)
     with tempfile.TemporaryDirectory() as folder:
         names = {**LOG_NAMES, "codec": list(sizes), "utterance": list(tables.utterances)}
         log = UploadLog(Path(folder) / "uploads.parquet", {**names, "group": list(point.scenario.devices)})

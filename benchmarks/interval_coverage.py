@@ -36,7 +36,7 @@ TEXT = """
 amser: 1
 name: coverage
 corpus: {{kind: synthetic, utterances: {utterances}}}
-recogniser: {{kind: none}}
+recognizer: {{kind: none}}
 emotion: {{kind: none}}
 codecs: {{fixed: {{kind: fixed, size: 15 kB}}}}
 cells: {{link: {{{link}, transport: udp, packet: {{mtu: 65535 B}}}}}}
@@ -77,9 +77,7 @@ def _systems() -> Iterator[System]:
     one = "accelerators: 1, service: {{kind: {kind}}}"
     yield System("M/M/1", FAST_LINK, one.format(kind="exponential, mean: 100 ms"), s, rho, s / (1 - rho))
     # Pollaczek-Khinchine with no variance of service.
-    yield System(
-        "M/D/1", FAST_LINK, one.format(kind="constant, time: 100 ms"), s, rho, s + rho * s / (2 * (1 - rho))
-    )
+    yield System("M/D/1", FAST_LINK, one.format(kind="constant, time: 100 ms"), s, rho, s + rho * s / (2 * (1 - rho)))
     ps = (SIZE_BYTES + HEADER_BYTES) * 8 / RATE_BPS
     yield System("M/M/1-PS", "capacity: 10 Mbit/s, sharing: equal", FAST_SERVER, ps, rho, ps / (1 - rho), True)
 
@@ -95,7 +93,7 @@ def mean_response(system: System, seed: int, replication: int, uploads: int, wor
         utterances=UTTERANCES, link=system.link, server=server, rate=rate / 50, duration=uploads / rate,
         warmup=0.1 * uploads / rate,
     )  # fmt: skip
-    tables = Tables.unrecognised({"fixed": SIZE_BYTES}, np.full(UTTERANCES, 3.0))
+    tables = Tables.unrecognized({"fixed": SIZE_BYTES}, np.full(UTTERANCES, 3.0))
     if system.exponential_sizes:
         # Drawn once for each replication, scaled to the exact mean on the wire, so that the load is exact.
         drawn = np.random.default_rng([seed, replication, 77]).exponential(1.0, UTTERANCES)

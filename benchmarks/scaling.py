@@ -87,7 +87,7 @@ def of_crowd(concurrent: int) -> tuple[int, float, float]:
         devices=10 * concurrent,
         rate=uploads / CROWD_S / (10 * concurrent),
     )
-    tables = Tables.unrecognised({"message": SIZE_BYTES}, np.ones(200))
+    tables = Tables.unrecognized({"message": SIZE_BYTES}, np.ones(200))
     situation = Situation(loads(text).points[0].scenario, tables, Path())
     log: list[Columns] = []
     seconds = done = 0.0

@@ -16,6 +16,8 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from scenarios.errors import AmserError
+
 SAMPLE_RATE_HZ = 16_000
 WINDOW_SAMPLES = 400  # 25 ms
 HOP_SAMPLES = 160  # 10 ms
@@ -36,7 +38,7 @@ Mel = npt.NDArray[np.float32]
 """Normalised log-Mel spectrogram, shape (bands, frames), one frame every 10 ms."""
 
 
-class AudioError(ValueError):
+class AudioError(AmserError, ValueError):
     """Audio that has no Mel spectrogram: empty, shorter than a frame, too long, or not finite."""
 
 
@@ -168,7 +170,7 @@ def rebanded(mel: Mel, bands: int) -> Mel:
 
     Each new filter is the mixture of old ones that is nearest to it (least squares over the FFT's bins, no negative
     part), so powers stay powers.  From 128 to 80 bands the result is within 33 dB Mel SNR of the Mel of the audio
-    (forty utterances of LibriSpeech); a recogniser of 128 bands and a network of 80 then hear one payload.
+    (forty utterances of LibriSpeech); a recognizer of 128 bands and a network of 80 then hear one payload.
     """
     if mel.shape[0] == bands:
         return mel

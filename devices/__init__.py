@@ -7,7 +7,7 @@ from devices.energy import Components, GroupEnergy, isolated_upload
 from devices.errors import DeviceError
 from devices.fleet import GroupTraffic, build_traffic
 from devices.ledger import Charge, RadioLedger
-from devices.local import LocalRecogniser, load_local
+from devices.local import LocalRecognizer, load_local
 from devices.policy import Context, Policy, build_policy
 from devices.profile import HostRating, Profile, build_profile, load_profile, profiles
 from devices.radio import Phase, Radio
@@ -30,7 +30,7 @@ __all__ = [
     "GroupTraffic",
     "HoldBuffer",
     "HostRating",
-    "LocalRecogniser",
+    "LocalRecognizer",
     "Phase",
     "Policy",
     "Profile",

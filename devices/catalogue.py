@@ -1,4 +1,4 @@
-"""What ships with the devices: every profile, radio and on-device recogniser with its source and status."""
+"""What ships with the devices: every profile, radio and on-device recognizer with its source and status."""
 
 from __future__ import annotations
 

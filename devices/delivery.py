@@ -1,7 +1,7 @@
 """Delivery: when the bytes of an utterance leave the device, or whether only its text does.
 
 Four ways: at once; held back so that several uploads share one radio tail; streamed in blocks while the user
-still speaks; recognised on the device, so that the text alone is sent.  Everything here is arithmetic for the
+still speaks; recognized on the device, so that the text alone is sent.  Everything here is arithmetic for the
 engine, with no clock of its own.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, NamedTuple, TypeVar
 
-from devices.local import LocalRecogniser, load_local
+from devices.local import LocalRecognizer, load_local
 from scenarios.schema.policy import FixedPolicySpec, HoldPolicySpec, LocalPolicySpec, StreamPolicySpec
 
 Item = TypeVar("Item")
@@ -23,13 +23,13 @@ class Delivery:
     """How an utterance leaves.
 
     ``hold_s`` > 0: keep it back up to so long, or until ``hold_largest`` wait.  ``block_s`` > 0: stream in
-    blocks of so much speech.  ``local``: recognise on the device and send the text.  None of them: at once.
+    blocks of so much speech.  ``local``: recognize on the device and send the text.  None of them: at once.
     """
 
     hold_s: float = 0.0
     hold_largest: int = 1
     block_s: float = 0.0
-    local: LocalRecogniser | None = None
+    local: LocalRecognizer | None = None
 
     @property
     def immediate(self) -> bool:
@@ -47,7 +47,7 @@ def build_delivery(spec: FixedPolicySpec | HoldPolicySpec | StreamPolicySpec | L
     if isinstance(spec, StreamPolicySpec):
         return Delivery(block_s=spec.block)
     if isinstance(spec, LocalPolicySpec):
-        return Delivery(local=load_local(spec.recogniser))
+        return Delivery(local=load_local(spec.recognizer))
     return IMMEDIATE
 
 
@@ -108,8 +108,6 @@ def stream_blocks(duration_s: float, block_s: float) -> Sequence[Block]:
     """
     if duration_s <= 0:
         return (Block(0.0, 1.0),)
-    ends = [
-        block_s * n for n in range(1, int(duration_s / block_s) + 1) if block_s * n < duration_s * (1 - 1e-9)
-    ]
+    ends = [block_s * n for n in range(1, int(duration_s / block_s) + 1) if block_s * n < duration_s * (1 - 1e-9)]
     edges = [0.0, *ends, duration_s]
     return tuple(Block(end - duration_s, (end - start) / duration_s) for start, end in pairwise(edges))

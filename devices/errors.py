@@ -5,8 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from scenarios.errors import AmserError
 
-class DeviceError(ValueError):
+
+class DeviceError(AmserError, ValueError):
     """A profile, radio, traffic or policy that cannot be built; the text says what, where and what to do."""
 
 

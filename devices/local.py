@@ -11,8 +11,8 @@ from devices.profile import Profile, load_profile
 
 
 @dataclass(frozen=True)
-class LocalRecogniser:
-    """A recogniser measured on a reference device: ``fixed_s + per_audio_s * duration`` on ``threads`` cores.
+class LocalRecognizer:
+    """A recognizer measured on a reference device: ``fixed_s + per_audio_s * duration`` on ``threads`` cores.
 
     Whisper pads every utterance to 30 s, so its encoder costs the same for a short one; the slope is what
     decoding adds.  Other devices scale by their encoding time relative to the reference device.
@@ -27,17 +27,17 @@ class LocalRecogniser:
     source: str
     status: str
 
-    def recognise_s(self, duration_s: float, profile: Profile) -> float:
-        """Seconds that recognising ``duration_s`` of speech takes on a device with ``profile``."""
+    def recognize_s(self, duration_s: float, profile: Profile) -> float:
+        """Seconds that recognizing ``duration_s`` of speech takes on a device with ``profile``."""
         scale = profile.encode_scale / load_profile(self.reference).encode_scale
         return scale * (self.fixed_s + self.per_audio_s * duration_s)
 
-    def recognise_j(self, duration_s: float, profile: Profile) -> float:
+    def recognize_j(self, duration_s: float, profile: Profile) -> float:
         """Energy above idle of that recognition, J: ``threads`` busy cores, or all the device has."""
-        return self.recognise_s(duration_s, profile) * self.power_w(profile)
+        return self.recognize_s(duration_s, profile) * self.power_w(profile)
 
     def power_w(self, profile: Profile) -> float:
-        """Power above idle while recognising, W."""
+        """Power above idle while recognizing, W."""
         if profile.all_cores_power_w is not None:
             return profile.all_cores_power_w
         return profile.cpu_power_w * min(self.threads, profile.cores)
@@ -49,12 +49,10 @@ class LocalRecogniser:
 
 
 @cache
-def load_local(name: str) -> LocalRecogniser:
+def load_local(name: str) -> LocalRecognizer:
     """The calibration ``name`` from the data file.  Raises ``DeviceError`` for an unknown name."""
     entries = load_data("local")
     if name not in entries:
-        raise unknown("on-device recogniser", name, entries)
+        raise unknown("on-device recognizer", name, entries)
     entry = entries[name]
-    return LocalRecogniser(
-        name=name, **{k: entry[k] for k in LocalRecogniser.__dataclass_fields__ if k != "name"}
-    )
+    return LocalRecognizer(name=name, **{k: entry[k] for k in LocalRecognizer.__dataclass_fields__ if k != "name"})

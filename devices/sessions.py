@@ -61,9 +61,7 @@ class TraceTraffic:
         self.owners = np.full(len(self.times_s), -1, dtype=np.int32) if owners is None else owners
         self.period_s = float(self.times_s[-1]) if spec.repeat else math.inf
         if self.period_s <= 0:
-            raise DeviceError(
-                f"traffic trace {path}: all times are 0, so it cannot repeat; leave `repeat` out"
-            )
+            raise DeviceError(f"traffic trace {path}: all times are 0, so it cannot repeat; leave `repeat` out")
         self.total_rate = len(self.times_s) / max(float(self.times_s[-1]), 1e-9)
 
     def rows(self, t0: float, t1: float) -> Rows:

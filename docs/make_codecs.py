@@ -100,14 +100,14 @@ def nano(limit: int | None) -> pd.DataFrame:
 
 def sphinx(limit: int | None) -> pd.DataFrame:
     """LibriSpeech and PocketSphinx."""
-    from recognizers.sphinx import SphinxRecogniser
+    from recognizers.sphinx import SphinxRecognizer
 
     codecs = codecs_of(SPHINX_CODECS, {})
-    return study_codecs(speech("librispeech-clean", limit), codecs, SphinxRecogniser(), progress=True)
+    return study_codecs(speech("librispeech-clean", limit), codecs, SphinxRecognizer(), progress=True)
 
 
 def mel(limit: int | None) -> pd.DataFrame:
-    """LibriSpeech without a recogniser."""
+    """LibriSpeech without a recognizer."""
     codecs = codecs_of((*DEFAULT_CODECS, *LONG_PACKETS, "klt-1"), mel_specs())
     return study_codecs(speech("librispeech-clean", limit), codecs, progress=True)
 

@@ -46,7 +46,7 @@ MARKS = {"raw": "s", "flac": "D", "opus-16": "^", "amser-25": "o", "amser-12.5":
 ABOVE: dict[str, Any] = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "borderaxespad": 0.2, "columnspacing": 1.2}
 """A legend above the axes, where it covers nothing."""
 HELD_TAIL_S = 11.576  # tail of Huang et al., MobiSys 2012 (remembered)
-NOTHING_HEARD = ["recogniser={kind: none}", "emotion={kind: none}", "server.service=host-cpu/nano"]
+NOTHING_HEARD = ["recognizer={kind: none}", "emotion={kind: none}", "server.service=host-cpu/nano"]
 
 
 def wide(results: Any, value: str = "mean") -> pd.DataFrame:

@@ -11,7 +11,7 @@ from recognizers.measurement.bar import counting_bar
 from recognizers.measurement.cells import Cell, audio_digest
 from recognizers.measurement.keys import coded_key
 from recognizers.measurement.measured import cache_entries, tables_with
-from recognizers.measurement.protocols import Codec, Corpus, EmotionRecogniser, Recogniser
+from recognizers.measurement.protocols import Codec, Corpus, EmotionRecognizer, Recognizer
 from recognizers.measurement.store import CacheError, Store
 from recognizers.measurement.table import COLUMNS, add_errors, frame
 from recognizers.measurement.work import MeasurementError, Measuring
@@ -28,33 +28,33 @@ DEFAULT_BANDS = 80
 def measure(
     corpus: Corpus,
     codecs: Mapping[str, Codec],
-    recogniser: Recogniser | None = None,
-    emotion: EmotionRecogniser | None = None,
+    recognizer: Recognizer | None = None,
+    emotion: EmotionRecognizer | None = None,
     *,
     cache_dir: Path | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
-    """Encode, decode and recognise every utterance under every codec, or recall it from the cache.
+    """Encode, decode and recognize every utterance under every codec, or recall it from the cache.
 
     Returns one row for each (utterance, codec): codec by codec in the order given, utterances in the
     corpus's order, so row ``c * len(corpus.utterances) + u``.  Columns are those of ``COLUMNS``; counts of
-    words are NaN where nothing was recognised or no reference is known.  ``frame.attrs`` names corpus,
-    recogniser and network, says how many cells were ``measured`` and how many ``recalled``, and lists the
+    words are NaN where nothing was recognized or no reference is known.  ``frame.attrs`` names corpus,
+    recognizer and network, says how many cells were ``measured`` and how many ``recalled``, and lists the
     measured ``tables`` that know the corpus.
 
     Every finished batch is kept, so an interrupted run goes on where it stopped.  ``progress`` shows a bar
     on standard error when that is a terminal.  Raises ``MeasurementError`` and ``CacheError``.
     """
-    bands = recogniser.bands if recogniser is not None else DEFAULT_BANDS
+    bands = recognizer.bands if recognizer is not None else DEFAULT_BANDS
     encode_s = {name: encode_cost(codec).host_s for name, codec in codecs.items()}  # unknown costs fail before the work
     digests = _audio_digests(corpus)
     named = _cells(corpus, digests, codecs, bands)
     cells = [cell for _, cell in named]
-    tables = tables_with(digests, None if recogniser is None else recogniser.fingerprint())
+    tables = tables_with(digests, None if recognizer is None else recognizer.fingerprint())
     given = cache_entries(digests, tables)
     bar = counting_bar("measuring", len(cells), progress)
     with Store(cache_dir or default_cache(), given) as store, bar as advance:
-        measuring = Measuring(corpus, recogniser, emotion, store, bands, advance)
+        measuring = Measuring(corpus, recognizer, emotion, store, bands, advance)
         measuring.recall(cells)
         missing = [cell for cell in cells if not measuring.is_complete(cell)]
         advance(len(cells) - len(missing))
@@ -63,7 +63,7 @@ def measure(
         table = add_errors(frame(measuring, named, encode_s), store)
     table.attrs = {
         "corpus": corpus.name,
-        "recogniser": None if recogniser is None else recogniser.name,
+        "recognizer": None if recognizer is None else recognizer.name,
         "emotion": None if emotion is None else emotion.name,
         "measured": len(missing),
         "recalled": len(cells) - len(missing),
@@ -82,9 +82,7 @@ def _audio_digests(corpus: Corpus) -> list[str]:
         raise MeasurementError(f"cannot read the audio of corpus '{corpus.name}': {error}") from error
 
 
-def _cells(
-    corpus: Corpus, digests: Sequence[str], codecs: Mapping[str, Codec], bands: int
-) -> list[tuple[str, Cell]]:
+def _cells(corpus: Corpus, digests: Sequence[str], codecs: Mapping[str, Codec], bands: int) -> list[tuple[str, Cell]]:
     return [
         (name, Cell(utterance, codec, coded_key(audio, codec.fingerprint(), bands)))
         for name, codec in codecs.items()

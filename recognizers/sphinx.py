@@ -3,7 +3,7 @@
 PocketSphinx's package carries a trained English acoustic model, dictionary and trigram language model.  It
 expects cepstra of 25 filters between 130 and 6800 Hz, which can be had from Whisper's log-Mel: back to power,
 spread over frequency, weighted by the pre-emphasis' gain, summed by the 25 filters, logarithm, DCT, lifter.
-So any codec that delivers a Mel can be heard by a second, independent recogniser.
+So any codec that delivers a Mel can be heard by a second, independent recognizer.
 
 The order and constants are those of PocketSphinx's own front end (fe_sigproc.c and the model's feat.params).
 What differs: Whisper's window (25 ms Hann, not 25.6 ms Hamming), its 8-decade floor, and that PocketSphinx's
@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.mel import Mel, mel_filters, mel_frequencies
+from scenarios.errors import AmserError, Exit
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,8 +42,10 @@ WINDOW_GAIN = 163.0 / 150.0
 VERSION = "sphinx-3"
 
 
-class SphinxUnavailable(RuntimeError):
+class SphinxUnavailable(AmserError, RuntimeError):
     """PocketSphinx is not installed; says what to do."""
+
+    exit_code = Exit.MISSING
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ def cepstra(mel: Mel) -> npt.NDArray[np.float32]:
     return np.ascontiguousarray((coefficients * lifter[:, None]).T, dtype=np.float32)
 
 
-class SphinxRecogniser:
+class SphinxRecognizer:
     """PocketSphinx with its packaged US-English models, fed from Mels.  One instance serves one thread."""
 
     def __init__(self, bands: int = 80) -> None:

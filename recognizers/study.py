@@ -18,7 +18,7 @@ import numpy.typing as npt
 from channel.codecs import Codec, build_codec
 from recognizers.measure import DEFAULT_BANDS, measure
 from recognizers.measurement.doubt import flagged
-from recognizers.measurement.protocols import Corpus, EmotionRecogniser, Recogniser
+from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
 from recognizers.scores import (
     Score,
     class_counts,
@@ -56,7 +56,7 @@ COLUMNS: Mapping[str, str] = {
     "rate_kbps": "bits of all payloads over the duration of all speech, in kbit/s",
     "rate_low_kbps": "lower end of its interval",
     "rate_high_kbps": "upper end of its interval",
-    "metric": "wer, wer_loss, flagged (the recogniser doubts its words), emotion_accuracy, mel_snr or container_share",
+    "metric": "wer, wer_loss, flagged (the recognizer doubts its words), emotion_accuracy, mel_snr or container_share",
     "unit": "of value, low and high",
     "value": "the figure over the whole corpus",
     "low": "lower end of its bootstrap interval",
@@ -99,8 +99,8 @@ _FAMILIES = {
 def study_codecs(
     corpus: Corpus,
     codecs: Iterable[str] | Mapping[str, Codec] = DEFAULT_CODECS,
-    recogniser: Recogniser | None = None,
-    emotion: EmotionRecogniser | None = None,
+    recognizer: Recognizer | None = None,
+    emotion: EmotionRecognizer | None = None,
     *,
     cache_dir: Path | None = None,
     progress: bool = False,
@@ -109,12 +109,12 @@ def study_codecs(
 
     Returns a tidy frame with the columns of ``COLUMNS``: one row for each codec and metric.  ``wer_loss`` is
     the paired difference of WER to the codec ``raw``, if that is among them.  Metrics that nothing is known
-    about (no recogniser, no emotion labels) are left out.  ``attrs["measurements"]`` holds the measured table,
+    about (no recognizer, no emotion labels) are left out.  ``attrs["measurements"]`` holds the measured table,
     ``attrs["equal_bytes"]`` what ``at_equal_bytes`` makes of it.
     """
-    bands = recogniser.bands if recogniser is not None else DEFAULT_BANDS
+    bands = recognizer.bands if recognizer is not None else DEFAULT_BANDS
     built = codecs if isinstance(codecs, Mapping) else {name: build_codec(name, bands=bands) for name in codecs}
-    table = measure(corpus, built, recogniser, emotion, cache_dir=cache_dir, progress=progress)
+    table = measure(corpus, built, recognizer, emotion, cache_dir=cache_dir, progress=progress)
     families = {name: family_of(codec) for name, codec in built.items()}
     frame = summarise(table, families)
     equal = at_equal_bytes(table, families)
@@ -160,7 +160,7 @@ def summarise(table: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:
 def at_equal_bytes(table: pd.DataFrame, families: Mapping[str, str], family: str = "mel-klt") -> pd.DataFrame:
     """WER of ``family`` against every codec of other families, at no more bytes than that one sends.
 
-    A frame with the columns of ``EQUAL_COLUMNS``, in rising rate; empty where no word was recognised.  Bytes
+    A frame with the columns of ``EQUAL_COLUMNS``, in rising rate; empty where no word was recognized.  Bytes
     are those of whole payloads, container included.  Codecs that send less than the whole family are left out.
     """
     import pandas as pd

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from scenarios.errors import AmserError
+
 KeyPath = tuple[str | int, ...]
 
 
@@ -32,7 +34,7 @@ class Fault:
         return f"{self.place}: {self.key}: {self.message}" if self.key else f"{self.place}: {self.message}"
 
 
-class ScenarioError(Exception):
+class ScenarioError(AmserError):
     """A scenario that cannot be used; ``faults`` holds every mistake found, in file order."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:

@@ -22,15 +22,15 @@ def anchored(scenario: Scenario, base_dir: Path) -> Scenario:
     Traces are looked for by the links, which have places of their own for them.
     """
     changes: dict[str, Any] = {}
-    corpus, recogniser, emotion, service = (
+    corpus, recognizer, emotion, service = (
         scenario.corpus,
-        scenario.recogniser,
+        scenario.recognizer,
         scenario.emotion,
         scenario.server.service,
     )
     changes["corpus"] = _anchored_corpus(corpus, base_dir)
-    if isinstance(recogniser, WhisperSpec) and (recogniser.model.endswith(CHECKPOINTS) or "/" in recogniser.model):
-        changes["recogniser"] = recogniser.model_copy(update={"model": _checkpoint(recogniser.model, base_dir)})
+    if isinstance(recognizer, WhisperSpec) and (recognizer.model.endswith(CHECKPOINTS) or "/" in recognizer.model):
+        changes["recognizer"] = recognizer.model_copy(update={"model": _checkpoint(recognizer.model, base_dir)})
     if emotion.weights != "shipped":
         changes["emotion"] = emotion.model_copy(update={"weights": beside(emotion.weights, base_dir)})
     if isinstance(service, CalibratedServiceSpec) and service.hardware.endswith(".json"):

@@ -21,6 +21,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
+from scenarios.errors import AmserError
+
 GROUP = "amser.plugins"
 """Entry points of installed packages whose modules a scenario may name."""
 T = TypeVar("T")
@@ -28,7 +30,7 @@ _folders: list[Path] = []  # those of scenarios at hand, the latest last; proces
 _used: set[str] = set()  # top names of modules that plugins were taken from
 
 
-class PluginError(Exception):
+class PluginError(AmserError):
     """A user's class that cannot be used; names it, and the line of its file where that is known."""
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from scenarios.errors import AmserError
+
 MOST_BYTES = 512 * 1024 * 1024
 MOST_DIGITS = 18  # of a whole number: more do not fit into 64 bits
 _ENDS = re.compile(r"\r\n|\n|\r")
@@ -20,7 +22,7 @@ _NUMBER = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})
 _WHOLE = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
 
 
-class TextFileError(ValueError):
+class TextFileError(AmserError, ValueError):
     """A text file that cannot be read: which, where, and why."""
 
     def __init__(self, path: Path, line: int | None, reason: str) -> None:

@@ -33,6 +33,7 @@ FAMILIES = (("amser-", "AMSER {} %"), ("opus-", "Opus, {} kbit/s"), ("klt-", "me
 def table(results: Results) -> str:
     """The table in Markdown: one row a codec, in the order of the study."""
     from amser.summary import Summary
+
     summary = Summary(results.summary, results.parameters)
     lines = [
         "| codec | " + " | ".join(heading for _, heading, _ in COLUMNS) + " | utterances |",

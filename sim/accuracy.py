@@ -1,6 +1,6 @@
 """How right the words and emotions of uploads are: scores of the corpus, weighted by what was really drawn.
 
-The figure of a point is taken over its recognised uploads, of all replications together, errors summed before they are
+The figure of a point is taken over its recognized uploads, of all replications together, errors summed before they are
 divided; a lost or rejected upload was understood by nobody and counts in ``delivered_fraction`` alone.  Its interval
 is the corpus's (``recognizers.scores``): utterances are drawn, each with its uploads under each codec.  An interval
 over replications would shrink with every upload, although the same few utterances were only said again.
@@ -35,26 +35,26 @@ if TYPE_CHECKING:
     from recognizers.scores.bootstrap import Scorer
     from sim.tables import Tables
 
-FILE = "recognised.parquet"
+FILE = "recognized.parquet"
 COLUMNS: Mapping[str, str] = {
     "utterance": "name of the utterance in its corpus",
     "speaker": "who speaks",
     "codec": "name of the codec in the scenario",
-    "uploads": "how often it was recognised after the warm-up",
+    "uploads": "how often it was recognized after the warm-up",
     "word_errors": "substitutions, deletions and insertions of one of these uploads",
     "reference_words": "words of the normalised reference",
     "emotion": "true emotion",
     "emotion_predicted": "emotion that the network found",
 }
-"""Columns of a replication's ``recognised.parquet``, one row for each (utterance, codec) that was recognised."""
+"""Columns of a replication's ``recognized.parquet``, one row for each (utterance, codec) that was recognized."""
 NUMBERS = ("uploads", "word_errors", "reference_words")
 
 ACCURACY = ("wer", *(f"ser_{name}" for name in CLASS_METRICS))
 """Metrics whose intervals are the corpus's; the others vary from replication to replication."""
 
 
-def recognised(tables: Tables, counts: npt.NDArray[np.int64] | None) -> pd.DataFrame:
-    """The table of ``COLUMNS``; ``counts`` (codec, utterance) says how often each was recognised."""
+def recognized(tables: Tables, counts: npt.NDArray[np.int64] | None) -> pd.DataFrame:
+    """The table of ``COLUMNS``; ``counts`` (codec, utterance) says how often each was recognized."""
     codec, utterance = np.nonzero(counts) if counts is not None else (np.empty(0, np.intp), np.empty(0, np.intp))
 
     def named(numbers: npt.NDArray[np.int64]) -> list[str | None]:
@@ -102,16 +102,16 @@ def accuracy_differences(first: pd.DataFrame, second: pd.DataFrame) -> dict[str,
 @lru_cache(maxsize=16_384)  # a study that goes on is summarised every few seconds
 def accuracies_of(folders: tuple[Path, ...]) -> dict[str, Score]:
     """``accuracies`` of all the replications in ``folders`` together.  Raises ``ResultsError``."""
-    return accuracies(read_recognised(folders))
+    return accuracies(read_recognized(folders))
 
 
 @lru_cache(maxsize=16_384)
 def differences_of(folders: tuple[Path, ...], base: tuple[Path, ...]) -> dict[str, Score]:
     """``accuracy_differences`` of the replications in ``folders`` and those in ``base``.  Raises ``ResultsError``."""
-    return accuracy_differences(read_recognised(folders), read_recognised(base))
+    return accuracy_differences(read_recognized(folders), read_recognized(base))
 
 
-def read_recognised(folders: Sequence[Path]) -> pd.DataFrame:
+def read_recognized(folders: Sequence[Path]) -> pd.DataFrame:
     """The tables of several replications, one below the other.  Raises ``ResultsError``."""
     texts = [name for name in COLUMNS if name not in NUMBERS]
     return pd.concat([read_table(folder / FILE, texts, NUMBERS) for folder in folders], ignore_index=True)

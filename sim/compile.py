@@ -102,7 +102,7 @@ def _server(scenario: Scenario) -> Server:
     """The edge server with its calibrated service times."""
     spec = scenario.server
     return Server(
-        service=load_service(spec, scenario.recogniser, scenario.emotion),
+        service=load_service(spec, scenario.recognizer, scenario.emotion),
         accelerators=spec.accelerators,
         largest=spec.batching.largest,
         longest_wait_s=spec.batching.longest_wait,
@@ -114,7 +114,7 @@ def describe(scenario: Scenario, base_dir: Path) -> dict[str, Any]:
     """Where the figures of a scenario come from, by part: for manifests and reports."""
     draws = Draws(scenario.seed, 0)
     scenario = anchored(scenario, base_dir)
-    service = load_service(scenario.server, scenario.recogniser, scenario.emotion)
+    service = load_service(scenario.server, scenario.recognizer, scenario.emotion)
     cells = {n: build_cell(s, base_dir, draws.generator("channel", n)).sources for n, s in scenario.cells.items()}
     groups = {}
     for name, spec in scenario.devices.items():

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sim.accuracy import recognised, values
+from sim.accuracy import recognized, values
 from sim.recorder import COMPONENTS, STAGES, Columns, Counted
 from sim.statistics import mser
 from sim.tables import Tables
@@ -124,9 +124,9 @@ class Accumulator:
             whole.merge(tally)
         return whole, {"warmup_s": first * self.duration_s / WINDOWS, "warmup_found": float(settled)}
 
-    def recognised(self) -> pd.DataFrame:
-        """The utterances and codecs that were recognised after the warm-up, each with its uploads."""
-        return recognised(self.tables, self._settled()[0].understood)
+    def recognized(self) -> pd.DataFrame:
+        """The utterances and codecs that were recognized after the warm-up, each with its uploads."""
+        return recognized(self.tables, self._settled()[0].understood)
 
     def group_energies_j(self) -> dict[int, float]:
         """Joules that the uploads after the warm-up added, by the number of their device group."""
@@ -159,7 +159,7 @@ class Accumulator:
         result["wire_mean_bytes"] = _ratio(sums.get("wire_bytes", 0.0), begun)
         result["payload_bitrate_bps"] = _ratio(payload * 8.0, sums.get("audio_s", 0.0))
         result["batch_mean"] = _ratio(sums.get("batch", 0.0), replied)
-        result.update(values(self.recognised()))
+        result.update(values(self.recognized()))
         result.update(found)
         result.update(extra)
         return result

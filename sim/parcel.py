@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from scenarios.errors import AmserError, Exit
 from scenarios.paths import make_importable
 from sim.checkout import HERE, version_of
 from sim.replication import Task, replicate
@@ -23,8 +24,10 @@ PACKAGES = ("scenarios", "channel", "devices", "recognizers", "sim")
 CODE = (".py", ".yaml", ".json")
 
 
-class OtherCodeError(Exception):
+class OtherCodeError(AmserError):
     """A worker whose code is not that of the command."""
+
+    exit_code = Exit.FAILED
 
 
 @cache

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sim import engine
-from sim.accuracy import FILE as RECOGNISED
+from sim.accuracy import FILE as RECOGNIZED
 from sim.compile import Situation, build_site
 from sim.disk import named, seal, write_atomically
 from sim.draws import Draws
@@ -57,17 +57,15 @@ class Outcome:
     """What a replication gave, beside its log."""
 
     metrics: dict[str, float]
-    recognised: pd.DataFrame
-    """Which utterances were recognised, how often under which codec (``sim.accuracy.COLUMNS``)."""
+    recognized: pd.DataFrame
+    """Which utterances were recognized, how often under which codec (``sim.accuracy.COLUMNS``)."""
 
 
 Keep = Callable[[Columns], None]
 """Takes the part of the upload log that is kept, in chunks."""
 
 
-def run_site(
-    situation: Situation, draws: Draws, keep: Keep, tick: Tick | None = None, share: LogShare = "all"
-) -> Site:
+def run_site(situation: Situation, draws: Draws, keep: Keep, tick: Tick | None = None, share: LogShare = "all") -> Site:
     """Run one site of one replication; ``share`` says how much of its log ``keep`` is given."""
     scenario = situation.scenario
     site = build_site(situation, draws)
@@ -121,7 +119,7 @@ def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
     metrics = whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
     counted_s = scenario.duration - metrics["warmup_s"]
     energies = fleet_energy(scenario, whole.group_energies_j(), counted_s)
-    return Outcome({**metrics, **energies}, whole.recognised())
+    return Outcome({**metrics, **energies}, whole.recognized())
 
 
 def simulate(
@@ -196,8 +194,8 @@ def leave(task: Task, work: Callable[[UploadLog], Outcome]) -> dict[str, float]:
         outcome = work(log)
         metrics = outcome.metrics
         log.close()
-        with named(part / RECOGNISED):
-            outcome.recognised.to_parquet(part / RECOGNISED)
+        with named(part / RECOGNIZED):
+            outcome.recognized.to_parquet(part / RECOGNIZED)
         write_atomically(part / "metrics.json", json.dumps(as_json(metrics), indent=1))
         seal(part, {"uploads": metrics["uploads"]})
         if task.folder.exists():  # another process was faster; both are the same to the last bit

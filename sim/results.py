@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from scenarios import ScenarioError
 from scenarios.document import read_document
+from scenarios.errors import AmserError, Exit
 from sim.disk import is_whole, named
 from sim.recorder import Columns
 from sim.upload import OUTCOMES
@@ -28,8 +29,10 @@ POINT_FOLDER = re.compile(r"-s(\d+)$")
 Scalar = str | int | float | bool | None
 
 
-class ResultsError(Exception):
+class ResultsError(AmserError):
     """A results folder that is missing, incomplete or not one of ours."""
+
+    exit_code = Exit.MISSING
 
 
 class PointEntry(BaseModel, strict=True):
@@ -213,7 +216,6 @@ class Results:
             raise ResultsError(f"{self.folder}: no upload log is kept here; set `log: {{keep: all}}` in the scenario")
         return pd.concat(frames, ignore_index=True)
 
-
     def point_folders(self, key: str) -> list[tuple[int, Path]]:
         """Number and folder of each replication of a point, by number as text."""
         found = [(POINT_FOLDER.search(p.name), p) for p in sorted((self.folder / "points").glob(f"{key}-s*"))]
@@ -242,9 +244,7 @@ def read_metrics(folder: Path) -> dict[str, float]:
     return found
 
 
-def read_table(
-    path: Path, texts: Sequence[str], numbers: Sequence[str] = (), *, only: bool = False
-) -> pd.DataFrame:
+def read_table(path: Path, texts: Sequence[str], numbers: Sequence[str] = (), *, only: bool = False) -> pd.DataFrame:
     """A table of a results folder with columns of ``texts`` and ``numbers`` (and no others, if asked).
 
     Raises ``ResultsError``.

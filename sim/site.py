@@ -44,7 +44,7 @@ class Group:
 
     @property
     def cpu_active_w(self) -> float:
-        """Power above idle while the device codes or recognises, watts."""
+        """Power above idle while the device codes or recognizes, watts."""
         local = self.policy.delivery.local
         return self.profile.cpu_power_w if local is None else local.power_w(self.profile)
 

@@ -161,7 +161,7 @@ def _measure(
     alike: dict[str, list[Point]] = {}
     for point in points:
         s = point.scenario
-        heard = s.model_dump_json(include={"corpus", "recogniser", "emotion"})
+        heard = s.model_dump_json(include={"corpus", "recognizer", "emotion"})
         alike.setdefault(heard, []).append(point)
     for group in alike.values():
         codecs = {n: c for p in group for n, c in p.scenario.codec_specs().items()}
@@ -209,7 +209,7 @@ def _new_folder(parent: Path, started: datetime, total: str) -> Path:
 
 
 def _inputs(experiment: Experiment, hearing: list[Hearing], tables: list[dict[str, str]]) -> dict[str, Any]:
-    """Corpus, recogniser and emotion network of the first point with their digests, and the measured tables used."""
+    """Corpus, recognizer and emotion network of the first point with their digests, and the measured tables used."""
     heard = list(described(hearing))
     return {
         "inputs": {

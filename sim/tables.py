@@ -25,11 +25,11 @@ class Tables:
     """Duration of each utterance in seconds, shape (utterances,)."""
     payload_bytes: Ints
     text_bytes: Ints
-    """UTF-8 bytes of what was recognised, for devices that recognise themselves; at least 1."""
+    """UTF-8 bytes of what was recognized, for devices that recognize themselves; at least 1."""
     encode_host_s: Floats
     """CPU seconds of encoding on the calibration host."""
     word_errors: Floats
-    """Substitutions + deletions + insertions; NaN where nothing was recognised."""
+    """Substitutions + deletions + insertions; NaN where nothing was recognized."""
     reference_words: Floats
     emotion: Ints
     """Index of the true emotion in ``labels``; -1 where unknown.  Shape (utterances,)."""
@@ -75,7 +75,7 @@ class Tables:
         )
 
     @classmethod
-    def unrecognised(cls, sizes: Mapping[str, int], audio_s: Floats, encode_host_s: float = 0.0) -> Tables:
+    def unrecognized(cls, sizes: Mapping[str, int], audio_s: Floats, encode_host_s: float = 0.0) -> Tables:
         """Tables of payloads that are only sent: ``sizes`` in bytes by codec, the same for every utterance."""
         shape = (len(sizes), len(audio_s))
         nothing = np.full(shape, np.nan)

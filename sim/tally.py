@@ -85,7 +85,7 @@ class Tally:
     sums: dict[str, float] = field(default_factory=dict)
     latencies: Latencies = field(default_factory=Latencies)
     understood: Counts | None = None
-    """How often the server recognised each (codec, utterance)."""
+    """How often the server recognized each (codec, utterance)."""
 
     def add_sum(self, name: str, values: Floats) -> None:
         """Add up a column."""

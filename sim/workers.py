@@ -26,6 +26,7 @@ from threading import Thread
 from types import ModuleType
 from typing import Any
 
+from scenarios.errors import AmserError, Exit
 from sim.outcome import finish
 from sim.parcel import Parcel, deliver, stamp
 from sim.replication import Task, replicate
@@ -40,8 +41,10 @@ KILLED = (
 )
 
 
-class WorkersLost(Exception):
+class WorkersLost(AmserError):
     """A cluster that can do no more work; the text says why and what to do."""
+
+    exit_code = Exit.FAILED
 
 
 class Watched(Executor, ABC):
@@ -81,9 +84,7 @@ def work(study: Study, jobs: int, executor: Executor | None, tell: Progress) -> 
 def _in_processes(study: Study, left: dict[At, Task], jobs: int, tell: Progress) -> dict[At, Task]:
     """Run tasks in a pool of their own; what is left undone because one of its processes was killed."""
     sites = max(t.situation.scenario.sites for t in left.values())
-    pool = ProcessPoolExecutor(
-        min(jobs, len(left) * sites), mp_context=get_context("spawn"), initializer=_begin_worker
-    )
+    pool = ProcessPoolExecutor(min(jobs, len(left) * sites), mp_context=get_context("spawn"), initializer=_begin_worker)
     try:
         with _anonymous_main():
             return _round(study, left, pool, jobs, tell)

@@ -24,9 +24,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 MARK = "<!-- executed"
-PAGES = sorted(
-    p for p in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"] if MARK in p.read_text(encoding="utf-8")
-)
+PAGES = sorted(p for p in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"] if MARK in p.read_text(encoding="utf-8"))
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXIT = re.compile(r"^\[exit code (\d+)\]$")
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from amser.cli.options import Json
-from amser.exits import Exit, UserError
+from amser.exits import UserError
+from scenarios.errors import Exit
 
 CodecName = Annotated[
     str,
@@ -84,7 +85,7 @@ def decode(
     bands: Bands = 80,
     json: Json = False,
 ) -> int:
-    """Rebuild the Mel spectrogram that the server would recognise, as a NumPy file of (bands, frames)."""
+    """Rebuild the Mel spectrogram that the server would recognize, as a NumPy file of (bands, frames)."""
     import numpy as np
 
     from amser.codec_names import codecs_named

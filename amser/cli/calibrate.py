@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amser.cli.options import check_device
-from amser.exits import Exit, UserError
+from amser.exits import UserError
 from amser.tables import Table
+from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from recognizers.service.calibration import Calibration

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from amser.cli.options import Json
-from amser.exits import Exit, UserError
+from amser.exits import UserError
 from amser.tables import Table, print_json
+from scenarios.errors import Exit
 
 Rows = list[dict[str, str]]
 
@@ -19,7 +20,7 @@ def list_(
     what: Annotated[
         str | None,
         typer.Argument(
-            help="scenarios, profiles, radios, local, codecs, recognisers, emotions, corpora, measured, "
+            help="scenarios, profiles, radios, local, codecs, recognizers, emotions, corpora, measured, "
             "calibrations or traces; everything when left out."
         ),
     ] = None,
@@ -100,7 +101,7 @@ def _setting(key: str, value: Any) -> str:
     return f"{value * 100:g} %" if key == "compress" else str(value)
 
 
-def _recognisers() -> Rows:
+def _recognizers() -> Rows:
     from recognizers.whisper import available_whispers
 
     ships = "ships with the project; short commands from a closed vocabulary, trained on the project's own speech"
@@ -190,7 +191,7 @@ LISTS: dict[str, Callable[[], Rows]] = {
     "radios": lambda: _devices("radio"),
     "local": lambda: _devices("local"),
     "codecs": _codecs,
-    "recognisers": _recognisers,
+    "recognizers": _recognizers,
     "emotions": _emotions,
     "corpora": _corpora,
     "measured": _measured,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amser.cli.options import Json
-from amser.exits import Exit
+from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ def codecs(
     corpus: Annotated[
         str, typer.Option(metavar="DIR", help="A corpus's folder, a manifest, or one that ships.")
     ] = "librispeech",
-    recogniser: Annotated[
+    recognizer: Annotated[
         str, typer.Option(metavar="MODEL", help="A Whisper by name or path, `sphinx`, or `none`.")
     ] = "tiny.en",
     emotion: Annotated[
@@ -51,7 +51,7 @@ def codecs(
     """Compare codecs on a corpus: WER, emotion accuracy and Mel SNR against kbit/s, with intervals."""
     from amser.codec_study import run_codec_study
 
-    frame = run_codec_study(corpus, recogniser, emotion, codec, limit, scenario)
+    frame = run_codec_study(corpus, recognizer, emotion, codec, limit, scenario)
     output.mkdir(parents=True, exist_ok=True)
     frame.to_csv(output / "codecs.csv", index=False)
     equal: pd.DataFrame = frame.attrs["equal_bytes"]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from amser.cli.options import Json
-from amser.exits import Exit
+from scenarios.errors import Exit
 
 app = typer.Typer(help="Corpora of your own.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -21,7 +21,7 @@ def _group() -> None:
 @app.command("check")
 def check(
     place: Annotated[str, typer.Argument(metavar="DIR", help="A corpus's folder, a manifest (TSV), or `shipped`.")],
-    kind: Annotated[str | None, typer.Option(help="Its layout; default: recognised from its files.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Its layout; default: recognized from its files.")] = None,
     decode: Annotated[bool, typer.Option("--decode", help="Read every recording to its end.")] = False,
     json: Json = False,
 ) -> int:

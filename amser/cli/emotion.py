@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Protocol
 import typer
 
 from amser.cli.options import check_device
-from amser.exits import Exit, UserError
+from amser.exits import UserError
+from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from recognizers.emotion.examples import Examples
@@ -180,11 +181,11 @@ def heard(examples: Examples, words: str, rates: Sequence[float] | None = None) 
         return examples
     if words == "none":
         return replace(examples, texts=("",) * len(examples), texts_at={}, text_source="none")
-    from amser.codec_study import recogniser_named
+    from amser.codec_study import recognizer_named
     from recognizers.emotion.hearing import with_heard_words
 
-    with counter("recognising") as advance:
-        return with_heard_words(examples, recogniser_named(words), rates or RATES, advance=advance)
+    with counter("recognizing") as advance:
+        return with_heard_words(examples, recognizer_named(words), rates or RATES, advance=advance)
 
 
 def glove_of(path: Path | None, parts: Sequence[Examples], frozen: bool, frequent: int = 0) -> Glove | None:

@@ -32,7 +32,8 @@ from amser.cli.emotion import (
 )
 from amser.cli.options import Json
 from amser.cli.states import Codecs, Encoder, StateOptions, TestOn, TrainOn, evaluate_states
-from amser.exits import Exit, UserError
+from amser.exits import UserError
+from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from recognizers.emotion.evaluation import Evaluation

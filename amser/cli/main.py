@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from amser.exits import Exit, describe, exit_code_of
+from amser.exits import describe, exit_code_of
 from amser.tables import harmless
+from scenarios.errors import Exit
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

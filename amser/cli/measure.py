@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amser.cli.options import Json
-from amser.exits import Exit, MissingError, UserError
+from amser.exits import MissingError, UserError
 from amser.tables import print_json
+from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,11 +68,11 @@ def _verified(table: MeasuredTable, spoken: Corpus, cells: int, seed: int) -> tu
     from recognizers.whisper import load_whisper
     from recognizers.whisper.options import WhisperOptions
 
-    recogniser = load_whisper(table.model).with_options(WhisperOptions(language=table.language))
-    if recogniser.fingerprint() != table.recogniser:
+    recognizer = load_whisper(table.model).with_options(WhisperOptions(language=table.language))
+    if recognizer.fingerprint() != table.recognizer:
         return 0, [f"the weights of {table.model} here, or the way of decoding, are not those of the table"]
     with counting_bar(f"measuring {table.path.stem}", cells) as advance:
-        result = tabling.verify(table, spoken, recogniser, cells, seed, advance)
+        result = tabling.verify(table, spoken, recognizer, cells, seed, advance)
     if result.cells == 0:
         raise MissingError(f"{spoken.root}: none of its recordings is one of {table.path.name}")
     return result.cells, [str(difference) for difference in result.differences]
@@ -98,7 +99,7 @@ def table(
     source: Annotated[str, typer.Option(help="Corpus and citation, for reports.")],
     licence: Annotated[str, typer.Option(help="Licence of the corpus.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Parquet file to write.")],
-    model: Annotated[str, typer.Option(help="Whisper that recognises.")] = "tiny.en",
+    model: Annotated[str, typer.Option(help="Whisper that recognizes.")] = "tiny.en",
     language: Annotated[str, typer.Option(help="Language spoken.")] = "en",
     codec: Annotated[list[str] | None, typer.Option("--codec", "-c", help="By default those that ship.")] = None,
     split: Annotated[str | None, typer.Option(help="Only this split of the corpus.")] = None,
@@ -119,16 +120,16 @@ def table(
     from recognizers.whisper.options import WhisperOptions
     from sim.checkout import source_of
 
-    recogniser = load_whisper(model).with_options(WhisperOptions(language=language))
+    recognizer = load_whisper(model).with_options(WhisperOptions(language=language))
     commit = str(source_of().get("commit", ""))
-    weights, listener, bands = recogniser.weights_hash, recogniser.fingerprint(), recogniser.bands
+    weights, listener, bands = recognizer.weights_hash, recognizer.fingerprint(), recognizer.bands
     head = MeasuredTable(output, corpus, model, weights, listener, language, bands, source, licence, commit)
     speech = open_corpus(folder)
     speech = tabling.nested(speech if split is None else speech.select(split=split), limit)
     if not recall:
-        tabling.measure_all(speech, codec or tabling.TABLE_CODECS, recogniser)
+        tabling.measure_all(speech, codec or tabling.TABLE_CODECS, recognizer)
     felt = None if classes is None else _predictions(classes)
-    rows = tabling.make_table(speech, codec or tabling.TABLE_CODECS, recogniser, head, classes=felt)
+    rows = tabling.make_table(speech, codec or tabling.TABLE_CODECS, recognizer, head, classes=felt)
     sys.stdout.write(f"{output}: {rows} rows\n")
     return Exit.DONE
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amser.cli.options import Json
-from amser.exits import Exit
+from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from recognizers.whisper.checkpoints.inventory import Entry

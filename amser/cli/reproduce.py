@@ -14,7 +14,8 @@ import typer
 
 from amser.cli.options import Json, check_device
 from amser.cli.progress import progress_bar
-from amser.exits import Exit, Stopped, UserError
+from amser.exits import Stopped, UserError
+from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from amser.reproduction import Part

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amser.cli.options import Json, ResultsDir, cores
-from amser.exits import Exit, MissingError, UserError
+from amser.exits import MissingError, UserError
 from amser.tables import harmless
+from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from amser.comparison import Comparison

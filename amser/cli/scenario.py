@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amser.cli.options import Json, ScenarioName, Sets
-from amser.exits import Exit, UserError, exit_code_of
+from amser.exits import UserError, exit_code_of
+from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from scenarios import Experiment, ScenarioError

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amser.cli.emotion import choice, counter
-from amser.exits import Exit, UserError
+from amser.exits import UserError
+from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,12 +108,12 @@ def _words(options: StateOptions) -> Words | None:
     from recognizers.whisper import load_whisper
     from recognizers.whisper.options import WhisperOptions
 
-    recogniser = load_whisper(options.words)
-    if recogniser.tokens is None and recogniser.model.is_multilingual:
-        recogniser = recogniser.with_options(WhisperOptions(language=None))
+    recognizer = load_whisper(options.words)
+    if recognizer.tokens is None and recognizer.model.is_multilingual:
+        recognizer = recognizer.with_options(WhisperOptions(language=None))
 
     def heard(corpus: Corpus, codec: str) -> Sequence[str]:
-        table = measure(corpus, {codec: build_codec(codec)}, recogniser)
+        table = measure(corpus, {codec: build_codec(codec)}, recognizer)
         texts = dict(zip(table["utterance"], table["hypothesis"], strict=True))
         return [texts[utterance.id] for utterance in corpus.utterances]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amser.cli.options import Json, ScenarioName, Sets, cores
-from amser.exits import Exit
+from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from sim.results import Results

@@ -103,7 +103,7 @@ def _table(view: View) -> str:
     return (
         "<section><h2>The figures</h2><p class='note'>Mean over replications; ± is half the width of the "
         "95 % interval over them (of a single run: over batches of its uploads). Words and emotions are those of all "
-        "recognised uploads, in brackets the 95 % interval over as many utterances as stand beside them. "
+        "recognized uploads, in brackets the 95 % interval over as many utterances as stand beside them. "
         "The same figures in full are in <code>summary.csv</code> beside this page.</p>"
         f"<div class='scroll'>{html_table(view.summary.overview())}</div>"
         f"<details><summary>Every metric of every point</summary><div class='scroll'>{every}</div></details>"

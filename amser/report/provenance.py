@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from amser.report.study import Study
 
 # Shown first and in this order where the manifest has them; the rest follows in the manifest's own order.
-FIRST = ("recogniser", "emotion", "corpus", "service", "devices", "cells", "replications", "sets", "command")
+FIRST = ("recognizer", "emotion", "corpus", "service", "devices", "cells", "replications", "sets", "command")
 # Enough of a digest to tell two apart; the manifest has all of it.
 DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
 # Long lists that the page shows elsewhere, or that only a program reads.

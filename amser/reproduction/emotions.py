@@ -1,4 +1,4 @@
-"""Accuracy and F1 of the four emotion networks at the poster's compress rates, on the recogniser's own words."""
+"""Accuracy and F1 of the four emotion networks at the poster's compress rates, on the recognizer's own words."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def examples_of(corpus: Corpus, heard: pd.DataFrame, source: str, labels: Sequen
     return replace(examples, texts=texts[1.0], texts_at=texts, text_source=source)
 
 
-def shipped_networks(corpus: Corpus, heard: pd.DataFrame, recogniser: str) -> Part:
+def shipped_networks(corpus: Corpus, heard: pd.DataFrame, recognizer: str) -> Part:
     """The shipped weights of all four networks on ``corpus``."""
     from recognizers.emotion.evaluation import evaluate_weights
     from recognizers.emotion.recognizer import load_emotion
 
     networks = [load_emotion(name) for name in NETWORKS]
-    examples = examples_of(corpus, heard, recogniser, networks[0].labels)
+    examples = examples_of(corpus, heard, recognizer, networks[0].labels)
     found = [evaluate_weights(network, examples, sorted(RATES)) for network in networks]
     return Part([row for one in found for row in rows_of(one, f"shipped, trained on {one.trained}")])
 

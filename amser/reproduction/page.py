@@ -45,9 +45,7 @@ OVERHEAD = (
     "The link is fitted to the two published times and the power to raw's energy, so the agreement of these three "
     "shows nothing; AMSER's energy is predicted."
 )
-PAPERS = (
-    "On IEMOCAP, each with its own protocol. These do not stand beside figures of another corpus or protocol."
-)
+PAPERS = "On IEMOCAP, each with its own protocol. These do not stand beside figures of another corpus or protocol."
 
 
 def render(part: Part, published: Published, facts: Sequence[str]) -> str:
@@ -115,7 +113,7 @@ def _beside(rows: Sequence[Row], published: Published) -> str:
 
 
 def words_figure(rows: Sequence[Row]) -> go.Figure:
-    """A curve for each corpus and recogniser."""
+    """A curve for each corpus and recognizer."""
     figure = go.Figure()
     chosen = [row for row in rows if row.rate is not None]
     for place, name in enumerate(dict.fromkeys((row.corpus, row.subject) for row in chosen)):

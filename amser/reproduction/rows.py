@@ -25,7 +25,7 @@ class Row:
     table: str
     """``wer``, ``emotion`` or ``overhead``."""
     subject: str
-    """What is measured: a recogniser, a network, ``raw`` or ``AMSER``."""
+    """What is measured: a recognizer, a network, ``raw`` or ``AMSER``."""
     corpus: str
     weights: str
     protocol: str

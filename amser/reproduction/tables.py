@@ -27,7 +27,7 @@ def rate_name(rate: float | None) -> str:
 
 
 def subject_name(row: Row) -> str:
-    """How a row's recogniser, network or codec is called in tables."""
+    """How a row's recognizer, network or codec is called in tables."""
     return TITLES.get(row.subject, row.subject)
 
 
@@ -57,10 +57,10 @@ def with_interval(row: Row) -> str:
 
 
 def words_table(rows: Sequence[Row], metric: str = "wer") -> Table:
-    """A line for each corpus and recogniser, a column for each rate; in per cent."""
+    """A line for each corpus and recognizer, a column for each rate; in per cent."""
     rates: list[float | None] = [None, *RATES, *LOW_RATES]
     table = Table(
-        ["corpus", "recogniser", "n", *(rate_name(r) for r in rates)],
+        ["corpus", "recognizer", "n", *(rate_name(r) for r in rates)],
         title=f"{METRICS[metric].capitalize()} [%], with 95 % intervals" if metric == "wer" else METRICS[metric],
         right=frozenset(range(2, 3 + len(rates))),
     )

@@ -1,4 +1,4 @@
-"""Word error rate against compress rate: any recogniser on any corpus, through the cached measurement."""
+"""Word error rate against compress rate: any recognizer on any corpus, through the cached measurement."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def codecs_by_rate(bands: int) -> dict[float | None, Codec]:
     return {None: build_codec("raw", bands=bands), **factors}
 
 
-def measured_words(corpus: Corpus, recogniser: Any) -> pd.DataFrame:
+def measured_words(corpus: Corpus, recognizer: Any) -> pd.DataFrame:
     """The measurement table of a corpus at every rate, recalled from the cache where it was measured before."""
     from recognizers.measure import measure
 
-    named = {_name(rate): codec for rate, codec in codecs_by_rate(recogniser.bands).items()}
-    return measure(corpus, named, recogniser, progress=True)
+    named = {_name(rate): codec for rate, codec in codecs_by_rate(recognizer.bands).items()}
+    return measure(corpus, named, recognizer, progress=True)
 
 
 def _name(rate: float | None) -> str:
@@ -47,7 +47,7 @@ def hypotheses(table: pd.DataFrame, rate: float | None) -> dict[str, str]:
 def word_rows(
     table: pd.DataFrame,
     corpus: str,
-    recogniser: Any,
+    recognizer: Any,
     groups: Mapping[str, Callable[[str], bool]] | None = None,
 ) -> Part:
     """Rows of WER, and of the share of utterances that are flagged, at every rate.
@@ -56,12 +56,12 @@ def word_rows(
     the utterances before they are divided; intervals are those of ``recognizers.scores``.
     """
     part = Part()
-    weights = str(getattr(recogniser, "description", recogniser.name))
+    weights = str(getattr(recognizer, "description", recognizer.name))
     for group, belongs in (groups or {"": lambda _: True}).items():
         name = f"{corpus}, {group}" if group else corpus
         for rate in (None, *RATES, *LOW_RATES):
             rows = table[(table["codec"] == _name(rate)) & table["utterance"].map(belongs)]
-            head = Row("wer", recogniser.name, name, weights, "", rate, "wer", "1", 0.0, n=len(rows))
+            head = Row("wer", recognizer.name, name, weights, "", rate, "wer", "1", 0.0, n=len(rows))
             part.rows += [*_wer(head, rows), *_flagged(head, rows)]
     return part
 

@@ -103,7 +103,7 @@ def _shipped(options: Options) -> Part:
     groups = {"seen voices": lambda one: known[one], "unseen voices": lambda one: not known[one]}
     heard = measured_words(corpus, nano)
     part = word_rows(heard, "shipped speech", nano, groups)
-    part.notes.append("nano is a recogniser of commands from a closed vocabulary, not of open speech.")
+    part.notes.append("nano is a recognizer of commands from a closed vocabulary, not of open speech.")
     part += shipped_networks(corpus, heard, "nano")
     return part
 
@@ -119,28 +119,28 @@ def _digits(options: Options) -> Part:
 
 
 def _open_speech(options: Options) -> Part:
-    from amser.codec_study import recogniser_named
+    from amser.codec_study import recognizer_named
     from amser.reproduction.words import measured_words, word_rows
 
     corpus = _limited(_found(options, "librispeech"), options.limit)
-    recogniser = recogniser_named(options.model or "sphinx")
-    return word_rows(measured_words(corpus, recogniser), f"{corpus.name}, {len(corpus)} utterances", recogniser)
+    recognizer = recognizer_named(options.model or "sphinx")
+    return word_rows(measured_words(corpus, recognizer), f"{corpus.name}, {len(corpus)} utterances", recognizer)
 
 
 def _acted(options: Options, kind: str, tell: Callable[[float, str], None]) -> Part:
-    from amser.codec_study import recogniser_named
+    from amser.codec_study import recognizer_named
     from amser.reproduction.emotions import cross_validated, examples_of
     from amser.reproduction.words import measured_words
 
     corpus = _limited(_found(options, kind), options.limit)
-    recogniser = recogniser_named(options.model or "nano")
-    examples = examples_of(corpus, measured_words(corpus, recogniser), recogniser.name)
+    recognizer = recognizer_named(options.model or "nano")
+    examples = examples_of(corpus, measured_words(corpus, recognizer), recognizer.name)
     return cross_validated(examples, "speaker", options, _folds(kind, tell), glove=_word_vectors(None, examples))
 
 
 def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
     """The real protocol: one session left out, published sizes, Whisper's own transcripts, GloVe where it is."""
-    from amser.codec_study import recogniser_named
+    from amser.codec_study import recognizer_named
     from amser.reproduction.emotions import FULL, cross_validated, examples_of
     from amser.reproduction.words import measured_words, word_rows
     from recognizers.corpora import FOUR_CLASSES, open_corpus
@@ -151,11 +151,11 @@ def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
     corpus = _limited(open_corpus("iemocap", options.iemocap, classes=classes), options.limit)
     if classes != FOUR_CLASSES:  # nothing published is of these
         corpus = replace(corpus, name=f"{corpus.name}, {classes}")
-    recogniser = recogniser_named(options.model or "small.en")
-    heard = measured_words(corpus, recogniser)
-    part = word_rows(heard, f"IEMOCAP, {classes}", recogniser)
+    recognizer = recognizer_named(options.model or "small.en")
+    heard = measured_words(corpus, recognizer)
+    part = word_rows(heard, f"IEMOCAP, {classes}", recognizer)
     part.notes += [f"IEMOCAP: {fault}" for fault in corpus.faults[:20]]
-    examples = examples_of(corpus, heard, recogniser.name)
+    examples = examples_of(corpus, heard, recognizer.name)
     chosen = {"only": str(options.test_session) if options.test_session else None, "apart": POSTER_SESSION}
     glove, told = _word_vectors(options.glove, examples), _folds("IEMOCAP", tell)
     part += cross_validated(examples, "session", options, told, sizes=FULL, glove=glove, **chosen)

@@ -1,4 +1,4 @@
-"""Codecs: every sensible way for a device to send an utterance to the recogniser."""
+"""Codecs: every sensible way for a device to send an utterance to the recognizer."""
 
 from channel.codecs.base import AudioCodec, Codec, CodecError, MelCodec, NoSpeechError, Payload
 from channel.codecs.build import build_codec

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.mel import Audio, Mel, checked_audio, log_mel
+from scenarios.errors import AmserError
 from scenarios.plugins import code_digest
 
 CODE_VERSION = 1
@@ -20,12 +21,12 @@ CODE_VERSION = 1
 Rounding does not count: the last bits of a Mel differ from machine to machine, with the width of their vectors."""
 
 
-class CodecError(ValueError):
+class CodecError(AmserError, ValueError):
     """Bytes that are no payload of this codec: truncated, damaged, hostile, or of another version."""
 
 
 class NoSpeechError(CodecError):
-    """The payload carries no speech, so nothing can be recognised from it (codec ``fixed``)."""
+    """The payload carries no speech, so nothing can be recognized from it (codec ``fixed``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Payload:
 
 
 class Codec(ABC):
-    """A way to turn an utterance into bytes and these into the Mel that the server recognises."""
+    """A way to turn an utterance into bytes and these into the Mel that the server recognizes."""
 
     def __init__(self, name: str, bands: int = 80) -> None:
         self.name = name

@@ -30,7 +30,7 @@ from scenarios.schema.codec import (
 
 
 def build_codec(spec: CodecSpec | str, *, bands: int = 80, name: str | None = None) -> Codec:
-    """The codec that ``spec`` describes, for a recogniser of ``bands`` Mel bands.
+    """The codec that ``spec`` describes, for a recognizer of ``bands`` Mel bands.
 
     ``spec`` may be the name of a standard codec.  ``name`` is the codec's label; by default the standard
     name, or the kind.  Raises ``ValueError`` for an unknown name or a plugin that cannot be used.

@@ -31,7 +31,7 @@ class Fixed(Codec):
     def decode(self, data: bytes) -> NoReturn:
         """There is nothing to decode: always ``NoSpeechError``."""
         raise NoSpeechError(
-            f"codec '{self.name}' sends {len(data)} bytes without speech: nothing can be recognised from it; "
+            f"codec '{self.name}' sends {len(data)} bytes without speech: nothing can be recognized from it; "
             "use it in studies of the network alone, or choose a codec that carries speech"
         )
 

@@ -1,4 +1,4 @@
-"""Speech codecs of 8 kHz sound: what telephones send, so nothing above 4 kHz reaches the recogniser.
+"""Speech codecs of 8 kHz sound: what telephones send, so nothing above 4 kHz reaches the recognizer.
 
 A payload is the number of samples at 16 kHz, then the coded bits of frame after frame without a gap.  Storage formats
 fill each frame up to whole bytes and put a header before it (AMR: 5 to 9 % more), which a receiver that knows the

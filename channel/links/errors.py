@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from scenarios.errors import AmserError
 
-class LinkError(ValueError):
+
+class LinkError(AmserError, ValueError):
     """A cell cannot be built as described; the message says what, where and what to do."""
 
 

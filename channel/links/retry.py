@@ -38,8 +38,6 @@ class Retry:
         return failed < self.attempts
 
 
-def backoff_s(
-    failed: int, chance: float, first_s: float, factor: float, jitter: float, longest_s: float
-) -> float:
+def backoff_s(failed: int, chance: float, first_s: float, factor: float, jitter: float, longest_s: float) -> float:
     """See `Retry.wait_s`; ``chance`` is a uniform number in [0, 1)."""
     return min(first_s * factor ** (failed - 1), longest_s) * (1.0 - jitter * chance)

@@ -92,9 +92,7 @@ def read_audio(path: Path) -> npt.NDArray[np.float32]:
             declared, rate_hz = file.frames, file.samplerate
             audio = file.read(dtype="float32", always_2d=True)
     except (RuntimeError, OSError) as error:
-        raise CorpusError(
-            f"{path}: not readable as audio ({_plain(error)}); remove it or get a fresh copy"
-        ) from error
+        raise CorpusError(f"{path}: not readable as audio ({_plain(error)}); remove it or get a fresh copy") from error
     # Encoders of MP3 state a length that is a few frames off.
     if audio.shape[0] < 0.95 * declared - 0.1 * rate_hz:
         found = f"{audio.shape[0] / rate_hz:.2f} of {declared / rate_hz:.2f} s"

@@ -38,13 +38,9 @@ class CorpusReport:
         if self.without_text:
             lines.append(f"{self.without_text} of {self.files} without transcript: no word errors for them")
         if self.without_emotion:
-            lines.append(
-                f"{self.without_emotion} of {self.files} without emotion: not used for emotion recognition"
-            )
+            lines.append(f"{self.without_emotion} of {self.files} without emotion: not used for emotion recognition")
         if self.without_speaker:
-            lines.append(
-                f"{self.without_speaker} of {self.files} without speaker: no leave-one-speaker-out folds"
-            )
+            lines.append(f"{self.without_speaker} of {self.files} without speaker: no leave-one-speaker-out folds")
         return lines
 
     def __str__(self) -> str:

@@ -51,9 +51,7 @@ def open_iemocap(root: Path, classes: Classes | None = FOUR_CLASSES) -> Corpus:
             _read_dialog(session, evaluation, utterances, faults)
     corpus = Corpus("iemocap", base, tuple(utterances), tuple(faults))
     if not utterances:
-        raise CorpusError(
-            f"{base}: no usable turn; {len(faults)} faults, first: {faults[0] if faults else 'none'}"
-        )
+        raise CorpusError(f"{base}: no usable turn; {len(faults)} faults, first: {faults[0] if faults else 'none'}")
     return classes.of(corpus) if classes else corpus
 
 

@@ -46,9 +46,7 @@ def open_librispeech(root: Path) -> Corpus:
             if audio.stem not in listed and not audio.name.startswith("._"):
                 faults.append(Fault(audio, f"no line in {transcript.name}"))
     if not utterances:
-        raise CorpusError(
-            f"{root}: no usable LibriSpeech utterance; expected <split>/<speaker>/<chapter>/*.trans.txt"
-        )
+        raise CorpusError(f"{root}: no usable LibriSpeech utterance; expected <split>/<speaker>/<chapter>/*.trans.txt")
     return Corpus("librispeech", root, tuple(utterances), tuple(faults))
 
 

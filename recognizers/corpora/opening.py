@@ -55,9 +55,7 @@ SHIPPED: Mapping[str, Callable[[], Corpus]] = {"shipped": open_shipped, "librisp
 """Corpora that ship with their audio."""
 
 
-def open_corpus(
-    kind_or_path: str | Path, path: str | Path | None = None, *, classes: Classes | None = None
-) -> Corpus:
+def open_corpus(kind_or_path: str | Path, path: str | Path | None = None, *, classes: Classes | None = None) -> Corpus:
     """Open a corpus: `open_corpus("shipped")`, `open_corpus("iemocap", folder)`, or `open_corpus(folder)`.
 
     With a folder (or a manifest file) alone the kind is told from the layout. `classes` keeps the utterances of

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from scenarios.errors import AmserError, Exit
 from scenarios.textfile import TextFileError, read_lines
 
 __all__ = [
@@ -42,8 +43,10 @@ EMOTION_NAMES: Mapping[str, str] = {
 """The spellings that corpora use for an emotion, and the one that this project uses."""
 
 
-class CorpusError(ValueError):
+class CorpusError(AmserError, ValueError):
     """A corpus cannot be opened, or one of its files cannot be read: says what, where and what to do."""
+
+    exit_code = Exit.MISSING
 
 
 @dataclass(frozen=True, slots=True)

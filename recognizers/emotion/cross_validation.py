@@ -143,9 +143,7 @@ def cross_validate(
         seeded = dataclasses.replace(recipe, seed=seed)
         key = _key(spec, examples, seeded, parts, rates, start, glove, device)
         place = folder / f"{architecture}-{key}"
-        jobs += [
-            _Job(parts[number], dataclasses.replace(recipe, seed=seed + number), place, seed) for number in chosen
-        ]
+        jobs += [_Job(parts[number], dataclasses.replace(recipe, seed=seed + number), place, seed) for number in chosen]
     missing = [job for job in jobs if job.finished() is None]
     done = len(jobs) - len(missing)
 

@@ -34,10 +34,10 @@ class Examples:
     digest: str
     """Of the corpus they come from."""
     texts_at: Mapping[float, tuple[str, ...]]
-    """The recogniser's words at a compress rate, where they were computed; else `texts` stands for every
+    """The recognizer's words at a compress rate, where they were computed; else `texts` stands for every
     rate."""
     text_source: str = "reference"
-    """Where the words come from: `reference`, or a recogniser's name."""
+    """Where the words come from: `reference`, or a recognizer's name."""
     faults: tuple[Fault, ...] = ()
 
     @cached_property

@@ -1,4 +1,4 @@
-"""The recogniser's own words for every utterance at every compress rate, instead of the reference
+"""The recognizer's own words for every utterance at every compress rate, instead of the reference
 transcript."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from recognizers.emotion.types import RATES, Mel
 __all__ = ["with_heard_words"]
 
 
-class Recogniser(Protocol):
+class Recognizer(Protocol):
     """What turns Mels into transcripts."""
 
     @property
@@ -26,16 +26,16 @@ class Recogniser(Protocol):
 
 def with_heard_words(
     examples: Examples,
-    recogniser: Recogniser,
+    recognizer: Recognizer,
     rates: Sequence[float] = RATES,
     *,
     advance: Advance | None = None,
 ) -> Examples:
-    """The examples with what the recogniser hears in the Mel of each rate; rate 1 stands for all others."""
+    """The examples with what the recognizer hears in the Mel of each rate; rate 1 stands for all others."""
     texts_at = {}
     for done, rate in enumerate(dict.fromkeys((1.0, *rates)), start=1):
-        heard = recogniser.transcribe(compressed(examples.mels, rate))
+        heard = recognizer.transcribe(compressed(examples.mels, rate))
         texts_at[rate] = tuple(str(transcript.text) for transcript in heard)
         if advance:
             advance(done, len(rates))
-    return replace(examples, texts=texts_at[1.0], texts_at=texts_at, text_source=recogniser.name)
+    return replace(examples, texts=texts_at[1.0], texts_at=texts_at, text_source=recognizer.name)

@@ -1,4 +1,4 @@
-"""The emotion recogniser that the measurement and the edge server use: Mels and words in, emotions out."""
+"""The emotion recognizer that the measurement and the edge server use: Mels and words in, emotions out."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class EmotionRecognizer:
         return f"emotion/{self.name}/{self.digest}"
 
     def classify(self, mels: Sequence[Mel], texts: Sequence[str]) -> list[Emotion]:
-        """One emotion for each Mel (80, T) and the words that the recogniser heard in it (empty: none).
+        """One emotion for each Mel (80, T) and the words that the recognizer heard in it (empty: none).
 
         A result does not depend on what else is in the call. Raises `EmotionError` for a Mel that is none.
         """

@@ -1,7 +1,7 @@
 """AMSER's emotion network on the states of Whisper's own encoder.
 
 The server runs that encoder for the words anyway; this network reads what it found. A learned mix of the encoder's
-layers and the recogniser's words ask each other (co-attention in both directions, as the poster names it); what
+layers and the recognizer's words ask each other (co-attention in both directions, as the poster names it); what
 comes back says how much every stretch of speech counts in the mean and the deviation of the states, and these are
 classified. With equal weights it is the logistic regression that it has to beat. Encoder and word embeddings stay as
 OpenAI trained them.
@@ -57,7 +57,7 @@ class StateBatch:
     steps: Tensor
     """(B, T): steps in each stretch, 0 beyond the end."""
     words: Tensor
-    """(B, W, state_width): embeddings of the recognised words' tokens."""
+    """(B, W, state_width): embeddings of the recognized words' tokens."""
     tokens: Tensor
     """(B,): tokens of each, at least 1 (an utterance without words has one, of zeros)."""
 

@@ -1,4 +1,4 @@
-"""A trained state network behind the recogniser whose encoder it reads, and its weights file.
+"""A trained state network behind the recognizer whose encoder it reads, and its weights file.
 
 The file is safetensors: tensors in fp16 (statistics in fp32) and a description as JSON in the header. It names the
 Whisper by the digest of its weights; another Whisper's states would mean nothing to it.

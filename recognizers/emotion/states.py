@@ -52,7 +52,7 @@ class Stretches:
 
 
 class EncoderStates(Protocol):
-    """What an emotion network asks of the recogniser whose encoder it reads."""
+    """What an emotion network asks of the recognizer whose encoder it reads."""
 
     @property
     def identity(self) -> str:

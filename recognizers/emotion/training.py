@@ -41,7 +41,7 @@ class Recipe:
     class_weights: bool = True
     """Weigh each class by the inverse of its count."""
     across_rates: bool = True
-    """Half of the training Mels are truncated: with a recogniser's words to one of the rates at which it heard them,
+    """Half of the training Mels are truncated: with a recognizer's words to one of the rates at which it heard them,
     else to a random rank of 6 to 80. False trains on clean Mels."""
     augment: float = 1.0
     """Strength of the other variations; 0 for none."""
@@ -198,7 +198,7 @@ class _Run:
         return project(train.mels[place], train.bases[place], rank), words[place]
 
     def _spoilt(self, text: str) -> str:
-        """Words as a bad recogniser leaves them: all lost, or some."""
+        """Words as a bad recognizer leaves them: all lost, or some."""
         if self.rng.random() < self.recipe.no_words:
             return ""
         return " ".join(word for word in text.split() if self.rng.random() >= self.recipe.no_words)
@@ -247,12 +247,12 @@ class _Run:
 
 
 def _rates_heard(train: Examples) -> tuple[float, ...]:
-    """The compress rates at which a recogniser heard the words; none where they are the same at any rate."""
+    """The compress rates at which a recognizer heard the words; none where they are the same at any rate."""
     rates = tuple(rate for rate in train.texts_at if rate < 1)
     if not rates and train.text_source not in ("reference", "none"):
         raise EmotionError(
             f"training across rates needs the words that {train.text_source} hears in truncated Mels; have them "
-            "recognised at some rates below 1, or train on clean Mels"
+            "recognized at some rates below 1, or train on clean Mels"
         )
     return rates
 

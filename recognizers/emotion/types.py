@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from scenarios.errors import AmserError, Exit
+
 __all__ = ["RATES", "Emotion", "EmotionError", "Mel", "rank_of_rate"]
 
 Mel = npt.NDArray[np.float32]
@@ -20,8 +22,10 @@ RATES: tuple[float, ...] = (0.125, 0.1875, 0.25, 0.5, 1.0)
 """The compress rates of the AMSER poster: rank / 80."""
 
 
-class EmotionError(ValueError):
+class EmotionError(AmserError, ValueError):
     """A network cannot be loaded, trained or asked: says what, where and what to do."""
+
+    exit_code = Exit.MISSING
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@ its own.
 
 Hashed pieces follow fastText (Bojanowski et al., "Enriching word vectors with subword information", TACL
 2017): a word is the mean of the vectors of its character n-grams and of itself, each found by a hash in one
-table. A word that the recogniser misspelt shares most of its pieces with the right one.
+table. A word that the recognizer misspelt shares most of its pieces with the right one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a scenario's corpus, recogniser and emotion network to the things themselves."""
+"""From a scenario's corpus, recognizer and emotion network to the things themselves."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recognizers.measurement.lazy import LazyRecogniser
+from recognizers.measurement.lazy import LazyRecognizer
 from recognizers.measurement.measured import MeasuredCorpus, NoTable, measured_corpus, measured_tables
-from recognizers.measurement.protocols import Corpus, EmotionRecogniser, Recogniser
+from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
 from recognizers.measurement.synthetic import synthetic_corpus
 from scenarios.plugins import make
 from scenarios.schema.corpus import (
@@ -22,7 +22,7 @@ from scenarios.schema.corpus import (
     ShippedCorpusSpec,
     SyntheticCorpusSpec,
 )
-from scenarios.schema.server import EmotionSpec, RecogniserPluginSpec, RecogniserSpec, SphinxSpec, WhisperSpec
+from scenarios.schema.server import EmotionSpec, RecognizerPluginSpec, RecognizerSpec, SphinxSpec, WhisperSpec
 
 if TYPE_CHECKING:
     from recognizers.corpora import Corpus as FolderCorpus
@@ -32,15 +32,15 @@ LANGUAGES: Mapping[str, str | None] = {"emodb": "de", "manifest": None, "synthet
 """Languages of the corpora that are not English; None where it is for the model to find out."""
 
 
-def corpus_of(spec: OneCorpusSpec, recogniser: RecogniserSpec | None = None) -> Corpus:
+def corpus_of(spec: OneCorpusSpec, recognizer: RecognizerSpec | None = None) -> Corpus:
     """Open a corpus; ``~`` and ``$NAME`` in its path are expanded.
 
-    One without audio holds what its measured table for ``recogniser`` holds.  Raises ``CorpusError`` and, where no
+    One without audio holds what its measured table for ``recognizer`` holds.  Raises ``CorpusError`` and, where no
     table ships, ``NoTable``."""
     if isinstance(spec, SyntheticCorpusSpec):
         return synthetic_corpus(spec)
     if isinstance(spec, MeasuredCorpusSpec) and spec.path is None:
-        corpus = measured_corpus(spec.kind, recogniser.model if isinstance(recogniser, WhisperSpec) else None)
+        corpus = measured_corpus(spec.kind, recognizer.model if isinstance(recognizer, WhisperSpec) else None)
         return corpus if spec.limit is None else corpus.limited(spec.limit)
     opened = _opened(spec)
     if spec.limit is None or spec.limit >= len(opened.utterances):
@@ -67,30 +67,30 @@ def _opened(
     return corpus
 
 
-def recogniser_of(
-    spec: RecogniserSpec, corpus: OneCorpusSpec | None = None, *, device: str = "cpu"
-) -> Recogniser | None:
-    """A recogniser for a corpus, whose language it takes where the scenario names none; ``None`` for kind ``none``.
+def recognizer_of(
+    spec: RecognizerSpec, corpus: OneCorpusSpec | None = None, *, device: str = "cpu"
+) -> Recognizer | None:
+    """A recognizer for a corpus, whose language it takes where the scenario names none; ``None`` for kind ``none``.
 
-    Weights that measured tables know are loaded when something must be recognised, others at once.  Raises
+    Weights that measured tables know are loaded when something must be recognized, others at once.  Raises
     ``ModelUnavailable``, ``DecodingOptionError``, and ``NoTable`` where only tables could answer and none does."""
     if isinstance(spec, WhisperSpec):
         return _whisper(spec, corpus, device)
     if isinstance(spec, SphinxSpec):
-        from recognizers.sphinx import SphinxRecogniser
+        from recognizers.sphinx import SphinxRecognizer
 
-        return SphinxRecogniser()
-    if isinstance(spec, RecogniserPluginSpec):
-        return make(spec.class_, Recogniser, "recogniser", spec.options)
+        return SphinxRecognizer()
+    if isinstance(spec, RecognizerPluginSpec):
+        return make(spec.class_, Recognizer, "recognizer", spec.options)
     return None
 
 
-def _whisper(spec: WhisperSpec, corpus: OneCorpusSpec | None, device: str) -> Recogniser:
+def _whisper(spec: WhisperSpec, corpus: OneCorpusSpec | None, device: str) -> Recognizer:
     from recognizers.whisper.options import fingerprint
 
     options = whisper_options(spec, corpus)
 
-    def load() -> Recogniser:
+    def load() -> Recognizer:
         from recognizers.whisper import load_whisper
 
         loaded = load_whisper(spec.model, device=device)
@@ -100,8 +100,8 @@ def _whisper(spec: WhisperSpec, corpus: OneCorpusSpec | None, device: str) -> Re
         return loaded
 
     for table in measured_tables():
-        if table.model == spec.model and table.recogniser == fingerprint(table.weights, options):
-            return LazyRecogniser(spec.model, table.bands, table.recogniser, load)
+        if table.model == spec.model and table.recognizer == fingerprint(table.weights, options):
+            return LazyRecognizer(spec.model, table.bands, table.recognizer, load)
     if isinstance(corpus, MeasuredCorpusSpec) and corpus.path is None:
         raise NoTable(
             f"the measured tables of corpus '{corpus.kind}' with model '{spec.model}' were made with other decoding "
@@ -136,7 +136,7 @@ def _refuse_options(spec: WhisperSpec) -> None:
         raise DecodingOptionError(f"{spec.model} has a closed vocabulary and takes no {', '.join(given)}: remove it")
 
 
-def emotion_of(spec: EmotionSpec, corpus: OneCorpusSpec | None = None) -> EmotionRecogniser | None:
+def emotion_of(spec: EmotionSpec, corpus: OneCorpusSpec | None = None) -> EmotionRecognizer | None:
     """An emotion network for a corpus; ``None`` for kind ``none``.
 
     Corpora with measured tables have the classes of cross-validation; others are classified by the network's weights.
@@ -155,7 +155,7 @@ def emotion_of(spec: EmotionSpec, corpus: OneCorpusSpec | None = None) -> Emotio
     return load_states(path) if is_of_states(path) else load_emotion(path)
 
 
-def _measured_emotion(network: str, corpus: str) -> EmotionRecogniser:
+def _measured_emotion(network: str, corpus: str) -> EmotionRecognizer:
     tables = [table for table in measured_tables() if table.corpus == corpus]
     for table in tables:
         if found := table.emotion(network):

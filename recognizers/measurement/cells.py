@@ -76,7 +76,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
-def is_recognised(value: Any) -> bool:
+def is_recognized(value: Any) -> bool:
     """Whether a cached value is a hypothesis with its confidence."""
     confident = ("avg_logprob", "no_speech_prob")
     return (

@@ -1,4 +1,4 @@
-"""Which hypotheses are better not acted upon, by the recogniser's own probabilities.
+"""Which hypotheses are better not acted upon, by the recognizer's own probabilities.
 
 The thresholds are those of openai-whisper's ``transcribe`` (``no_speech_threshold``, ``logprob_threshold``).
 """
@@ -26,7 +26,7 @@ def flagged(table: pd.DataFrame) -> pd.Series:
 
 
 def recognition_doubts(table: pd.DataFrame) -> list[str]:
-    """One line for each codec under which a tenth or more of the recognised utterances are flagged."""
+    """One line for each codec under which a tenth or more of the recognized utterances are flagged."""
     known = table[table["avg_logprob"].notna()]
     shares = flagged(known).groupby(known["codec"], sort=False).mean()
     high = {str(codec): float(share) for codec, share in shares.items() if share >= WORTH_A_WARNING}
@@ -34,7 +34,7 @@ def recognition_doubts(table: pd.DataFrame) -> list[str]:
         return []
     listed = ", ".join(f"{codec} {share:.0%}" for codec, share in high.items())
     return [
-        f"the recogniser doubts its own words (no speech, or improbable words) in {listed} of the utterances: their "
+        f"the recognizer doubts its own words (no speech, or improbable words) in {listed} of the utterances: their "
         "word errors and emotions say little; nano is for the commands it was trained on, other speech needs another "
-        "recogniser"
+        "recognizer"
     ]

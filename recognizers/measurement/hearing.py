@@ -1,4 +1,4 @@
-"""From a scenario's corpus, recogniser and emotion network to its measurement table.
+"""From a scenario's corpus, recognizer and emotion network to its measurement table.
 
 A mixture of corpora is measured part by part: each has its own language, and only what has labels has emotions."""
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
+from recognizers.measurement.build import corpus_of, emotion_of, recognizer_of
 from recognizers.measurement.measured import measured_tables
-from recognizers.measurement.protocols import Corpus, EmotionRecogniser, Recogniser
+from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
 from scenarios.schema.corpus import MeasuredCorpusSpec, MixtureCorpusSpec, OneCorpusSpec
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.server import WhisperSpec
@@ -31,23 +31,23 @@ class Hearing:
     """One corpus with what listens to it."""
 
     corpus: Corpus
-    recogniser: Recogniser | None
-    emotion: EmotionRecogniser | None
+    recognizer: Recognizer | None
+    emotion: EmotionRecognizer | None
 
     @property
     def bands(self) -> int:
         """Mel bands that the codecs must give."""
-        return DEFAULT_BANDS if self.recogniser is None else self.recogniser.bands
+        return DEFAULT_BANDS if self.recognizer is None else self.recognizer.bands
 
 
 def hearings(scenario: Scenario) -> list[Hearing]:
-    """The corpora of a scenario whose paths are anchored, each with its recogniser and network."""
+    """The corpora of a scenario whose paths are anchored, each with its recognizer and network."""
     return [_hearing(part, scenario) for part in _parts(scenario)]
 
 
 def corpora(scenario: Scenario) -> list[Corpus]:
     """The corpora of a scenario whose paths are anchored."""
-    return [corpus_of(part, scenario.recogniser) for part in _parts(scenario)]
+    return [corpus_of(part, scenario.recognizer) for part in _parts(scenario)]
 
 
 def rests_on_tables(scenario: Scenario) -> bool:
@@ -61,19 +61,19 @@ def _parts(scenario: Scenario) -> tuple[OneCorpusSpec, ...]:
 
 
 def _hearing(spec: OneCorpusSpec, scenario: Scenario) -> Hearing:
-    corpus = corpus_of(spec, scenario.recogniser)
-    recogniser = recogniser_of(scenario.recogniser, spec) if _has_words(spec, scenario) else None
+    corpus = corpus_of(spec, scenario.recognizer)
+    recognizer = recognizer_of(scenario.recognizer, spec) if _has_words(spec, scenario) else None
     labelled = any(utterance.emotion for utterance in corpus.utterances)
-    return Hearing(corpus, recogniser, emotion_of(scenario.emotion, spec) if labelled else None)
+    return Hearing(corpus, recognizer, emotion_of(scenario.emotion, spec) if labelled else None)
 
 
 def _has_words(spec: OneCorpusSpec, scenario: Scenario) -> bool:
     """Whether words can be had of a corpus: of one without audio, only if its table has them."""
     if not isinstance(spec, MeasuredCorpusSpec) or spec.path is not None:
         return True
-    if not isinstance(scenario.recogniser, WhisperSpec):
+    if not isinstance(scenario.recognizer, WhisperSpec):
         return True
-    wanted = (spec.kind, scenario.recogniser.model)
+    wanted = (spec.kind, scenario.recognizer.model)
     return all(table.has_words for table in measured_tables() if (table.corpus, table.model) == wanted)
 
 
@@ -107,11 +107,11 @@ def _measured(heard: Hearing, specs: Mapping[str, CodecSpec], cache_dir: Path | 
     from recognizers.measure import measure
 
     codecs = {name: build_codec(spec, bands=heard.bands, name=name) for name, spec in specs.items()}
-    return measure(heard.corpus, codecs, heard.recogniser, heard.emotion, cache_dir=cache_dir, progress=progress)
+    return measure(heard.corpus, codecs, heard.recognizer, heard.emotion, cache_dir=cache_dir, progress=progress)
 
 
 def described(heard: Sequence[Hearing]) -> Iterator[dict[str, object]]:
-    """Corpora, recognisers and networks with their digests, for manifests."""
+    """Corpora, recognizers and networks with their digests, for manifests."""
     for one in heard:
         yield {
             "corpus": {
@@ -119,10 +119,10 @@ def described(heard: Sequence[Hearing]) -> Iterator[dict[str, object]]:
                 "digest": getattr(one.corpus, "digest", ""),  # a corpus of the user's own may have none
                 "utterances": len(one.corpus.utterances),
             },
-            "recogniser": _named(one.recogniser),
+            "recognizer": _named(one.recognizer),
             "emotion": _named(one.emotion),
         }
 
 
-def _named(part: Recogniser | EmotionRecogniser | None) -> dict[str, str] | None:
+def _named(part: Recognizer | EmotionRecognizer | None) -> dict[str, str] | None:
     return None if part is None else {"name": part.name, "fingerprint": part.fingerprint()}

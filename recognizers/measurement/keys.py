@@ -4,7 +4,7 @@ Three results are kept apart, each under a digest of everything it depends on, s
 only what it touches:
 
 coded       audio, codec                -> payload size, Mel SNR, digest of the decoded Mel
-recognised  decoded Mel, recogniser     -> hypothesis and its confidence
+recognized  decoded Mel, recognizer     -> hypothesis and its confidence
 felt        decoded Mel, words, network -> emotion
 
 Codecs whose decoded Mels are equal (all lossless ones) meet in the same key and share the inference.
@@ -16,7 +16,7 @@ from recognizers.measurement.store import digest
 
 # Raised when the meaning of a stored value changes; old entries are then simply never asked for.
 CODED_VERSION = "coded-1"
-RECOGNISED_VERSION = "recognised-1"
+RECOGNIZED_VERSION = "recognized-1"
 FELT_VERSION = "felt-1"
 
 
@@ -25,9 +25,9 @@ def coded_key(audio: str, codec: str, bands: int) -> str:
     return digest(CODED_VERSION, audio, codec, str(bands))
 
 
-def recognised_key(mel: str, recogniser: str) -> str:
-    """Key of a hypothesis, given the digests of Mel and recogniser."""
-    return digest(RECOGNISED_VERSION, mel, recogniser)
+def recognized_key(mel: str, recognizer: str) -> str:
+    """Key of a hypothesis, given the digests of Mel and recognizer."""
+    return digest(RECOGNIZED_VERSION, mel, recognizer)
 
 
 def felt_key(mel: str, words: str, network: str) -> str:

@@ -1,4 +1,4 @@
-"""A recogniser whose weights are loaded when something is to be recognised.
+"""A recognizer whose weights are loaded when something is to be recognized.
 
 Tables and caches know most texts, so most studies with official models need no weights at all."""
 
@@ -7,26 +7,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from recognizers.measurement.protocols import Mel, Recogniser, Transcript
+from recognizers.measurement.protocols import Mel, Recognizer, Transcript
 from recognizers.measurement.work import MeasurementError
 
 
 @dataclass
-class LazyRecogniser:
-    """Stands for the recogniser that ``load`` gives, which must have this fingerprint."""
+class LazyRecognizer:
+    """Stands for the recognizer that ``load`` gives, which must have this fingerprint."""
 
     name: str
     bands: int
     identity: str
-    load: Callable[[], Recogniser]
-    _loaded: Recogniser | None = field(default=None, init=False)
+    load: Callable[[], Recognizer]
+    _loaded: Recognizer | None = field(default=None, init=False)
 
     def fingerprint(self) -> str:
         """What identifies weights and decoding, known without loading them."""
         return self.identity
 
     def transcribe(self, mels: Sequence[Mel], /) -> Sequence[Transcript]:
-        """Load the weights if that has not happened, and recognise.
+        """Load the weights if that has not happened, and recognize.
 
         Raises ``MeasurementError`` for other weights than those that the tables were made with."""
         if self._loaded is None:

@@ -1,4 +1,4 @@
-"""Measured tables that ship: what a recogniser really made of published corpora under many codecs, without audio.
+"""Measured tables that ship: what a recognizer really made of published corpora under many codecs, without audio.
 
 A table is a Parquet file, one row for an utterance under a codec, one file for a corpus and a model.  It serves in
 two ways.  Its rows are entries of the measurement's cache under the same keys, so a user who has the audio measures
@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from recognizers.measurement.keys import coded_key, felt_key, recognised_key
+from recognizers.measurement.keys import coded_key, felt_key, recognized_key
 from recognizers.measurement.protocols import Emotion, Mel
 from recognizers.measurement.store import digest
+from scenarios.errors import AmserError, Exit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,26 +57,28 @@ COLUMNS: Mapping[str, str] = {
     "container_bytes": "those of them that are container (headers)",
     "mel": "digest of the decoded Mel",
     "mel_snr_db": "signal-to-noise ratio of the decoded Mel in dB; infinite where it is exact",
-    "hypothesis": "what the recogniser understood; null where it was not asked",
+    "hypothesis": "what the recognizer understood; null where it was not asked",
     "reference_words": "words of the normalised reference",
     "substitutions": "words understood as others",
     "deletions": "words not understood",
     "insertions": "words that were never said",
-    "avg_logprob": "mean log-probability of the recogniser's tokens",
-    "no_speech_prob": "the recogniser's probability that nobody speaks",
+    "avg_logprob": "mean log-probability of the recognizer's tokens",
+    "no_speech_prob": "the recognizer's probability that nobody speaks",
 }
 """Columns of a table in order, with their meaning."""
 
 
-class NoTable(LookupError):
+class NoTable(AmserError, LookupError):
     """No table holds what is asked for; says what is missing and the ways to get it."""
+
+    exit_code = Exit.MISSING
 
 
 @dataclass(frozen=True)
 class MeasuredTable:
     """One file: where it comes from, and how to read its rows.
 
-    corpus: its kind in scenarios.  model: name of the recogniser's weights.  weights: their digest.  recogniser:
+    corpus: its kind in scenarios.  model: name of the recognizer's weights.  weights: their digest.  recognizer:
     fingerprint of weights and decoding options.  bands: of the Mel.  source: corpus, licence and citation.
     commit: of the code that measured.  networks: emotion networks whose classes stand in columns of their own."""
 
@@ -83,7 +86,7 @@ class MeasuredTable:
     corpus: str
     model: str
     weights: str
-    recogniser: str
+    recognizer: str
     language: str
     bands: int
     source: str
@@ -97,7 +100,7 @@ class MeasuredTable:
 
     @property
     def has_words(self) -> bool:
-        """Whether the recogniser was asked for every row; acted corpora have emotions and hardly a word."""
+        """Whether the recognizer was asked for every row; acted corpora have emotions and hardly a word."""
         return not bool(self.rows(["hypothesis"])["hypothesis"].isna().any())
 
     def rows(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -156,13 +159,13 @@ def network_fingerprint(network: str) -> str:
     return f"measured-{network}"
 
 
-def tables_with(audio: Iterable[str], recogniser: str | None = None) -> list[MeasuredTable]:
-    """The tables that know any of these digests of audio files: of this recogniser's fingerprint, if there are any.
+def tables_with(audio: Iterable[str], recognizer: str | None = None) -> list[MeasuredTable]:
+    """The tables that know any of these digests of audio files: of this recognizer's fingerprint, if there are any.
 
-    Other recognisers' tables still know the payloads."""
+    Other recognizers' tables still know the payloads."""
     wanted = set(audio)
     known = [table for table in measured_tables() if wanted & set(table.rows(["audio"])["audio"].unique())]
-    return [table for table in known if table.recogniser == recogniser] or known
+    return [table for table in known if table.recognizer == recognizer] or known
 
 
 def cache_entries(audio: Iterable[str], tables: Iterable[MeasuredTable]) -> dict[str, Any]:
@@ -177,15 +180,15 @@ def cache_entries(audio: Iterable[str], tables: Iterable[MeasuredTable]) -> dict
 
 def _entries(frame: pd.DataFrame, table: MeasuredTable) -> dict[str, Any]:
     entries: dict[str, Any] = {}
-    recogniser = digest(table.recogniser)
+    recognizer = digest(table.recognizer)
     for row in frame.to_dict("records"):
         mel = row["mel"]
         entries[coded_key(row["audio"], row["codec_fingerprint"], table.bands)] = {
             "payload_bytes": int(row["payload_bytes"]), "container_bytes": int(row["container_bytes"]),
             "mel": mel, "mel_snr_db": float(row["mel_snr_db"]),
         }  # fmt: skip
-        if isinstance(row["hypothesis"], str):  # null where the recogniser was not asked
-            entries[recognised_key(mel, recogniser)] = {
+        if isinstance(row["hypothesis"], str):  # null where the recognizer was not asked
+            entries[recognized_key(mel, recognizer)] = {
                 "text": row["hypothesis"], "avg_logprob": float(row["avg_logprob"]),
                 "no_speech_prob": float(row["no_speech_prob"]),
             }  # fmt: skip

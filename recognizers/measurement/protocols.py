@@ -1,4 +1,4 @@
-"""What the measurement needs of a corpus, a codec, a recogniser and an emotion network."""
+"""What the measurement needs of a corpus, a codec, a recognizer and an emotion network."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class Codec(Protocol):
 
 
 class Transcript(Protocol):
-    """What the recogniser understood."""
+    """What the recognizer understood."""
 
     @property
     def text(self) -> str:
@@ -95,15 +95,15 @@ class Transcript(Protocol):
 
     @property
     def avg_logprob(self) -> float:
-        """Mean log-probability of the decoded tokens; NaN where the recogniser has none."""
+        """Mean log-probability of the decoded tokens; NaN where the recognizer has none."""
 
     @property
     def no_speech_prob(self) -> float:
-        """Probability that there is no speech; NaN where the recogniser has none."""
+        """Probability that there is no speech; NaN where the recognizer has none."""
 
 
-class Recogniser(Protocol):
-    """Mel spectrograms in, transcripts out, in batches of the recogniser's choice."""
+class Recognizer(Protocol):
+    """Mel spectrograms in, transcripts out, in batches of the recognizer's choice."""
 
     @property
     @abstractmethod
@@ -136,8 +136,8 @@ class Emotion(Protocol):
         """Probability of each class."""
 
 
-class EmotionRecogniser(Protocol):
-    """Mel spectrograms and the recogniser's words in, emotions out."""
+class EmotionRecognizer(Protocol):
+    """Mel spectrograms and the recognizer's words in, emotions out."""
 
     @property
     def name(self) -> str:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from scenarios.errors import AmserError, Exit
+
 _SQLITE_VARIABLES = 500  # well below every SQLite's limit of bound variables (999 in old builds)
 PATIENCE_S = 60.0  # for another process that is writing
 
@@ -35,8 +37,10 @@ REMEDIES = {
 }
 
 
-class CacheError(Exception):
+class CacheError(AmserError):
     """The measurement cache cannot be used; says which file and what to do."""
+
+    exit_code = Exit.MISSING
 
 
 def digest(*parts: bytes | str) -> str:

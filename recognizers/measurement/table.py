@@ -25,13 +25,13 @@ COLUMNS: Mapping[str, str] = {
     "encode_host_s": "CPU seconds to encode on the calibration host (from its calibration, not timed here)",
     "mel_snr_db": "signal-to-noise ratio of the decoded Mel; infinite where it is exact",
     "text": "reference transcript",
-    "hypothesis": "what the recogniser understood",
+    "hypothesis": "what the recognizer understood",
     "reference_words": "words of the normalised reference",
     "substitutions": "words understood as others",
     "deletions": "words not understood",
     "insertions": "words that were never said",
-    "avg_logprob": "mean log-probability of the recogniser's tokens",
-    "no_speech_prob": "the recogniser's probability that nobody speaks",
+    "avg_logprob": "mean log-probability of the recognizer's tokens",
+    "no_speech_prob": "the recognizer's probability that nobody speaks",
     "emotion": "true emotion",
     "emotion_predicted": "emotion that the network found",
 }
@@ -102,8 +102,8 @@ def _understood(measuring: Measuring, mel: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {"hypothesis": None, "emotion_predicted": None}
     if mel is None:
         return found
-    if measuring.recogniser is not None:
-        said = measuring.recognised(mel)
+    if measuring.recognizer is not None:
+        said = measuring.recognized(mel)
         found |= {
             "hypothesis": said["text"],
             "avg_logprob": said["avg_logprob"],

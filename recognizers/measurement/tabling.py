@@ -18,8 +18,8 @@ from channel.mel import log_mel
 from recognizers.cache import default_cache
 from recognizers.corpora.types import Corpus, Utterance
 from recognizers.measurement.bar import counting_bar
-from recognizers.measurement.cells import audio_digest, coded_value, is_coded, is_recognised
-from recognizers.measurement.keys import coded_key, recognised_key
+from recognizers.measurement.cells import audio_digest, coded_value, is_coded, is_recognized
+from recognizers.measurement.keys import coded_key, recognized_key
 from recognizers.measurement.measured import (
     MeasuredTable,
     NoTable,
@@ -30,7 +30,7 @@ from recognizers.measurement.measured import (
 )
 from recognizers.measurement.store import Store, digest
 from recognizers.measurement.table import score
-from recognizers.whisper.recogniser import Transcript, WhisperRecognizer
+from recognizers.whisper.recognizer import Transcript, WhisperRecognizer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,22 +71,22 @@ def nested(corpus: Corpus, limit: int | None) -> Corpus:
     return replace(corpus, utterances=tuple(corpus.utterances[place] for place in places[:limit]), digest="")
 
 
-def measure_all(corpus: Corpus, codecs: Sequence[str], recogniser: WhisperRecognizer) -> None:
+def measure_all(corpus: Corpus, codecs: Sequence[str], recognizer: WhisperRecognizer) -> None:
     """Measure into the cache what it does not know, a few utterances after another."""
     from recognizers.measure import measure
 
-    built = {name: build_codec(name, bands=recogniser.bands) for name in codecs}
+    built = {name: build_codec(name, bands=recognizer.bands) for name in codecs}
     with counting_bar("measuring", len(corpus) * len(built)) as advance:
         for start in range(0, len(corpus), AT_ONCE):
             part = replace(corpus, utterances=corpus.utterances[start : start + AT_ONCE], digest="")
-            measure(part, built, recogniser)
+            measure(part, built, recognizer)
             advance(len(part) * len(built))
 
 
 def make_table(
     corpus: Corpus,
     codecs: Sequence[str],
-    recogniser: WhisperRecognizer,
+    recognizer: WhisperRecognizer,
     head: MeasuredTable,
     cache_dir: Path | None = None,
     classes: pd.DataFrame | None = None,
@@ -94,7 +94,7 @@ def make_table(
     """Write the rows that the cache knows completely; how many.  Raises ``NoTable`` where there are none.
 
     ``classes`` are predictions of emotion networks (``amser evaluate --encoder``), which become columns."""
-    rows = complete_rows(corpus, codecs, recogniser, cache_dir)
+    rows = complete_rows(corpus, codecs, recognizer, cache_dir)
     if rows.empty:
         raise NoTable(f"the cache knows no utterance of {corpus.name} under all of {len(codecs)} codecs")
     if classes is not None:
@@ -121,18 +121,18 @@ def with_classes(rows: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:
 
 
 def complete_rows(
-    corpus: Corpus, codecs: Sequence[str], recogniser: WhisperRecognizer, cache_dir: Path | None = None
+    corpus: Corpus, codecs: Sequence[str], recognizer: WhisperRecognizer, cache_dir: Path | None = None
 ) -> pd.DataFrame:
     """Rows of a table, by utterance and codec, of the utterances that cache and tables know completely."""
     import pandas as pd
 
-    built = {name: build_codec(name, bands=recogniser.bands) for name in codecs}
+    built = {name: build_codec(name, bands=recognizer.bands) for name in codecs}
     rows: list[dict[str, Any]] = []
     digests = [audio_digest(utterance) for utterance in corpus.utterances]
     given = cache_entries(digests, tables_with(digests))  # so that a table that ships can be made larger
     with Store(cache_dir or default_cache(), given) as store:
         for utterance in corpus.utterances:
-            found = _rows(utterance, built, recogniser, store)
+            found = _rows(utterance, built, recognizer, store)
             rows += found if len(found) == len(built) else []
         pairs = [(row["text"], row["hypothesis"]) for row in rows if row["text"]]
         counts = score(store, pairs)
@@ -145,13 +145,13 @@ COUNTS = ("reference_words", "substitutions", "deletions", "insertions")
 
 
 def _rows(
-    utterance: Utterance, codecs: Mapping[str, Any], recogniser: WhisperRecognizer, store: Store
+    utterance: Utterance, codecs: Mapping[str, Any], recognizer: WhisperRecognizer, store: Store
 ) -> list[dict[str, Any]]:
     audio = audio_digest(utterance)
-    keys = {name: coded_key(audio, codec.fingerprint(), recogniser.bands) for name, codec in codecs.items()}
+    keys = {name: coded_key(audio, codec.fingerprint(), recognizer.bands) for name, codec in codecs.items()}
     coded = store.get(keys.values(), is_coded)
-    listener = digest(recogniser.fingerprint())
-    heard = store.get((recognised_key(value["mel"], listener) for value in coded.values()), is_recognised)
+    listener = digest(recognizer.fingerprint())
+    heard = store.get((recognized_key(value["mel"], listener) for value in coded.values()), is_recognized)
     spoken = {
         "utterance": utterance.id,
         "speaker": utterance.speaker,
@@ -163,7 +163,7 @@ def _rows(
     rows = []
     for name, key in keys.items():
         value = coded.get(key)
-        said = None if value is None else heard.get(recognised_key(value["mel"], listener))
+        said = None if value is None else heard.get(recognized_key(value["mel"], listener))
         if value is None or said is None:
             continue
         words = {"hypothesis": said["text"]} | {name: said[name] for name in ("avg_logprob", "no_speech_prob")}
@@ -195,7 +195,7 @@ class Verification:
 def verify(
     table: MeasuredTable,
     corpus: Corpus,
-    recogniser: WhisperRecognizer,
+    recognizer: WhisperRecognizer,
     cells: int,
     seed: int,
     advance: Callable[[int], None] = lambda done: None,
@@ -209,9 +209,9 @@ def verify(
     picked = np.random.default_rng(seed).permutation(len(here))[:cells]
     rows: list[dict[Any, Any]] = here.iloc[picked].to_dict("records")
     differences: list[Difference] = []
-    for start in range(0, len(rows), recogniser.batch_size):
-        part = rows[start : start + recogniser.batch_size]
-        differences += _compared(part, audio, corpus, table.bands, recogniser)
+    for start in range(0, len(rows), recognizer.batch_size):
+        part = rows[start : start + recognizer.batch_size]
+        differences += _compared(part, audio, corpus, table.bands, recognizer)
         advance(len(part))
     return Verification(len(rows), tuple(differences))
 
@@ -221,7 +221,7 @@ def _compared(
     audio: Mapping[str, Utterance],
     corpus: Corpus,
     bands: int,
-    recogniser: WhisperRecognizer,
+    recognizer: WhisperRecognizer,
 ) -> Iterable[Difference]:
     values, mels = [], []
     for row in rows:
@@ -231,7 +231,7 @@ def _compared(
         mels.append(codec.decode(payload.data))
         value = coded_value(payload, mels[-1], log_mel(samples, bands=bands))
         values.append(value | {"codec_fingerprint": codec.fingerprint()})
-    for row, value, said in zip(rows, values, recogniser.transcribe(mels), strict=True):
+    for row, value, said in zip(rows, values, recognizer.transcribe(mels), strict=True):
         yield from _differences(row, value, said)
 
 

@@ -1,4 +1,4 @@
-"""Fills the cache: codes, recognises and classifies the cells that are not known yet, in batches."""
+"""Fills the cache: codes, recognizes and classifies the cells that are not known yet, in batches."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ import numpy as np
 
 from channel.codecs.base import NoSpeechError
 from channel.mel import log_mel, rebanded
-from recognizers.measurement.cells import Cell, coded_value, is_coded, is_felt, is_recognised
-from recognizers.measurement.keys import felt_key, recognised_key
+from recognizers.measurement.cells import Cell, coded_value, is_coded, is_felt, is_recognized
+from recognizers.measurement.keys import felt_key, recognized_key
 from recognizers.measurement.measured import MeasuredCorpus, MeasuredEmotion, NoTable
-from recognizers.measurement.protocols import Audio, Codec, Corpus, EmotionRecogniser, Mel, Recogniser
+from recognizers.measurement.protocols import Audio, Codec, Corpus, EmotionRecognizer, Mel, Recognizer
 from recognizers.measurement.store import Store, digest
+from scenarios.errors import AmserError, Exit
 from scenarios.plugins import told
 
 SAMPLE_RATE_HZ = 16_000
-BATCH_BYTES = 64 * 2**20  # Mels held in memory before they are recognised
+BATCH_BYTES = 64 * 2**20  # Mels held in memory before they are recognized
 BATCH_CELLS = 256
-FIRST_SLICE = 16  # Mels in the recogniser's first call; later calls are sized to take about SLICE_S
+FIRST_SLICE = 16  # Mels in the recognizer's first call; later calls are sized to take about SLICE_S
 SLICE_S = 8.0
 
 
-class MeasurementError(Exception):
+class MeasurementError(AmserError):
     """An utterance cannot be measured; says which, under which codec, and why."""
+
+    exit_code = Exit.FAILED
 
 
 def gives_mel(codec: Codec) -> bool:
-    """Whether the codec carries speech that a server can recognise (``fixed`` only has a size)."""
+    """Whether the codec carries speech that a server can recognize (``fixed`` only has a size)."""
     try:
         codec.decode(b"")
     except NoSpeechError:
@@ -46,7 +49,7 @@ class Known:
     """Results that are known, by key; filled from the cache and then by the work."""
 
     coded: dict[str, dict[str, Any]] = field(default_factory=dict)
-    recognised: dict[str, dict[str, Any]] = field(default_factory=dict)
+    recognized: dict[str, dict[str, Any]] = field(default_factory=dict)
     felt: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -55,34 +58,34 @@ class Measuring:
     """One run over a corpus: what to measure with, what is known, and where results are kept."""
 
     corpus: Corpus
-    recogniser: Recogniser | None
-    emotion: EmotionRecogniser | None
+    recognizer: Recognizer | None
+    emotion: EmotionRecognizer | None
     store: Store
     bands: int
     advance: Callable[[int], None]
     known: Known = field(default_factory=Known)
-    recogniser_id: str = ""
+    recognizer_id: str = ""
     emotion_id: str = ""
     spoken: dict[str, bool] = field(default_factory=dict)
     slice: int = field(default_factory=lambda: FIRST_SLICE)
 
     def __post_init__(self) -> None:
-        if self.recogniser is not None:
-            self.recogniser_id = digest(self.recogniser.fingerprint())
+        if self.recognizer is not None:
+            self.recognizer_id = digest(self.recognizer.fingerprint())
         if self.emotion is not None:
             self.emotion_id = digest(self.emotion.fingerprint())
 
-    def recognised(self, mel: str) -> dict[str, Any]:
-        """What the recogniser made of a Mel, by the Mel's digest."""
-        return self.known.recognised[recognised_key(mel, self.recogniser_id)]
+    def recognized(self, mel: str) -> dict[str, Any]:
+        """What the recognizer made of a Mel, by the Mel's digest."""
+        return self.known.recognized[recognized_key(mel, self.recognizer_id)]
 
     def felt(self, mel: str) -> dict[str, Any]:
         """What the emotion network made of a Mel, by the Mel's digest."""
         return self.known.felt[self._felt_key(mel)]
 
     def words(self, mel: str) -> str:
-        """The hypothesis of a Mel, empty without a recogniser."""
-        return "" if self.recogniser is None else str(self.recognised(mel)["text"])
+        """The hypothesis of a Mel, empty without a recognizer."""
+        return "" if self.recognizer is None else str(self.recognized(mel)["text"])
 
     def recall(self, cells: Sequence[Cell]) -> None:
         """Read from the cache whatever it knows of ``cells``."""
@@ -93,11 +96,11 @@ class Measuring:
             if cell.key in coded and ("mel" in coded[cell.key] or not self._gives_mel(cell.codec))
         }
         mels = {coded["mel"] for coded in self.known.coded.values() if "mel" in coded}
-        if self.recogniser is not None:
-            keys = [recognised_key(mel, self.recogniser_id) for mel in mels]
-            self.known.recognised |= self.store.get(keys, is_recognised)
+        if self.recognizer is not None:
+            keys = [recognized_key(mel, self.recognizer_id) for mel in mels]
+            self.known.recognized |= self.store.get(keys, is_recognized)
         if self.emotion is not None:
-            said = [mel for mel in mels if not self._unrecognised(mel)]
+            said = [mel for mel in mels if not self._unrecognized(mel)]
             self.known.felt |= self.store.get((self._felt_key(mel) for mel in said), is_felt)
 
     def is_complete(self, cell: Cell) -> bool:
@@ -106,7 +109,7 @@ class Measuring:
         if coded is None:
             return False
         mel = coded.get("mel")
-        return mel is None or not (self._unrecognised(mel) or self._unfelt(mel))
+        return mel is None or not (self._unrecognized(mel) or self._unfelt(mel))
 
     def work(self, cells: Iterable[Cell]) -> None:
         """Measure ``cells`` (those of one utterance next to one another), keeping every batch at once."""
@@ -136,7 +139,7 @@ class Measuring:
     def _finish(self, coded: dict[str, dict[str, Any]], mels: Mapping[str, Mel]) -> None:
         self.store.put(coded)
         self.known.coded |= coded
-        self._recognise({mel: samples for mel, samples in mels.items() if self._unrecognised(mel)})
+        self._recognize({mel: samples for mel, samples in mels.items() if self._unrecognized(mel)})
         self._feel({mel: samples for mel, samples in mels.items() if self._unfelt(mel)})
         self.advance(len(coded))
 
@@ -162,7 +165,7 @@ class Measuring:
                 f"corpus '{name}' has no audio, and codec '{codec}' needs some: "
                 "use codecs of kind 'fixed', or a corpus with audio such as 'shipped'"
             )
-        understood = "" if self.recogniser is None else f" with recogniser '{self.recogniser.name}'"
+        understood = "" if self.recognizer is None else f" with recognizer '{self.recognizer.name}'"
         felt = "" if self.emotion is None else f" and emotion network '{self.emotion.name}'"
         return NoTable(
             f"no measured table of corpus '{name}' holds codec '{codec}'{understood}{felt}; {self.corpus.remedy}"
@@ -177,25 +180,25 @@ class Measuring:
             raise MeasurementError(f"utterance '{name}' fails under codec '{codec}': {told(error)}") from error
         if mel is not None and mel.shape[0] != self.bands:
             raise MeasurementError(
-                f"codec '{cell.codec.name}' gives {mel.shape[0]} Mel bands, the recogniser takes {self.bands}"
+                f"codec '{cell.codec.name}' gives {mel.shape[0]} Mel bands, the recognizer takes {self.bands}"
             )
         return coded_value(payload, mel, reference), mel
 
-    def _recognise(self, mels: Mapping[str, Mel]) -> None:
-        if self.recogniser is None:
+    def _recognize(self, mels: Mapping[str, Mel]) -> None:
+        if self.recognizer is None:
             return
         # Mels of like length go together, which spares padding, and every slice is kept at once.
         left = sorted(mels, key=lambda mel: mels[mel].shape[1])
         while left:
             part, left = left[: self.slice], left[self.slice :]
             started_s = time.monotonic()
-            self._recognise_slice({mel: mels[mel] for mel in part}, self.recogniser)
+            self._recognize_slice({mel: mels[mel] for mel in part}, self.recognizer)
             self._pace(time.monotonic() - started_s)
 
-    def _recognise_slice(self, mels: Mapping[str, Mel], recogniser: Recogniser) -> None:
-        transcripts = recogniser.transcribe(list(mels.values()))
+    def _recognize_slice(self, mels: Mapping[str, Mel], recognizer: Recognizer) -> None:
+        transcripts = recognizer.transcribe(list(mels.values()))
         found = {
-            recognised_key(mel, self.recogniser_id): {
+            recognized_key(mel, self.recognizer_id): {
                 "text": said.text,
                 "avg_logprob": float(said.avg_logprob),
                 "no_speech_prob": float(said.no_speech_prob),
@@ -203,10 +206,10 @@ class Measuring:
             for mel, said in zip(mels, transcripts, strict=True)
         }
         self.store.put(found)
-        self.known.recognised |= found
+        self.known.recognized |= found
 
     def _pace(self, spent_s: float) -> None:
-        """Larger slices for a fast recogniser, smaller ones for a slow one: little is lost when killed."""
+        """Larger slices for a fast recognizer, smaller ones for a slow one: little is lost when killed."""
         if spent_s < SLICE_S / 2.0:
             self.slice = min(2 * self.slice, BATCH_CELLS)
         elif spent_s > 2.0 * SLICE_S:
@@ -215,7 +218,7 @@ class Measuring:
     def _feel(self, mels: Mapping[str, Mel]) -> None:
         if self.emotion is None or not mels:
             return
-        # A recogniser of 128 bands has the payload's Mel in 128; the network hears the same in its own.
+        # A recognizer of 128 bands has the payload's Mel in 128; the network hears the same in its own.
         heard = [rebanded(mel, self.emotion.bands) for mel in mels.values()]
         felt = self.emotion.classify(heard, [self.words(mel) for mel in mels])
         found = {self._felt_key(mel): {"label": one.label} for mel, one in zip(mels, felt, strict=True)}
@@ -226,12 +229,12 @@ class Measuring:
         words = "" if isinstance(self.emotion, MeasuredEmotion) else self.words(mel)
         return felt_key(mel, words, self.emotion_id)
 
-    def _unrecognised(self, mel: str) -> bool:
-        if self.recogniser is None:
+    def _unrecognized(self, mel: str) -> bool:
+        if self.recognizer is None:
             return False
-        return recognised_key(mel, self.recogniser_id) not in self.known.recognised
+        return recognized_key(mel, self.recognizer_id) not in self.known.recognized
 
     def _unfelt(self, mel: str) -> bool:
         if self.emotion is None:
             return False
-        return self._unrecognised(mel) or self._felt_key(mel) not in self.known.felt
+        return self._unrecognized(mel) or self._felt_key(mel) not in self.known.felt

@@ -15,7 +15,7 @@ from recognizers.service.calibration import Cost, Point
 from recognizers.service.random_whisper import FRAMES_PER_SECOND
 
 Mel = npt.NDArray[np.float32]
-Recognise = Callable[[Sequence[Mel]], object]
+Recognize = Callable[[Sequence[Mel]], object]
 
 BATCHES = (1, 2, 4, 8, 16)
 DURATIONS_S = (1.5, 3.0, 4.8)
@@ -35,9 +35,9 @@ class Timing:
 
 
 def measure_batches(
-    recognise: Recognise, mel_of: Callable[[float], Mel], timing: Timing, deadline: float = math.inf
+    recognize: Recognize, mel_of: Callable[[float], Mel], timing: Timing, deadline: float = math.inf
 ) -> list[Point]:
-    """Time ``recognise`` on batches of Mels that ``mel_of`` gives for a duration in seconds.
+    """Time ``recognize`` on batches of Mels that ``mel_of`` gives for a duration in seconds.
 
     Each point is the fastest run, because whatever else the machine does can only add to one.  After
     ``deadline`` (of ``time.monotonic``) nothing is repeated and no further batch size begun.
@@ -46,21 +46,21 @@ def measure_batches(
     for batch in sorted(timing.batches):
         if points and time.monotonic() > deadline:
             break
-        recognise([mel_of(timing.durations_s[0])] * batch)  # memory and code paths of this size
+        recognize([mel_of(timing.durations_s[0])] * batch)  # memory and code paths of this size
         for duration_s in timing.durations_s:
             mels = [mel_of(duration_s) for _ in range(batch)]
-            seconds = _timed(recognise, mels, timing.clock)
+            seconds = _timed(recognize, mels, timing.clock)
             for _ in range(timing.repeats - 1):
                 if time.monotonic() > deadline:
                     break
-                seconds = min(seconds, _timed(recognise, mels, timing.clock))
+                seconds = min(seconds, _timed(recognize, mels, timing.clock))
             points.append(Point(utterances=batch, audio_s=batch * duration_s, seconds=seconds))
     return points
 
 
-def _timed(recognise: Recognise, mels: Sequence[Mel], clock: Callable[[], float]) -> float:
+def _timed(recognize: Recognize, mels: Sequence[Mel], clock: Callable[[], float]) -> float:
     start = clock()
-    recognise(mels)
+    recognize(mels)
     return clock() - start
 
 

@@ -1,4 +1,4 @@
-"""Calibration files: how long some hardware takes to recognise a batch, and what power it draws.
+"""Calibration files: how long some hardware takes to recognize a batch, and what power it draws.
 
 A file is JSON with the machine, the versions, the date and the method; each model's seconds are affine in
 the batch: ``per_batch_s + per_utterance_s * utterances + per_audio_second_s * audio seconds +
@@ -18,13 +18,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from scenarios.errors import AmserError, Exit
+
 FOLDER = Path(__file__).parent.parent / "data" / "calibration"
 
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
-class CalibrationError(Exception):
+class CalibrationError(AmserError):
     """A calibration is missing, broken, or lacks the model asked for; says which and what there is."""
+
+    exit_code = Exit.MISSING
 
 
 class _Strict(BaseModel):

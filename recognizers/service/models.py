@@ -14,7 +14,7 @@ from scenarios.schema.server import (
     ConstantServiceSpec,
     EmotionSpec,
     ExponentialServiceSpec,
-    RecogniserSpec,
+    RecognizerSpec,
     ServerSpec,
     TableServiceSpec,
     WhisperSpec,
@@ -80,15 +80,15 @@ class ServiceTime:
 
 
 def load_service(
-    server: ServerSpec, recogniser: RecogniserSpec | None = None, emotion: EmotionSpec | None = None
+    server: ServerSpec, recognizer: RecognizerSpec | None = None, emotion: EmotionSpec | None = None
 ) -> ServiceTime:
-    """Service times of ``server``; a calibration is asked for the recogniser's model and the emotion network.
+    """Service times of ``server``; a calibration is asked for the recognizer's model and the emotion network.
 
     Raises ``CalibrationError`` where the calibration lacks the model.
     """
     spec = server.service
     if isinstance(spec, CalibratedServiceSpec):
-        service = _calibrated(spec, recogniser, emotion)
+        service = _calibrated(spec, recognizer, emotion)
     else:
         batch_s, what = _explicit(spec)
         exponential = isinstance(spec, ExponentialServiceSpec)
@@ -114,10 +114,10 @@ def _explicit(
 
 
 def _calibrated(
-    spec: CalibratedServiceSpec, recogniser: RecogniserSpec | None, emotion: EmotionSpec | None
+    spec: CalibratedServiceSpec, recognizer: RecognizerSpec | None, emotion: EmotionSpec | None
 ) -> ServiceTime:
     calibration = load_calibration(spec.hardware)
-    model = spec.model or model_of(recogniser)
+    model = spec.model or model_of(recognizer)
     cost = calibration.model(model)
     parts: list[Cost] = [cost]
     if emotion is not None and emotion.kind in calibration.emotion:
@@ -135,8 +135,8 @@ def _calibrated(
     return ServiceTime(batch_s, calibration.power.idle_w, active_w, source)
 
 
-def model_of(recogniser: RecogniserSpec | None) -> str:
-    """The name under which a calibration lists a recogniser's service times."""
-    if isinstance(recogniser, WhisperSpec):
-        return recogniser.model
-    return "none" if recogniser is None else recogniser.kind
+def model_of(recognizer: RecognizerSpec | None) -> str:
+    """The name under which a calibration lists a recognizer's service times."""
+    if isinstance(recognizer, WhisperSpec):
+        return recognizer.model
+    return "none" if recognizer is None else recognizer.kind

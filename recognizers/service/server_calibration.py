@@ -1,4 +1,4 @@
-"""Measures how long the hardware at hand takes to recognise batches, and fits what the server reads.
+"""Measures how long the hardware at hand takes to recognize batches, and fits what the server reads.
 
 Speed does not depend on trained values, so official architectures are timed with random weights; the
 decoder is made to emit a fixed number of tokens for each second of speech, as a trained one would.
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from recognizers.service.batches import Mel, Recognise, Timing, cost_of, measure_batches, noise_mels, speech_mels
+from recognizers.service.batches import Mel, Recognize, Timing, cost_of, measure_batches, noise_mels, speech_mels
 from recognizers.service.calibration import AcceleratorPower, Calibration, Cost
 from recognizers.service.machine import describe_machine
 from recognizers.service.power import PowerMeter
@@ -34,7 +34,7 @@ UNKNOWN_POWER = AcceleratorPower(idle_w=0.0, active_w=0.0, source="could not be 
 class Job:
     """What is to be calibrated.
 
-    models: ``nano`` and ``sphinx`` are the recognisers themselves; other names are official architectures
+    models: ``nano`` and ``sphinx`` are the recognizers themselves; other names are official architectures
     with random weights.  emotion: emotion networks.  rebuild: also time payloads into Mels.  device: ``cpu``
     or ``cuda``; on a CPU with one thread the clock is the process's CPU time, so that other work on the
     machine does not count; otherwise it is wall time, and the machine should be idle.  power: taken as it is
@@ -56,7 +56,7 @@ class Job:
 class _Subject:
     """Something to be timed: the call, what to give it, and what to say of both."""
 
-    recognise: Recognise
+    recognize: Recognize
     mel_of: Callable[[float], Mel]
     assumed: str
     tokens_per_s: float | None = None
@@ -145,7 +145,7 @@ def _cost(job: Job, kind: str, one: str, deadline: float) -> tuple[Cost, PowerMe
     """Time one model or network; the meter runs while it is timed, not while it is built."""
     subject = _model(one, job.device) if kind == "models" else _emotion(one, job.device)
     with PowerMeter(job.device) as meter:
-        points = measure_batches(subject.recognise, subject.mel_of, job.timing, deadline)
+        points = measure_batches(subject.recognize, subject.mel_of, job.timing, deadline)
     read_w = None if job.power is not None else meter.mean_w
     cost = cost_of(points, "measured here", assumed=subject.assumed, tokens_per_s=subject.tokens_per_s, active_w=read_w)
     return cost, meter
@@ -153,9 +153,9 @@ def _cost(job: Job, kind: str, one: str, deadline: float) -> tuple[Cost, PowerMe
 
 def _model(model: str, device: str) -> _Subject:
     if model == "sphinx":
-        from recognizers.sphinx import SphinxRecogniser
+        from recognizers.sphinx import SphinxRecognizer
 
-        sphinx = SphinxRecogniser()
+        sphinx = SphinxRecognizer()
         return _Subject(sphinx.transcribe, speech_mels(sphinx.bands), _SPEECH)
     if model == "nano":
         from recognizers.whisper import load_whisper
@@ -185,7 +185,7 @@ def _emotion(network: str, device: str) -> _Subject:
 
 
 def _rebuild_cost(timing: Timing) -> Cost:
-    """What the server does before the recogniser: here the costliest common case, Opus to audio to Mel."""
+    """What the server does before the recognizer: here the costliest common case, Opus to audio to Mel."""
     from channel.codecs import build_codec
     from recognizers.corpora.opening import open_shipped
 

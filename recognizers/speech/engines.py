@@ -14,6 +14,7 @@ import numpy.typing as npt
 import soundfile
 
 from recognizers.speech.prosody import Prosody
+from scenarios.errors import AmserError, Exit
 
 __all__ = ["EngineMissing", "Voice", "check_engines", "draw_voice", "speak"]
 
@@ -43,8 +44,10 @@ _FESTIVAL_TRAINING_ONLY = ("ked_diphone",)
 """Voices of training clips alone: dev and test clips were chosen before it joined."""
 
 
-class EngineMissing(RuntimeError):
+class EngineMissing(AmserError, RuntimeError):
     """A speech engine that the synthesis needs is not installed."""
+
+    exit_code = Exit.MISSING
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,7 @@ def check_engines() -> None:
     if missing:
         packages = "espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts"
         raise EngineMissing(
-            f"speech synthesis needs {', '.join(missing)} on PATH; "
-            f"on Debian or Ubuntu: apt-get install {packages}"
+            f"speech synthesis needs {', '.join(missing)} on PATH; on Debian or Ubuntu: apt-get install {packages}"
         )
 
 
@@ -97,14 +99,10 @@ def speak(text: str, voice: Voice, prosody: Prosody) -> tuple[npt.NDArray[np.flo
         command, script = _COMMANDS[voice.engine](text, voice, prosody, path)
         done = subprocess.run(command, input=script, text=True, capture_output=True, check=False, timeout=60)
         if done.returncode != 0 or not path.exists():
-            raise RuntimeError(
-                f"{voice.engine} could not say {text!r} with {voice.name}: {done.stderr.strip()}"
-            )
+            raise RuntimeError(f"{voice.engine} could not say {text!r} with {voice.name}: {done.stderr.strip()}")
         audio, rate_hz = soundfile.read(path, dtype="float64")
     # Calling the rate higher than it is makes the resampling that follows raise the pitch.
-    return np.asarray(audio if audio.ndim == 1 else audio[:, 0]), round(
-        rate_hz * _pitch_by_size(voice, prosody)
-    )
+    return np.asarray(audio if audio.ndim == 1 else audio[:, 0]), round(rate_hz * _pitch_by_size(voice, prosody))
 
 
 def _espeak(text: str, voice: Voice, prosody: Prosody, path: Path) -> tuple[list[str], str | None]:

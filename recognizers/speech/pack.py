@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from scenarios.errors import AmserError, Exit
+
 __all__ = ["PACK_FOLDER", "Clip", "PackError", "shipped"]
 
 PACK_FOLDER = Path(__file__).resolve().parents[1] / "data" / "speech"
 """Folder of the shipped clips and their manifest.tsv."""
 
 
-class PackError(RuntimeError):
+class PackError(AmserError, RuntimeError):
     """The shipped speech is missing or damaged, so the installation is."""
+
+    exit_code = Exit.MISSING
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,5 @@ def shipped() -> tuple[Clip, ...]:
     )
     missing = [clip.path.name for clip in clips if not clip.path.is_file()]
     if missing:
-        raise PackError(
-            f"{PACK_FOLDER}: {len(missing)} clips are missing, first {missing[0]}; install amser again"
-        )
+        raise PackError(f"{PACK_FOLDER}: {len(missing)} clips are missing, first {missing[0]}; install amser again")
     return clips

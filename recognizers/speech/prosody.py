@@ -3,7 +3,7 @@
 The directions follow the textbook summary of vocal emotion (Scherer, "Vocal communication of emotion", Speech
 Communication 40, 2003, table 2): anger and joy raise pitch, pitch range, loudness and rate, sadness lowers
 them, anger adds energy in the high frequencies. The amounts are this project's choice. Their spread makes the
-classes overlap on purpose: a recogniser of the voice alone must not be perfect."""
+classes overlap on purpose: a recognizer of the voice alone must not be perfect."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ class Prosody:
 
 def draw_prosody(emotion: str, rng: np.random.Generator) -> Prosody:
     """Draw the prosody of one clip of an emotion."""
-    pitch, rate, spread, gain, tilt = (
-        float(rng.normal(mean, deviation)) for mean, deviation in _SHAPES[emotion]
-    )
+    pitch, rate, spread, gain, tilt = (float(rng.normal(mean, deviation)) for mean, deviation in _SHAPES[emotion])
     return Prosody(
         pitch_semitones=float(np.clip(pitch, -5.5, 7.0)),
         rate=float(np.clip(rate, 0.72, 1.30)),

@@ -65,9 +65,7 @@ def render_clip(out: Path, seed: int, split: str, index: int) -> Row:
     path = Path(split) / f"{split}-{index:05d}.flac"
     soundfile.write(out / path, audio, SAMPLE_RATE_HZ, subtype="PCM_16", compression_level=1.0)
     duration_s = audio.size / SAMPLE_RATE_HZ
-    return Row(
-        path.as_posix(), sentence.text, emotion, voice.label, voice.engine, voice.seen, split, duration_s
-    )
+    return Row(path.as_posix(), sentence.text, emotion, voice.label, voice.engine, voice.seen, split, duration_s)
 
 
 def _render_job(job: tuple[Path, int, str, int]) -> Row:
@@ -86,9 +84,7 @@ def _finished(journal: Path) -> dict[str, Row]:
     return rows
 
 
-def _render_missing(
-    out: Path, seed: int, counts: dict[str, int], done: dict[str, Row], workers: int
-) -> Iterator[Row]:
+def _render_missing(out: Path, seed: int, counts: dict[str, int], done: dict[str, Row], workers: int) -> Iterator[Row]:
     jobs = [
         (out, seed, split, index)
         for split, count in counts.items()
@@ -141,17 +137,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--train", type=int, default=16_000, help="training clips")
     parser.add_argument("--dev", type=int, default=400, help="clips to choose weights by (training voices)")
-    parser.add_argument(
-        "--test", type=int, default=200, help="clips as the shipped ones (60 %% unseen voices)"
-    )
+    parser.add_argument("--test", type=int, default=200, help="clips as the shipped ones (60 %% unseen voices)")
     parser.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1))
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
     counts = {"train": options.train, "dev": options.dev, "test": options.test}
     try:
-        rows = synthesise(
-            options.out, options.seed, counts, options.workers, options.quiet or not sys.stderr.isatty()
-        )
+        rows = synthesise(options.out, options.seed, counts, options.workers, options.quiet or not sys.stderr.isatty())
     except EngineMissing as error:
         sys.stderr.write(f"error: {error}\n")
         return 3

@@ -1,8 +1,8 @@
-"""Whisper as the server's recogniser: stock openai-whisper of any size, and `nano`, which ships with the
+"""Whisper as the server's recognizer: stock openai-whisper of any size, and `nano`, which ships with the
 project."""
 
 from recognizers.whisper.loading import ModelUnavailable, available_whispers, load_whisper
-from recognizers.whisper.recogniser import MelShapeError, Transcript, WhisperRecognizer
+from recognizers.whisper.recognizer import MelShapeError, Transcript, WhisperRecognizer
 
 __all__ = [
     "MelShapeError",

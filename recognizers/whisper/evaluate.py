@@ -2,7 +2,7 @@
 
 Compresses the Mel of every shipped clip by truncated SVD, transcribes it, and prints the WER for seen and
 unseen voices; with AMSER_CORPORA set also human digits of speakers that nano's training never heard, and how
-much open human speech the recogniser flags as doubtful."""
+much open human speech the recognizer flags as doubtful."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from recognizers.scores import Counts, WordErrors, scores, word_errors, word_sco
 from recognizers.speech.pack import shipped
 from recognizers.whisper.augment import truncate_rank
 from recognizers.whisper.loading import ModelUnavailable, load_whisper
-from recognizers.whisper.recogniser import Transcript, WhisperRecognizer
+from recognizers.whisper.recognizer import Transcript, WhisperRecognizer
 from recognizers.whisper.training_data import Example, read_digits, read_open_speech
 
 __all__ = ["RANKS", "Line", "evaluate", "main"]
@@ -58,18 +58,18 @@ HEADER = " rank  group          clips  words     WER     95 % interval  doubtful
 
 
 def evaluate(
-    recogniser: WhisperRecognizer,
+    recognizer: WhisperRecognizer,
     examples: Sequence[Example],
     ranks: Sequence[int],
     say: Callable[[str], None],
 ) -> list[Line]:
     """Transcribe the examples at every rank (0: the Mel as it is); one line per rank and source, told as they
     come."""
-    mels = [log_mel(_read(example.path), recogniser.n_mels) for example in examples]
+    mels = [log_mel(_read(example.path), recognizer.n_mels) for example in examples]
     lines: list[Line] = []
     for rank in ranks:
         sent = [truncate_rank(mel, rank) if rank else mel for mel in mels]
-        heard = recogniser.transcribe(sent)
+        heard = recognizer.transcribe(sent)
         for group in dict.fromkeys(e.source for e in examples):
             lines.append(_line(rank, group, examples, heard))
             say(str(lines[-1]))
@@ -116,25 +116,25 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     try:
-        recogniser = load_whisper(options.model)
+        recognizer = load_whisper(options.model)
     except ModelUnavailable as error:
         sys.stderr.write(f"error: {error}\n")
         return 3
-    say(recogniser.description)
+    say(recognizer.description)
     say(HEADER)
     begun = time.monotonic()
     examples = _shipped_examples()
-    evaluate(recogniser, examples, options.ranks, say)
+    evaluate(recognizer, examples, options.ranks, say)
     if corpora := os.environ.get("AMSER_CORPORA"):
-        evaluate(recogniser, _corpus_examples(Path(corpora)), (10, 0), say)
+        evaluate(recognizer, _corpus_examples(Path(corpora)), (10, 0), say)
     say(f"{time.monotonic() - begun:.0f} s")
     if options.errors:
-        _say_errors(recogniser, examples, say)
+        _say_errors(recognizer, examples, say)
     return 0
 
 
-def _say_errors(recogniser: WhisperRecognizer, examples: Sequence[Example], say: Callable[[str], None]) -> None:
-    heard = recogniser.transcribe([log_mel(_read(e.path), recogniser.n_mels) for e in examples])
+def _say_errors(recognizer: WhisperRecognizer, examples: Sequence[Example], say: Callable[[str], None]) -> None:
+    heard = recognizer.transcribe([log_mel(_read(e.path), recognizer.n_mels) for e in examples])
     for example, transcript in zip(examples, heard, strict=True):
         if word_errors(example.text, transcript.text).errors:
             say(f"{example.path.name}: {example.text!r} heard as {transcript.text!r} ({transcript.avg_logprob:.2f})")

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-
 import whisper
 from whisper.decoding import DecodingTask
 

@@ -18,7 +18,6 @@ from recognizers.whisper.options import WhisperOptions
 
 if TYPE_CHECKING:
     import torch
-
     from whisper.decoding import DecodingResult
     from whisper.tokenizer import Tokenizer
 
@@ -158,9 +157,9 @@ class Aligner:
     ) -> tuple[list[Segment], int]:
         """The segments with their words, and the frames to move on by: to the end of the last word."""
         import torch
+        from whisper.timing import add_word_timestamps
 
         from recognizers.whisper.placing import padded_batch
-        from whisper.timing import add_word_timestamps
 
         window = heard.window
         fill = 0.0 if heard.options.padding == "zero" else heard.floor

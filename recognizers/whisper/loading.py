@@ -12,11 +12,12 @@ from recognizers.whisper.checkpoints.official import file_digest
 from recognizers.whisper.nano import NanoFormatError, is_nano, load_nano
 from recognizers.whisper.options import CLOSED_VOCABULARY
 from recognizers.whisper.placing import on_device
-from recognizers.whisper.recogniser import WhisperRecognizer
+from recognizers.whisper.recognizer import WhisperRecognizer
 
 if TYPE_CHECKING:
-    from recognizers.whisper.checkpoints.state import Checkpoint
     from whisper.model import Whisper
+
+    from recognizers.whisper.checkpoints.state import Checkpoint
 
 __all__ = ["NANO_WEIGHTS", "ModelUnavailable", "available_whispers", "find_whisper", "load_whisper"]
 
@@ -30,7 +31,7 @@ def available_whispers() -> tuple[str, ...]:
 
 
 def load_whisper(model: str, *, device: str = "cpu", batch_size: int = 16) -> WhisperRecognizer:
-    """Load a recogniser: "nano", an official name ("tiny.en", "turbo", ...), or the path of a checkpoint.
+    """Load a recognizer: "nano", an official name ("tiny.en", "turbo", ...), or the path of a checkpoint.
 
     A path is a `.pt` of openai-whisper, a checkpoint of Hugging Face or of CTranslate2, or a file that this project
     wrote (nano's format or converted weights).  Official models come from openai-whisper's cache, from an installed
@@ -66,7 +67,6 @@ def build(checkpoint: Checkpoint) -> Whisper:
 
     import torch
     from torch.overrides import TorchFunctionMode
-
     from whisper.model import ModelDimensions, Whisper
 
     class Uninitialised(TorchFunctionMode):
@@ -98,7 +98,7 @@ def _from_nano(path: Path, name: str, device: str, batch_size: int) -> WhisperRe
         raise ModelUnavailable(str(error)) from error
     training = metadata.get("training", "unknown")
     count = int(metadata["parameters"])  # those in the file; the rows of unused tokens are no parameters
-    description = f"{name}: closed-vocabulary command recogniser, {_size(model, count)}; trained on {training}"
+    description = f"{name}: closed-vocabulary command recognizer, {_size(model, count)}; trained on {training}"
     tokens = json.loads(metadata["token_ids"])
     return WhisperRecognizer(
         on_device(model, device), name, file_digest(path), description, batch_size, tokens, CLOSED_VOCABULARY

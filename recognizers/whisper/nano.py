@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizers.whisper.vocabulary import Vocabulary
+from scenarios.errors import AmserError, Exit
 
 if TYPE_CHECKING:
     import torch
-
     from whisper.model import ModelDimensions, Whisper
 
 __all__ = [
@@ -39,8 +39,10 @@ _UNUSED_LOGIT = -1000.0
 _EMBEDDING = "decoder.token_embedding.weight"
 
 
-class NanoFormatError(ValueError):
+class NanoFormatError(AmserError, ValueError):
     """A weights file that is not nano's format."""
+
+    exit_code = Exit.MISSING
 
 
 def compact_dimensions(
@@ -117,7 +119,6 @@ def load_nano(path: Path) -> tuple[Whisper, dict[str, str]]:
     Raises `NanoFormatError` for a file that is none, FileNotFoundError if there is no file.
     """
     from safetensors import SafetensorError, safe_open
-
     from whisper.model import ModelDimensions, Whisper
 
     try:

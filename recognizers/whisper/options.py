@@ -5,24 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from scenarios.errors import AmserError
+
 __all__ = ["CLOSED_VOCABULARY", "DecodingOptionError", "WhisperOptions", "fingerprint"]
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
-class DecodingOptionError(ValueError):
+class DecodingOptionError(AmserError, ValueError):
     """An option that this model does not have, or a combination that Whisper does not decode."""
 
 
 @dataclass(frozen=True, slots=True)
 class WhisperOptions:
-    """Options of one recogniser; the defaults are those of ``whisper.transcribe`` (openai-whisper 20250625).
+    """Options of one recognizer; the defaults are those of ``whisper.transcribe`` (openai-whisper 20250625).
 
     language: a code such as "en"; None lets a multilingual model detect it for each utterance.
     beam_size: hypotheses kept at temperature 0; None is greedy.  prompt: text put before the first window.
     temperatures: tried in turn while the text repeats itself (``compression_ratio_threshold``, of zlib) or is
     improbable (``logprob_threshold``, mean natural logarithm of the tokens' probabilities); above 0 tokens are
-    sampled, from ``seed`` for every utterance alone, so a text never depends on what was recognised before.
+    sampled, from ``seed`` for every utterance alone, so a text never depends on what was recognized before.
     no_speech_threshold: a window that is more probably silence, and improbable as words, gives no words.
     condition_on_previous_text: later windows of an utterance see the words of the earlier ones.
     timestamps: whether the model marks times, by which ``transcribe`` finds where the next window begins.
@@ -76,5 +78,5 @@ CLOSED_VOCABULARY = WhisperOptions(
 
 
 def fingerprint(weights_hash: str, options: WhisperOptions) -> str:
-    """Text that changes with the weights or the way of decoding: what names a recogniser in caches and tables."""
+    """Text that changes with the weights or the way of decoding: what names a recognizer in caches and tables."""
     return f"whisper-transcribe-1:{weights_hash}:{options.fingerprint()}"

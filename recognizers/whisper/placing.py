@@ -12,7 +12,6 @@ from recognizers.whisper.padding import pad_with_floor
 
 if TYPE_CHECKING:
     import torch
-
     from whisper.model import Whisper
 
 __all__ = ["halve", "on_device", "padded_batch"]

@@ -37,7 +37,6 @@ from recognizers.whisper.vocabulary import Vocabulary, vocabulary_of
 
 if TYPE_CHECKING:
     import torch
-
     from whisper.model import Whisper
 
 __all__ = ["Options", "main", "train"]
@@ -94,7 +93,6 @@ class Run:
 
     def __init__(self, options: Options) -> None:
         import torch
-
         from whisper.model import MultiHeadAttention, Whisper
 
         MultiHeadAttention.use_sdpa = options.device != "cpu"  # without it 1.4 times faster to train on a CPU

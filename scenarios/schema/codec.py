@@ -193,7 +193,7 @@ class FixedSpec(Spec):
     """A payload of a given size that carries no speech: for studies of the network alone."""
 
     kind: Literal["fixed"]
-    """`fixed`: bytes without meaning; nothing can be recognised from them."""
+    """`fixed`: bytes without meaning; nothing can be recognized from them."""
     size: Size | None = None
     """Size of every payload."""
     rate: Rate | None = None

@@ -66,9 +66,7 @@ class CustomProfileSpec(Spec):
 
 ProfileSpec = Annotated[
     Annotated[CatalogueProfileSpec | CustomProfileSpec, Field(discriminator="kind")],
-    BeforeValidator(
-        _short_form, json_schema_input_type=ProfileName | CatalogueProfileSpec | CustomProfileSpec
-    ),
+    BeforeValidator(_short_form, json_schema_input_type=ProfileName | CatalogueProfileSpec | CustomProfileSpec),
 ]
 
 # ---------------------------------------------------------------- radio
@@ -235,9 +233,7 @@ class DeviceGroupSpec(Spec):
     """Radio: a name such as `lte`, or figures of your own."""
     battery: Annotated[
         BatterySpec | None,
-        BeforeValidator(
-            _battery_short_form, json_schema_input_type=Energy | Literal["profile"] | BatterySpec | None
-        ),
+        BeforeValidator(_battery_short_form, json_schema_input_type=Energy | Literal["profile"] | BatterySpec | None),
     ] = None
     """A battery to follow until it is empty: `profile` (the device's own), an energy, or a mapping."""
     traffic: TrafficSpec

@@ -93,10 +93,10 @@ class StreamPolicySpec(Spec):
 
 
 class LocalPolicySpec(Spec):
-    """Recognise on the device and send the text: what a user weighs against all uploading."""
+    """Recognize on the device and send the text: what a user weighs against all uploading."""
 
     kind: Literal["local"]
-    recogniser: Literal["whisper-tiny", "whisper-tiny-ct2"] = "whisper-tiny"
+    recognizer: Literal["whisper-tiny", "whisper-tiny-ct2"] = "whisper-tiny"
     """Whose time on the device is charged (see `devices/data/local.yaml` for the sources)."""
 
 

@@ -15,7 +15,7 @@ from scenarios.schema.corpus import CorpusSpec
 from scenarios.schema.device import DeviceGroupSpec
 from scenarios.schema.engine import EngineName, beyond_compiled
 from scenarios.schema.link import CellSpec
-from scenarios.schema.server import EmotionSpec, RecogniserSpec, ServerSpec
+from scenarios.schema.server import EmotionSpec, RecognizerSpec, ServerSpec
 from scenarios.schema.sweep import SweepSpec
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$", max_length=60)]
@@ -66,7 +66,7 @@ class Scenario(Spec):
     """How long after `duration` uploads under way are followed before they count as unfinished."""
     corpus: CorpusSpec
     """Which recordings the devices speak."""
-    recogniser: RecogniserSpec
+    recognizer: RecognizerSpec
     """What the server understands speech with."""
     emotion: EmotionSpec
     """What the server hears emotions with."""

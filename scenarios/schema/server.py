@@ -1,4 +1,4 @@
-"""The edge server and what it recognises with."""
+"""The edge server and what it recognizes with."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CalibratedServiceSpec(Spec):
     hardware: str = "host-cpu"
     """A committed calibration by name (see `amser list calibrations`) or the path of a calibration's JSON."""
     model: str | None = None
-    """Which model's service times; by default those of the scenario's recogniser."""
+    """Which model's service times; by default those of the scenario's recognizer."""
 
 
 class ConstantServiceSpec(Spec):
@@ -106,11 +106,7 @@ def _from_name(value: Any) -> Any:
 
 
 ServiceSpec = Annotated[
-    CalibratedServiceSpec
-    | ConstantServiceSpec
-    | AffineServiceSpec
-    | TableServiceSpec
-    | ExponentialServiceSpec,
+    CalibratedServiceSpec | ConstantServiceSpec | AffineServiceSpec | TableServiceSpec | ExponentialServiceSpec,
     Field(discriminator="kind"),
     BeforeValidator(_from_name),
     _Shorthand,
@@ -183,15 +179,15 @@ class SphinxSpec(Spec):
     """`sphinx`: open English speech without a download."""
 
 
-class NoRecogniserSpec(Spec):
-    """Nothing is recognised: sizes, latency and energy only."""
+class NoRecognizerSpec(Spec):
+    """Nothing is recognized: sizes, latency and energy only."""
 
     kind: Literal["none"]
     """`none`: for studies of network and energy alone."""
 
 
-class RecogniserPluginSpec(Spec):
-    """A recogniser of the user's own."""
+class RecognizerPluginSpec(Spec):
+    """A recognizer of the user's own."""
 
     kind: Literal["plugin"]
     """`plugin`: a class that is imported by name."""
@@ -201,13 +197,13 @@ class RecogniserPluginSpec(Spec):
     """Keyword arguments for the class."""
 
 
-RecogniserSpec = Annotated[
-    WhisperSpec | SphinxSpec | NoRecogniserSpec | RecogniserPluginSpec, Field(discriminator="kind")
+RecognizerSpec = Annotated[
+    WhisperSpec | SphinxSpec | NoRecognizerSpec | RecognizerPluginSpec, Field(discriminator="kind")
 ]
 
 
 class EmotionSpec(Spec):
-    """The speech emotion network that follows the recogniser."""
+    """The speech emotion network that follows the recognizer."""
 
     kind: Literal["amser", "umons", "xu", "yoon", "none"] = "amser"
     """The architecture; `none` leaves emotion out."""

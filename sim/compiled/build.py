@@ -221,7 +221,7 @@ def _cpu_s(group: Group, site: Site) -> Any:
     local = group.policy.delivery.local
     if local is None:
         return site.tables.encode_host_s[list(group.codecs)].T * group.profile.encode_scale
-    seconds = [local.recognise_s(float(s), group.profile) for s in site.tables.audio_s]
+    seconds = [local.recognize_s(float(s), group.profile) for s in site.tables.audio_s]
     return np.array(seconds)[:, None] * np.ones(len(group.codecs))
 
 

@@ -71,9 +71,7 @@ def drop_transfer(heap: Records, n: int) -> None:
             or (heap[other].finish == heap[below].finish and heap[other].number < heap[below].number)
         ):
             below = other
-        if last.finish < heap[below].finish or (
-            last.finish == heap[below].finish and last.number < heap[below].number
-        ):
+        if last.finish < heap[below].finish or (last.finish == heap[below].finish and last.number < heap[below].number):
             break
         heap[at] = heap[below]
         at = below

@@ -240,5 +240,3 @@ def leave(
 def is_virtual(cell: Record) -> bool:
     """Whether later uploads change the finish of those on the link."""
     return cell.sharing <= PROPORTIONAL
-
-

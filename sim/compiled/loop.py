@@ -89,9 +89,7 @@ def speak(w: World, device: int) -> int:
     g = 0
     while g + 1 < len(w.groups) and device >= w.groups[g + 1].first:
         g += 1
-    slot = new_upload(
-        site, w.uploads, site.loop_uploads, g, device, speaker.k, speaker.utterance, speaker.spoken_s
-    )
+    slot = new_upload(site, w.uploads, site.loop_uploads, g, device, speaker.k, speaker.utterance, speaker.spoken_s)
     site.loop_uploads += 1
     return slot
 
@@ -196,5 +194,3 @@ def begin_loops(w: World, g: int, think_s: Floats, what: Floats) -> None:
         speaker = w.speakers[group.first + i]
         speaker.k = 0
         say(w.site[0], w.heap, group, speaker, group.first + i, from_s, think_s[i], what[i], w.audio_s)
-
-

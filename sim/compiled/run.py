@@ -116,9 +116,7 @@ class Run:
     def figures(self) -> dict[str, float]:
         """What belongs to the site, at the end of speech."""
         site, now = self.world.site[0], self.site.duration_s
-        uplinks = [
-            _utilisation(self.world, c, cell, now) for c, cell in enumerate(self.site.cells)
-        ]
+        uplinks = [_utilisation(self.world, c, cell, now) for c, cell in enumerate(self.site.cells)]
         return {
             "uplink_utilisation": float(np.mean(uplinks)),
             "server_utilisation": float(site["busy_s"]) / (self.site.server.accelerators * now),

@@ -78,7 +78,7 @@ def start_batches(
 
 @stage
 def end_batch(w: World, accelerator: int) -> None:
-    """A batch is recognised: its replies go back, and the accelerator takes the next."""
+    """A batch is recognized: its replies go back, and the accelerator takes the next."""
     site = w.site[0]
     first = slot = w.batches[accelerator, 0]
     size = w.uploads[first].batch

@@ -118,9 +118,7 @@ def enter(w: World, slot: int) -> int:
     else:
         for block in range(w.block_count[u.group, u.utterance]):
             spoken_s = u.spoken_s + w.block_ready_s[u.group, u.utterance, block]
-            device.cpu_free_s = (
-                max(device.cpu_free_s, spoken_s) + cpu_s * w.block_share[u.group, u.utterance, block]
-            )
+            device.cpu_free_s = max(device.cpu_free_s, spoken_s) + cpu_s * w.block_share[u.group, u.utterance, block]
             if block == 0:
                 u.ready_s = device.cpu_free_s
         u.coded_s = cpu_s

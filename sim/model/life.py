@@ -73,7 +73,7 @@ class Life:
         upload.arrived_s = clock.now
         if self.group.policy.delivery.local is not None:  # text needs no recognition
             upload.started_s = upload.served_s = clock.now
-        elif not (yield self.server.recognise(upload)):
+        elif not (yield self.server.recognize(upload)):
             upload.outcome = REJECTED
             return
 
@@ -96,7 +96,7 @@ class Life:
             cpu_s = float(tables.encode_host_s[codec, what]) * group.profile.encode_scale
         else:
             upload.payload_bytes = float(tables.text_bytes[codec, what])
-            cpu_s = delivery.local.recognise_s(audio_s, group.profile)
+            cpu_s = delivery.local.recognize_s(audio_s, group.profile)
         upload.encode_j = cpu_s * group.cpu_active_w
         # A battery that this empties is found dead when the radio is to draw.
         device.draw(now, upload.encode_j)

@@ -115,9 +115,7 @@ class World:
         self.flush()
 
 
-def run(
-    site: Site, sink: Callable[[Rows], None], tick: Callable[[float], None] | None = None
-) -> Figures:
+def run(site: Site, sink: Callable[[Rows], None], tick: Callable[[float], None] | None = None) -> Figures:
     """Run to ``drain_s`` after the last utterance; ``sink`` takes the rows of the log in chunks.
 
     ``tick`` is told the simulated seconds about a hundred times, for a progress bar.

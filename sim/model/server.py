@@ -37,8 +37,8 @@ class EdgeServer:
         """Share of the accelerators' time up to the horizon that was spent on batches."""
         return self._busy_s / (self.plan.accelerators * self._horizon_s)
 
-    def recognise(self, upload: Upload) -> simpy.Event:
-        """An event when the upload is recognised (value True), or at once when the queue is full (False)."""
+    def recognize(self, upload: Upload) -> simpy.Event:
+        """An event when the upload is recognized (value True), or at once when the queue is full (False)."""
         done = self.clock.event()
         limit = self.plan.queue_limit
         if limit is not None and not self._free and len(self._queue) >= limit:

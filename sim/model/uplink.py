@@ -29,9 +29,7 @@ class Uplink:
         self._end_finished()
         return self._link
 
-    def carry(
-        self, bits: float, weight: float, cap_bps: float, start: Start | None, give_up_s: float
-    ) -> simpy.Event:
+    def carry(self, bits: float, weight: float, cap_bps: float, start: Start | None, give_up_s: float) -> simpy.Event:
         """An event when the last bit has left, or at ``give_up_s``; its value is the bits that have not left."""
         link, end = self.link, self.clock.event()
         self._number += 1

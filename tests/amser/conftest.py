@@ -18,7 +18,7 @@ title: Two payloads on one link
 duration: 2 min
 warmup: 10 s
 corpus: {kind: synthetic, utterances: 20}
-recogniser: {kind: none}
+recognizer: {kind: none}
 emotion: {kind: none}
 codecs:
   big: {kind: fixed, size: 60 kB}
@@ -146,7 +146,7 @@ def write_results(
         "parameters": parameters,
         "points": entries,
         "warnings": [],
-        "recogniser": {"name": "whisper nano", "weights": "sha256 0123456789ab"},
+        "recognizer": {"name": "whisper nano", "weights": "sha256 0123456789ab"},
         "corpus": {"name": "shipped", "utterances": 200},
         "versions": {"python": "3.11.7", "torch": "2.13.0"},
     }

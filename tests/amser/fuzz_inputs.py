@@ -35,7 +35,7 @@ BASE: dict[str, Any] = {
     "duration": "5 s",
     "warmup": "1 s",
     "corpus": {"kind": "synthetic", "utterances": 4},
-    "recogniser": {"kind": "none"},
+    "recognizer": {"kind": "none"},
     "emotion": {"kind": "none"},
     "codecs": {"big": {"kind": "fixed", "size": "60 kB"}, "small": {"kind": "fixed", "rate": "8 kbit/s"}},
     "cells": {
@@ -519,7 +519,7 @@ def calibrations(folder: Path, draw: Callable[[st.SearchStrategy[Any]], Any]) ->
     )
     data = json.loads(json.dumps(BASE)) | {
         "server": {"service": "mine.json"},
-        "recogniser": {"kind": "whisper", "model": "nano"},
+        "recognizer": {"kind": "whisper", "model": "nano"},
     }
     (folder / "s.yaml").write_text(yaml_of(data))
     return outcome("check", folder / "s.yaml")

@@ -249,7 +249,7 @@ def test_init_writes_a_valid_scenario_and_never_overwrites(
         "radios",
         "local",
         "codecs",
-        "recognisers",
+        "recognizers",
         "emotions",
         "corpora",
         "calibrations",
@@ -260,7 +260,7 @@ def test_lists_name_things_and_their_sources(what: str, capsys: pytest.CaptureFi
     assert run(["list", what, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
     assert all(row["name"] for row in rows)
-    if what in ("profiles", "radios", "recognisers", "emotions", "calibrations"):
+    if what in ("profiles", "radios", "recognizers", "emotions", "calibrations"):
         assert rows and all(row["source"] for row in rows)
     assert run(["list", what]) == 0
 

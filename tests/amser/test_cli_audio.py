@@ -90,7 +90,7 @@ def test_codec_study_writes_table_and_plots(recording: Path, capsys: pytest.Capt
         "codecs",
         "--corpus",
         "manifest.tsv",
-        "--recogniser",
+        "--recognizer",
         "none",
         "--emotion",
         "none",
@@ -114,7 +114,7 @@ codecs:
 def test_codec_study_takes_the_codecs_of_a_scenario(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("manifest.tsv").write_text("path\ttext\na.wav\thello\n", encoding="utf-8")
     Path("own.yaml").write_text(OWN, encoding="utf-8")
-    command = ["study", "codecs", "--corpus", "manifest.tsv", "--recogniser", "none", "--emotion", "none", "-o", "out"]
+    command = ["study", "codecs", "--corpus", "manifest.tsv", "--recognizer", "none", "--emotion", "none", "-o", "out"]
     assert run([*command, "--scenario", "own.yaml", "-c", "long", "-c", "opus-6", "--json"]) == 0
     rows = [row for row in json.loads(capsys.readouterr().out) if row["metric"] == "container_share"]
     assert [row["codec"] for row in rows] == ["long", "opus-6"]
@@ -129,7 +129,7 @@ def test_codec_study_takes_the_codecs_of_a_scenario(recording: Path, capsys: pyt
         (["-c", "klt4"], 2, "did you mean 'klt-4'"),
         (["--emotion", "happiness"], 3, "amser, umons, xu, yoon"),
         (["--scenario", "nowhere.yaml"], 2, "nowhere.yaml"),
-        (["--recogniser", "nan"], 3, "nan"),
+        (["--recognizer", "nan"], 3, "nan"),
         (["--corpus", "nowhere"], 3, "nowhere"),
     ],
 )

@@ -91,9 +91,7 @@ def test_a_scheduler_may_be_away_for_a_moment(clock: Clock) -> None:
 
 
 @pytest.mark.slow
-def test_a_cluster_of_this_machine_gives_the_same_bytes(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_cluster_of_this_machine_gives_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "small.yaml").write_text(TEXT)
     command = ["run", str(tmp_path / "small.yaml"), "--no-report", "-q", "-j", "1", "--results"]
     assert run([*command, str(tmp_path / "here")]) == 0

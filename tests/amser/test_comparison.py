@@ -35,7 +35,7 @@ def test_changed_inputs_and_figures_are_named(tmp_path: Path, make_results: Call
     assert found.only_first == (("amser-25",),) and not found.identical
 
 
-def recognised(folder: Path, wrong: set[int]) -> None:
+def recognized(folder: Path, wrong: set[int]) -> None:
     """Ten uploads of each of 80 utterances of four words, one of them wrong in those that are named."""
     for place in (folder / "points").glob("p00-s*"):
         pd.DataFrame(
@@ -49,7 +49,7 @@ def recognised(folder: Path, wrong: set[int]) -> None:
                 "emotion": None,
                 "emotion_predicted": None,
             }
-        ).to_parquet(place / "recognised.parquet")
+        ).to_parquet(place / "recognized.parquet")
 
 
 def test_words_are_compared_utterance_by_utterance(tmp_path: Path, make_results: Callable[..., Path]) -> None:
@@ -59,9 +59,9 @@ def test_words_are_compared_utterance_by_utterance(tmp_path: Path, make_results:
     Unlike: 50 differences, 30 and -20: deviation sqrt(50) / 320, so that -1.2 to 7.5 holds 0.
     """
     first, more, other = (make_results(tmp_path / name, POINTS[:1]) for name in "abc")
-    recognised(first, set(range(20)))
-    recognised(more, set(range(30)))
-    recognised(other, set(range(30, 60)))
+    recognized(first, set(range(20)))
+    recognized(more, set(range(30)))
+    recognized(other, set(range(30, 60)))
     for second, apart, half in ((more, True, 0.0181), (other, False, 0.043)):
         found = next(d for d in compare(Results.open(first), Results.open(second)).differences if d.metric == "wer")
         assert found.gap is not None and found.gap.basis == "80 utterances"

@@ -26,7 +26,7 @@ def test_poisson_uploads_are_rate_times_time(small_scenario: str) -> None:
     # Many are not drawn but computed, and every site has its own devices.
     assert of(small_scenario, "devices.phones.count=1000000", "sites=3").uploads == 4 * 3 * 2 * 10e6
     assert found.measurements == 2 * 20  # both codecs of 20 utterances
-    assert found.recognising_bytes == 0
+    assert found.recognizing_bytes == 0
 
 
 def test_a_run_has_as_many_uploads(small_scenario: str, tmp_path: Path) -> None:

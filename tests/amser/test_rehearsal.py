@@ -16,7 +16,7 @@ TEXT = """\
 amser: 1
 duration: 1 min
 corpus: {kind: manifest, path: speech.tsv}
-recogniser: {kind: whisper, model: tinny.en}
+recognizer: {kind: whisper, model: tinny.en}
 emotion: {kind: amser, weights: mine.safetensors}
 cells:
   uplink: {capacity: {kind: csv, file: drive.csv}, rtt: 40 ms}
@@ -36,7 +36,7 @@ def faults(path: Path, text: str) -> list[str]:
 
 def test_everything_that_is_missing_is_named_at_once_with_its_place(tmp_path: Path) -> None:
     said = faults(tmp_path / "s.yaml", TEXT)
-    places = ["3:1: corpus: ", "4:1: recogniser: ", "5:1: emotion: ", "7:3: cells.uplink: ", "11:10: server.service: "]
+    places = ["3:1: corpus: ", "4:1: recognizer: ", "5:1: emotion: ", "7:3: cells.uplink: ", "11:10: server.service: "]
     assert [line.startswith(place) for line, place in zip(said, places, strict=True)] == [True] * 5
     assert "did you mean 'tiny.en'?" in said[1]
 

@@ -14,7 +14,6 @@ import pytest
 import torch
 
 from amser.cli import main
-from amser.exits import Exit
 from amser.reproduction import tables
 from amser.reproduction.emotions import committed, rows_of, write_committed
 from amser.reproduction.overhead import overhead
@@ -25,6 +24,7 @@ from amser.reproduction.words import codecs_by_rate, word_rows
 from amser.reproduction.work import Options, reproduce
 from recognizers.corpora import Classes
 from recognizers.emotion.evaluation import Evaluation, Predictions
+from scenarios.errors import Exit
 from tests.recognizers.iemocap_tree import write_iemocap
 
 ROW = Row("wer", "nano", "speech", "weights", "", 0.125, "wer", "1", 0.08, 0.05, 0.11, 90)
@@ -177,7 +177,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.slow
 def test_the_real_protocol_on_a_mini_iemocap(tree: Path) -> None:
-    """One session left out, four classes, the recogniser's own words, all rates, session 2 apart; resumed by fold."""
+    """One session left out, four classes, the recognizer's own words, all rates, session 2 apart; resumed by fold."""
     options = Options(tree / "out", None, tree, "nano", epochs=1)
     told: list[str] = []
     parts = list(reproduce(options, lambda share, text: told.append(text)))

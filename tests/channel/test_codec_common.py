@@ -151,7 +151,7 @@ def test_flac_gets_smaller_with_effort(speech: Audio) -> None:
     assert sizes[1] <= sizes[0] < build_codec("raw").encode(speech).size_bytes
 
 
-def test_fixed_has_the_size_asked_for_and_says_why_it_is_not_recognised(speech: Audio) -> None:
+def test_fixed_has_the_size_asked_for_and_says_why_it_is_not_recognized(speech: Audio) -> None:
     by_size = build_codec(FixedSpec(kind="fixed", size=SI(1234)))
     by_rate = build_codec(FixedSpec(kind="fixed", rate=SI(8_000)))
     assert by_size.encode(speech).size_bytes == 1234

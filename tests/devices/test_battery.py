@@ -79,9 +79,7 @@ def test_batteries_of_a_group() -> None:
     shares = spread.shares(0.0)
     assert shares.min() == pytest.approx(0.2, abs=0.001)
     assert shares.max() == pytest.approx(0.8, abs=0.001)
-    given = build_batteries(
-        BatterySpec.model_validate({"capacity": "10 Wh", "level": "50 %"}), board, 2, 0.1, luck
-    )
+    given = build_batteries(BatterySpec.model_validate({"capacity": "10 Wh", "level": "50 %"}), board, 2, 0.1, luck)
     assert given is not None
     assert given.initial_j.tolist() == [18_000.0, 18_000.0]
     with pytest.raises(DeviceError, match="'raspberry-pi-4' has no battery"):

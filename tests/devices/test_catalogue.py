@@ -50,7 +50,7 @@ def test_schema_and_data_name_the_same_things() -> None:
     assert profiles() == get_args(ProfileName)
     assert set(radios()) == set(get_args(RadioName))
     assert set(load_data("nr")) == set(get_args(NrRadioSpec.model_fields["kind"].annotation))
-    assert set(load_data("local")) == set(get_args(LocalPolicySpec.model_fields["recogniser"].annotation))
+    assert set(load_data("local")) == set(get_args(LocalPolicySpec.model_fields["recognizer"].annotation))
 
 
 @pytest.mark.parametrize("file", ["profiles", "radios", "nr", "local"])
@@ -114,9 +114,7 @@ def test_a_calibration_from_another_machine_scales_from_that_machine() -> None:
     pi = build_profile(CatalogueProfileSpec(kind="raspberry-pi-4"), host)
     assert (pi.encode_scale, pi.encode_scale_high) == pytest.approx((2.0, 4.0))
     assert load_profile("raspberry-pi-4", HostRating(1769.0)).encode_scale_high == 1.0
-    assert (
-        build_profile(CatalogueProfileSpec(kind="poster-pc"), host).encode_scale == 1.0
-    )  # assumed to be the host
+    assert build_profile(CatalogueProfileSpec(kind="poster-pc"), host).encode_scale == 1.0  # assumed to be the host
 
 
 def test_the_poster_pc_reproduces_the_posters_energy() -> None:
@@ -231,9 +229,7 @@ def test_nr_uplink_units_meet_the_reports_anchors() -> None:
 def test_nr_sleep_takes_the_cheapest_state_that_fits() -> None:
     states = load_data("nr")["nr-fr1"]
     assert cycle_units(states, 0.320, 0.010) == pytest.approx((1000 + 310 + 450) / 320)  # deep
-    assert cycle_units(states, 0.028, 0.010) == pytest.approx(
-        (1000 + 18 * 20 + 100) / 28
-    )  # 18 ms: light only
+    assert cycle_units(states, 0.028, 0.010) == pytest.approx((1000 + 18 * 20 + 100) / 28)  # 18 ms: light only
     assert cycle_units(states, 0.014, 0.010) == pytest.approx((1000 + 4 * 45) / 14)  # 4 ms: micro only
     assert cycle_units(states, 0.040, 0.010) == pytest.approx((1000 + 30 + 450) / 40)  # deep 480 < light 700
 

@@ -27,9 +27,7 @@ Ticks = tuple[int, int, int]  # asked for, time on the air, bits
 def charge_all(radio: Radio, activities: list[Activity]) -> float:
     """What a ledger charges for the activities, run in order of time as a simulation would."""
     ledger, total = RadioLedger(radio), 0.0
-    events = [
-        (a.at_s, 1, n) for n, a in enumerate(activities)
-    ]  # at one moment an end (0) comes before a begin
+    events = [(a.at_s, 1, n) for n, a in enumerate(activities)]  # at one moment an end (0) comes before a begin
     heapq.heapify(events)
     while events:
         now, begins, n = heapq.heappop(events)
@@ -117,20 +115,14 @@ def test_charges_equal_the_state_machine_run_tick_by_tick(radio: Radio, pattern:
     activities = [Activity(at * TICK_S, duration * TICK_S, bits) for at, duration, bits in pattern]
     reference = integrate_ticks(radio, pattern)
     assert charge_all(radio, activities) == pytest.approx(reference, rel=1e-9, abs=1e-12)
-    assert sum(s.energy_j for s in timeline(radio, activities)) == pytest.approx(
-        reference, rel=1e-9, abs=1e-12
-    )
+    assert sum(s.energy_j for s in timeline(radio, activities)) == pytest.approx(reference, rel=1e-9, abs=1e-12)
 
 
 @given(
     st.sampled_from(radios()),
-    st.lists(
-        st.tuples(st.floats(0.0, 60.0), st.floats(1e-4, 3.0), st.floats(0.0, 1e7)), min_size=1, max_size=12
-    ),
+    st.lists(st.tuples(st.floats(0.0, 60.0), st.floats(1e-4, 3.0), st.floats(0.0, 1e7)), min_size=1, max_size=12),
 )
-def test_charges_equal_the_timeline_of_published_radios(
-    name: str, pattern: list[tuple[float, float, float]]
-) -> None:
+def test_charges_equal_the_timeline_of_published_radios(name: str, pattern: list[tuple[float, float, float]]) -> None:
     radio = load_radio(name)
     activities = [Activity(*p) for p in pattern]
     measured = sum(segment.energy_j for segment in timeline(radio, activities))
@@ -158,9 +150,7 @@ def test_overlapping_uploads_share_the_active_time() -> None:
     """Two uploads of 2 s, the second 1 s later, on a radio of 1 W without wake or tail: 3 s active, 3 J."""
     radio = Radio("plain", wake_delay_s=0, wake_energy_j=0, transmit_power_w=1.0, transmit_j_per_bit=0.0)
     assert charge_all(radio, [Activity(0.0, 2.0), Activity(1.0, 2.0)]) == pytest.approx(3.0)
-    assert charge_all(radio, [Activity(0.0, 5.0), Activity(1.0, 2.0)]) == pytest.approx(
-        5.0
-    )  # one inside the other
+    assert charge_all(radio, [Activity(0.0, 5.0), Activity(1.0, 2.0)]) == pytest.approx(5.0)  # one inside the other
 
 
 def test_fast_dormancy_cuts_the_tail_and_brings_back_the_promotion() -> None:

@@ -59,9 +59,7 @@ def test_link_takes_the_richest_that_fits(rate_bps: float, choice: int) -> None:
 
 
 def test_deadline_counts_encoding_round_trip_and_server() -> None:
-    policy = build_policy(
-        group({"kind": "deadline", "codecs": RATES, "deadline": "1 s", "server_time": "0.3 s"})
-    )
+    policy = build_policy(group({"kind": "deadline", "codecs": RATES, "deadline": "1 s", "server_time": "0.3 s"}))
     context = Context(
         link_rate_bps=1e6,
         rtt_s=0.1,
@@ -225,7 +223,7 @@ def test_stream_blocks_cover_the_utterance(duration_s: float, block_s: float) ->
 )
 def test_local_reproduces_its_calibration(name: str, duration_s: float, measured_s: float) -> None:
     # Two points give two numbers: only the rounding in the data file is left.
-    assert load_local(name).recognise_s(duration_s, load_profile("raspberry-pi-4")) == pytest.approx(
+    assert load_local(name).recognize_s(duration_s, load_profile("raspberry-pi-4")) == pytest.approx(
         measured_s, rel=1e-3
     )
 
@@ -246,7 +244,7 @@ def test_local_energy_on_a_phone_is_some_joules() -> None:
     phone = load_profile("pixel-8")
     local = load_local("whisper-tiny")
     assert local.power_w(phone) == 2.48
-    assert 3.0 < local.recognise_j(30.0, phone) < 30.0
+    assert 3.0 < local.recognize_j(30.0, phone) < 30.0
     assert local.power_w(load_profile("oneplus-8")) == pytest.approx(4 * 1.38)
     assert local.text_bytes("größe") == 7
     assert local.text_bytes("") == 1

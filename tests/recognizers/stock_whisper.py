@@ -1,4 +1,4 @@
-"""openai-whisper's own `transcribe` on a given Mel and for any context: the reference of the recogniser's tests."""
+"""openai-whisper's own `transcribe` on a given Mel and for any context: the reference of the recognizer's tests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -99,23 +99,23 @@ def test_any_length_is_classified(name: str, frames: int) -> None:
     assert np.isfinite(found).all()
 
 
-def test_weights_survive_the_file_and_the_recogniser_answers(tmp_path: Path) -> None:
+def test_weights_survive_the_file_and_the_recognizer_answers(tmp_path: Path) -> None:
     network, tokenizer, spec = a_network("amser")
     path = tmp_path / "emotion.safetensors"
     save_network(path, network, spec)
     assert path.stat().st_size < 1_000_000
-    recogniser = load_emotion(path)
-    assert isinstance(recogniser, EmotionRecognizer)
-    assert (recogniser.name, recogniser.labels) == ("amser", LABELS)
+    recognizer = load_emotion(path)
+    assert isinstance(recognizer, EmotionRecognizer)
+    assert (recognizer.name, recognizer.labels) == ("amser", LABELS)
     mels = [a_mel(np.random.default_rng(6), 100)]
-    (answer,) = recogniser.classify(mels, ["wonderful"])
+    (answer,) = recognizer.classify(mels, ["wonderful"])
     assert isinstance(answer, Emotion)
     assert answer.label == max(answer.probabilities, key=lambda label: answer.probabilities[label])
     # Half precision keeps 11 bits of every weight: probabilities move by about a thousandth.
     before = predict(network, tokenizer, mels, ["wonderful"])[0]
     np.testing.assert_allclose(list(answer.probabilities.values()), before, atol=5e-3)
-    assert load_emotion(path).fingerprint() == recogniser.fingerprint()
-    assert recogniser.classify([], []) == []
+    assert load_emotion(path).fingerprint() == recognizer.fingerprint()
+    assert recognizer.classify([], []) == []
 
 
 def test_hostile_or_wrong_weights_are_one_clear_error(tmp_path: Path) -> None:

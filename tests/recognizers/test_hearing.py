@@ -15,7 +15,7 @@ amser: 1
 name: heard
 duration: 1 min
 corpus: {corpus}
-recogniser: {recogniser}
+recognizer: {recognizer}
 emotion: {{kind: {emotion}}}
 cells: {{uplink: {{capacity: 1 Mbit/s, rtt: 40 ms}}}}
 devices:
@@ -36,7 +36,7 @@ def test_a_mixture_has_words_from_what_has_words_and_emotions_from_what_has_labe
 ) -> None:
     monkeypatch.setenv("AMSER_CACHE", str(tmp_path))
     both = "[{kind: librispeech-short, limit: 2}, {kind: shipped, limit: 3}]"
-    mixed = scenario(tmp_path, corpus=both, recogniser="{kind: none}", emotion="amser")
+    mixed = scenario(tmp_path, corpus=both, recognizer="{kind: none}", emotion="amser")
     assert not rests_on_tables(mixed)
     table = measured(mixed, {**mixed.codec_specs(), "klt-4": scenarios.schema.codec.STANDARD_CODECS["klt-4"]})
     assert list(table["codec"]) == ["raw"] * 5 + ["klt-4"] * 5
@@ -49,25 +49,25 @@ def test_a_mixture_has_words_from_what_has_words_and_emotions_from_what_has_labe
 
 def test_a_corpus_by_its_name_rests_on_tables_and_with_a_folder_does_not(tmp_path: Path) -> None:
     model = "{kind: whisper, model: tiny.en}"
-    by_name = scenario(tmp_path, corpus="librispeech", recogniser=model, emotion="none")
-    with_folder = scenario(tmp_path, corpus="{kind: librispeech, path: /data}", recogniser=model, emotion="none")
+    by_name = scenario(tmp_path, corpus="librispeech", recognizer=model, emotion="none")
+    with_folder = scenario(tmp_path, corpus="{kind: librispeech, path: /data}", recognizer=model, emotion="none")
     assert rests_on_tables(by_name) and not rests_on_tables(with_folder)
 
 
 def test_nano_takes_no_option_that_would_change_its_decoding(tmp_path: Path) -> None:
     changed = "{kind: whisper, model: nano, beam_size: 5, language: en}"
     with pytest.raises(DecodingOptionError, match="nano has a closed vocabulary and takes no beam_size, language"):
-        hearings(scenario(tmp_path, corpus="shipped", recogniser=changed, emotion="none"))
+        hearings(scenario(tmp_path, corpus="shipped", recognizer=changed, emotion="none"))
 
 
 def test_words_of_read_speech_and_emotions_of_acted_speech_from_tables_alone(tmp_path: Path) -> None:
     """EMO-DB's table has emotions and hardly a word: its words are unknown, and the mixture runs without audio."""
     model = "{kind: whisper, model: base}"
-    mixed = scenario(tmp_path, corpus="[librispeech, emodb]", recogniser=model, emotion="amser")
+    mixed = scenario(tmp_path, corpus="[librispeech, emodb]", recognizer=model, emotion="amser")
     assert rests_on_tables(mixed)
     read, acted = hearings(mixed)
-    assert read.recogniser is not None and read.emotion is None
-    assert acted.recogniser is None and acted.emotion is not None
+    assert read.recognizer is not None and read.emotion is None
+    assert acted.recognizer is None and acted.emotion is not None
     table = measured(mixed, {name: scenarios.schema.codec.STANDARD_CODECS[name] for name in ("raw", "klt-4")})
     emodb = table["utterance"].str.startswith("emodb/")
     assert table.loc[emodb, "hypothesis"].isna().all() and table.loc[emodb, "emotion_predicted"].notna().all()

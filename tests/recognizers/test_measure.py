@@ -191,7 +191,7 @@ def test_lossless_codecs_share_the_inference(clips: Clips, tmp_path: Path) -> No
     assert empath.words == ["hello there"] * 3
 
 
-def test_emotion_without_recogniser_hears_no_words(clips: Clips, tmp_path: Path) -> None:
+def test_emotion_without_recognizer_hears_no_words(clips: Clips, tmp_path: Path) -> None:
     empath = Empath()
     table = measure(clips, {"a": Rounding("a")}, None, empath, cache_dir=tmp_path)
     assert empath.words == [""] * 3
@@ -233,12 +233,12 @@ def test_faults_name_the_utterance_and_the_codec(clips: Clips, tmp_path: Path) -
         measure(clips, {"pcm": Rounding("pcm")}, cache_dir=tmp_path)
     with pytest.raises(MeasurementError, match="two utterances of one name"):
         measure(Clips((clips.utterances[0],) * 2), {"pcm": Rounding("pcm")}, cache_dir=tmp_path)
-    with pytest.raises(MeasurementError, match="80 Mel bands, the recogniser takes 128"):
+    with pytest.raises(MeasurementError, match="80 Mel bands, the recognizer takes 128"):
         measure(Clips(clips.utterances[:1]), {"pcm": Rounding("pcm")}, Listener(bands=128), cache_dir=tmp_path)
 
 
-def test_a_recogniser_of_128_bands_and_a_network_of_80_hear_one_payload(tmp_path: Path) -> None:
-    """The payload is of the recogniser's bands; the network gets as many frames in its own."""
+def test_a_recognizer_of_128_bands_and_a_network_of_80_hear_one_payload(tmp_path: Path) -> None:
+    """The payload is of the recognizer's bands; the network gets as many frames in its own."""
     from dataclasses import replace
 
     from channel.codecs import build_codec
@@ -274,7 +274,7 @@ def test_interrupted_run_keeps_finished_batches(clips: Clips, tmp_path: Path, mo
     assert listener.heard == [1]
 
 
-def test_slow_recognisers_get_small_slices(clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_recognizers_get_small_slices(clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each call seems to last 1000 s: the slice shrinks from 4 to 2 to 1, and what is done is kept."""
     clock = iter(range(0, 1_000_000, 1000))
     monkeypatch.setattr("recognizers.measurement.work.time.monotonic", lambda: float(next(clock)))
@@ -417,9 +417,7 @@ def test_two_processes_share_one_store(tmp_path: Path) -> None:
         assert len(store) == 100
 
 
-def test_a_store_that_another_process_is_making_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_another_process_is_making_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite itself does not wait here: it says at once that a new file which another is writing to is locked."""
     other = sqlite3.connect(tmp_path / "measurements.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""From a scenario's parts to corpora and recognisers, and the whole measurement with real codecs."""
+"""From a scenario's parts to corpora and recognizers, and the whole measurement with real codecs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 from channel.codecs import build_codec
 from recognizers.cache import default_cache
 from recognizers.measure import measure
-from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
+from recognizers.measurement.build import corpus_of, emotion_of, recognizer_of
 from scenarios.plugins import PluginError
 from scenarios.schema.corpus import FolderCorpusSpec, ManifestCorpusSpec, ShippedCorpusSpec, SyntheticCorpusSpec
-from scenarios.schema.server import EmotionSpec, NoRecogniserSpec, RecogniserPluginSpec
+from scenarios.schema.server import EmotionSpec, NoRecognizerSpec, RecognizerPluginSpec
 
 
 def write_manifest(folder: Path) -> Path:
@@ -53,16 +53,16 @@ def test_synthetic_and_shipped() -> None:
     assert len(corpus_of(ShippedCorpusSpec(limit=5)).utterances) == 5
 
 
-def test_nothing_is_recognised_on_request() -> None:
-    assert recogniser_of(NoRecogniserSpec(kind="none")) is None
+def test_nothing_is_recognized_on_request() -> None:
+    assert recognizer_of(NoRecognizerSpec(kind="none")) is None
     assert emotion_of(EmotionSpec(kind="none")) is None
 
 
 ECHO = """
 from types import SimpleNamespace
-from recognizers.measurement.protocols import Recogniser
+from recognizers.measurement.protocols import Recognizer
 
-class Echo(Recogniser):
+class Echo(Recognizer):
     name, bands = "echo", 80
     def __init__(self, word="yes"):
         self.word = word
@@ -71,7 +71,7 @@ class Echo(Recogniser):
     def transcribe(self, mels):
         return [SimpleNamespace(text=self.word, avg_logprob=0.0, no_speech_prob=0.0) for _ in mels]
 
-class Nameless(Recogniser):
+class Nameless(Recognizer):
     bands, fingerprint, transcribe = Echo.bands, Echo.fingerprint, Echo.transcribe
 """
 
@@ -79,14 +79,14 @@ class Nameless(Recogniser):
 def test_plugins(plugin_module: Callable[[str, str], Path]) -> None:
     plugin_module("my_plugin", ECHO)
 
-    def spec(name: str, **options: Any) -> RecogniserPluginSpec:
-        return RecogniserPluginSpec.model_validate({"kind": "plugin", "class": f"my_plugin:{name}", "options": options})
+    def spec(name: str, **options: Any) -> RecognizerPluginSpec:
+        return RecognizerPluginSpec.model_validate({"kind": "plugin", "class": f"my_plugin:{name}", "options": options})
 
-    made = recogniser_of(spec("Echo", word="no"))
+    made = recognizer_of(spec("Echo", word="no"))
     assert made is not None and made.fingerprint() == "no"
     for wrong, told in ((spec("Echo", loud=True), "loud"), (spec("Missing"), "has no"), (spec("Nameless"), "name")):
         with pytest.raises(PluginError, match=told):
-            recogniser_of(wrong)
+            recognizer_of(wrong)
 
 
 def test_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Measured tables: what is written is what is simulated, nothing else is taken for it, and a false figure is found.
 
-The corpus is the shipped LibriSpeech; the recogniser a small random Whisper, whose texts are as good as any here."""
+The corpus is the shipped LibriSpeech; the recognizer a small random Whisper, whose texts are as good as any here."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +14,12 @@ from recognizers.corpora import open_corpus
 from recognizers.corpora.types import Corpus
 from recognizers.measure import measure
 from recognizers.measurement import measured, tabling
-from recognizers.measurement.build import corpus_of, emotion_of, recogniser_of
-from recognizers.measurement.lazy import LazyRecogniser
+from recognizers.measurement.build import corpus_of, emotion_of, recognizer_of
+from recognizers.measurement.lazy import LazyRecognizer
 from recognizers.measurement.measured import MeasuredCorpus, MeasuredTable, NoTable, measured_corpus, measured_tables
 from recognizers.measurement.work import MeasurementError
 from recognizers.scores.words import word_errors
-from recognizers.whisper.recogniser import WhisperRecognizer
+from recognizers.whisper.recognizer import WhisperRecognizer
 from scenarios.schema.corpus import MeasuredCorpusSpec
 from scenarios.schema.server import EmotionSpec, WhisperSpec
 from tests.recognizers.test_whisper_transcribe import ENGLISH, random_whisper
@@ -28,7 +28,7 @@ CODECS = ("raw", "flac", "klt-4", "amser-12.5")
 
 
 @pytest.fixture(scope="module")
-def recogniser() -> WhisperRecognizer:
+def recognizer() -> WhisperRecognizer:
     return WhisperRecognizer(random_whisper(ENGLISH), "tiny.en", "0" * 64, "")
 
 
@@ -40,18 +40,18 @@ def speech() -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, recogniser: WhisperRecognizer, speech: Corpus) -> MeasuredTable:
+def made(tmp_path_factory: pytest.TempPathFactory, recognizer: WhisperRecognizer, speech: Corpus) -> MeasuredTable:
     folder = tmp_path_factory.mktemp("tables")
     head = MeasuredTable(
-        folder / "librispeech-tiny.en.parquet", "librispeech", "tiny.en", recogniser.weights_hash,
-        recogniser.fingerprint(), "en", 80, "LibriSpeech", "CC BY 4.0", "abc",
+        folder / "librispeech-tiny.en.parquet", "librispeech", "tiny.en", recognizer.weights_hash,
+        recognizer.fingerprint(), "en", 80, "LibriSpeech", "CC BY 4.0", "abc",
     )  # fmt: skip
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AMSER_CACHE", str(cache))
         patch.setattr(measured, "FOLDER", folder)
-        tabling.measure_all(speech, CODECS, recogniser)
-    assert tabling.make_table(speech, CODECS, recogniser, head, cache) == len(CODECS) * len(speech)
+        tabling.measure_all(speech, CODECS, recognizer)
+    assert tabling.make_table(speech, CODECS, recognizer, head, cache) == len(CODECS) * len(speech)
     return head
 
 
@@ -68,16 +68,16 @@ def unwanted() -> WhisperRecognizer:
 
 
 def test_a_corpus_without_audio_gives_what_measuring_gives(
-    only: MeasuredTable, recogniser: WhisperRecognizer, speech: Corpus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    only: MeasuredTable, recognizer: WhisperRecognizer, speech: Corpus, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     built = {name: build_codec(name) for name in CODECS}
     silent = measured_corpus("librispeech")
     assert isinstance(silent, MeasuredCorpus) and {u.id for u in silent.utterances} == {u.id for u in speech.utterances}
-    lazy = LazyRecogniser("tiny.en", 80, recogniser.fingerprint(), unwanted)
+    lazy = LazyRecognizer("tiny.en", 80, recognizer.fingerprint(), unwanted)
     from_table = measure(silent, built, lazy)
     assert from_table.attrs["measured"] == 0 and from_table.attrs["tables"][0]["table"] == only.path.name
     monkeypatch.setattr(measured, "FOLDER", tmp_path / "nothing")
-    from_audio = measure(speech, built, recogniser)
+    from_audio = measure(speech, built, recognizer)
     assert from_audio.attrs["measured"] == len(from_audio) and from_audio.attrs["tables"] == []
     key = ["utterance", "codec"]
     pd.testing.assert_frame_equal(
@@ -86,15 +86,15 @@ def test_a_corpus_without_audio_gives_what_measuring_gives(
 
 
 def test_audio_is_measured_only_where_no_table_knows_it(
-    only: MeasuredTable, recogniser: WhisperRecognizer, speech: Corpus
+    only: MeasuredTable, recognizer: WhisperRecognizer, speech: Corpus
 ) -> None:
     built = {name: build_codec(name) for name in ("raw", "klt-8")}
-    table = measure(speech, built, recogniser)
+    table = measure(speech, built, recognizer)
     assert (table.attrs["recalled"], table.attrs["measured"]) == (len(speech), len(speech))
 
 
-def test_a_codec_that_no_table_holds_is_one_message(only: MeasuredTable, recogniser: WhisperRecognizer) -> None:
-    lazy = LazyRecogniser("tiny.en", 80, recogniser.fingerprint(), unwanted)
+def test_a_codec_that_no_table_holds_is_one_message(only: MeasuredTable, recognizer: WhisperRecognizer) -> None:
+    lazy = LazyRecognizer("tiny.en", 80, recognizer.fingerprint(), unwanted)
     with pytest.raises(NoTable, match=r"no measured table of corpus 'librispeech' holds codec 'klt-8'.*path"):
         measure(measured_corpus("librispeech"), {"klt-8": build_codec("klt-8")}, lazy)
 
@@ -113,25 +113,25 @@ def test_a_scenario_with_the_tables_decoding_loads_no_weights(
 ) -> None:
     monkeypatch.setattr("recognizers.whisper.load_whisper", lambda *_a, **_k: unwanted())
     spec = MeasuredCorpusSpec(kind="librispeech")
-    assert isinstance(recogniser_of(WhisperSpec(model="tiny.en"), spec), LazyRecogniser)
-    beams = WhisperSpec(model="tiny.en", beam_size=5)  # another decoding is another recogniser
+    assert isinstance(recognizer_of(WhisperSpec(model="tiny.en"), spec), LazyRecognizer)
+    beams = WhisperSpec(model="tiny.en", beam_size=5)  # another decoding is another recognizer
     with pytest.raises(NoTable, match="were made with other decoding options"):
-        recogniser_of(beams, spec)
+        recognizer_of(beams, spec)
     with pytest.raises(AssertionError, match="weights were loaded"):
-        recogniser_of(beams, spec.model_copy(update={"path": "/data"}))
+        recognizer_of(beams, spec.model_copy(update={"path": "/data"}))
 
 
-def test_other_weights_of_the_same_name_are_refused(recogniser: WhisperRecognizer) -> None:
-    lazy = LazyRecogniser("tiny.en", 80, "another fingerprint", lambda: recogniser)
+def test_other_weights_of_the_same_name_are_refused(recognizer: WhisperRecognizer) -> None:
+    lazy = LazyRecognizer("tiny.en", 80, "another fingerprint", lambda: recognizer)
     with pytest.raises(MeasurementError, match="are not those that the measured tables were made with"):
         lazy.transcribe([np.zeros((80, 100), np.float32)])
 
 
 def test_verify_finds_nothing_in_a_true_table_and_every_planted_fault(
-    made: MeasuredTable, recogniser: WhisperRecognizer, speech: Corpus, tmp_path: Path
+    made: MeasuredTable, recognizer: WhisperRecognizer, speech: Corpus, tmp_path: Path
 ) -> None:
     everything = 99
-    honest = tabling.verify(made, speech, recogniser, everything, seed=1)
+    honest = tabling.verify(made, speech, recognizer, everything, seed=1)
     assert honest.cells == len(CODECS) * len(speech) and not honest.differences
     rows = made.rows()
     planted = {"payload_bytes": 7, "hypothesis": "never said", "substitutions": 50.0, "mel_snr_db": -3.0}
@@ -139,17 +139,17 @@ def test_verify_finds_nothing_in_a_true_table_and_every_planted_fault(
         rows.loc[rows.index[rows["codec"] == "klt-4"][0] + place // 3, column] = value
     false = replace(made, path=tmp_path / "false.parquet")
     measured.write_table(rows, false)
-    found = tabling.verify(false, speech, recogniser, everything, seed=1)
+    found = tabling.verify(false, speech, recognizer, everything, seed=1)
     assert {difference.column for difference in found.differences} == set(planted)
 
 
 def test_a_table_grows_from_the_one_that_ships(
-    only: MeasuredTable, recogniser: WhisperRecognizer, speech: Corpus, tmp_path: Path
+    only: MeasuredTable, recognizer: WhisperRecognizer, speech: Corpus, tmp_path: Path
 ) -> None:
     """The cache knows only the new codec; what the table holds is not measured again."""
-    measure(speech, {"klt-8": build_codec("klt-8")}, recogniser)
+    measure(speech, {"klt-8": build_codec("klt-8")}, recognizer)
     larger = replace(only, path=tmp_path / "larger.parquet")
-    assert tabling.make_table(speech, (*CODECS, "klt-8"), recogniser, larger) == (len(CODECS) + 1) * len(speech)
+    assert tabling.make_table(speech, (*CODECS, "klt-8"), recognizer, larger) == (len(CODECS) + 1) * len(speech)
     kept = larger.rows().query("codec != 'klt-8'").reset_index(drop=True)
     pd.testing.assert_frame_equal(kept, only.rows())
 
@@ -203,4 +203,4 @@ class TestShipped:
     def test_it_was_made_with_official_weights(self, table: MeasuredTable) -> None:
         from recognizers.whisper.checkpoints.packages import WEIGHTS_DIGESTS
 
-        assert table.weights == WEIGHTS_DIGESTS[table.model] and table.weights in table.recogniser
+        assert table.weights == WEIGHTS_DIGESTS[table.model] and table.weights in table.recognizer

@@ -52,7 +52,7 @@ def test_a_run_on_noise_warns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     scenario = tmp_path / "noise.yaml"
     scenario.write_text(
         f"amser: 1\nduration: 20 s\ncorpus: {{kind: manifest, path: {tmp_path}}}\nemotion: {{kind: none}}\n"
-        "recogniser: {kind: whisper, model: nano}\nserver: {service: host-cpu}\n"
+        "recognizer: {kind: whisper, model: nano}\nserver: {service: host-cpu}\n"
         "cells: {cell: {capacity: 10 Mbit/s}}\n"
         "devices: {phones: {count: 2, profile: pixel-8, radio: wifi, cell: cell, codec: raw, "
         "traffic: {kind: poisson, rate: 10 /min}}}\n"

@@ -83,8 +83,9 @@ def test_rows_of_one_utterance_are_one_observation() -> None:
     """Three seeds that agree know no more of the corpus than one."""
     true = np.arange(80) % 4 == 0
     names = [f"u{i}" for i in range(80)]
-    once, thrice = Counts.of(names, np.stack([true, np.ones(80)], -1)), Counts.of(
-        names * 3, np.stack([np.tile(true, 3), np.ones(240)], -1)
+    once, thrice = (
+        Counts.of(names, np.stack([true, np.ones(80)], -1)),
+        Counts.of(names * 3, np.stack([np.tile(true, 3), np.ones(240)], -1)),
     )
     assert wer(once) == wer(thrice)
 

@@ -20,7 +20,7 @@ from recognizers.service.device_calibration import added_to, calibrated_codecs, 
 from recognizers.service.encode import EncodeCalibration, EncodeEntry, cost_key, load_encode_calibration
 from recognizers.service.published import PUBLISHED, calibration, encoder_operations, write_json
 from recognizers.service.random_whisper import official_dimensions
-from scenarios.schema.server import NoRecogniserSpec, ServerSpec, WhisperSpec
+from scenarios.schema.server import NoRecognizerSpec, ServerSpec, WhisperSpec
 
 
 def server(**fields: Any) -> ServerSpec:
@@ -68,7 +68,7 @@ def test_power_of_the_scenario_wins() -> None:
     assert "my meter" in service.source
 
 
-def test_a_calibrated_model_is_the_recognisers() -> None:
+def test_a_calibrated_model_is_the_recognizers() -> None:
     named = load_service(server(service="rtx-2080-ti/turbo"))
     implied = load_service(server(service="rtx-2080-ti"), WhisperSpec(model="turbo"))
     assert named.batch_s(3, 12.0) == implied.batch_s(3, 12.0)
@@ -87,7 +87,7 @@ def test_faults_say_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(CalibrationError, match="no service times of model 'nano'; it has large-v3, turbo"):
         load_service(server(service="rtx-2080-ti"), WhisperSpec())
     with pytest.raises(CalibrationError, match="'none'"):
-        load_service(server(), NoRecogniserSpec(kind="none"))
+        load_service(server(), NoRecognizerSpec(kind="none"))
     with pytest.raises(CalibrationError, match=r"no calibration is named 'gtx'; there are .*h100"):
         load_calibration("gtx")
     with pytest.raises(CalibrationError, match="cannot read"):
@@ -164,12 +164,12 @@ def test_fit_finds_planted_costs(coefficients: tuple[float, float, float, float]
 def test_batches_are_measured_as_asked() -> None:
     asked: list[tuple[int, int]] = []
 
-    def recognise(mels: Sequence[Any]) -> None:
+    def recognize(mels: Sequence[Any]) -> None:
         asked.append((len(mels), mels[0].shape[1]))
 
     ticks = iter(range(1000))
     points = measure_batches(
-        recognise,
+        recognize,
         lambda seconds: np.zeros((80, round(100 * seconds)), np.float32),
         Timing(batches=(1, 3), durations_s=(1.0, 2.0), repeats=2, clock=lambda: float(next(ticks))),
     )

@@ -1,4 +1,4 @@
-"""PocketSphinx from a Mel: its front end rebuilt, and real speech recognised where a corpus is at hand."""
+"""PocketSphinx from a Mel: its front end rebuilt, and real speech recognized where a corpus is at hand."""
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ def test_louder_speech_shifts_only_the_first_cepstrum() -> None:
 def test_missing_package_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from recognizers.sphinx import SphinxRecogniser, SphinxUnavailable
+    from recognizers.sphinx import SphinxRecognizer, SphinxUnavailable
 
     monkeypatch.setitem(sys.modules, "pocketsphinx", None)
     with pytest.raises(SphinxUnavailable, match=r"amser\[sphinx\]"):
-        SphinxRecogniser()
+        SphinxRecognizer()
 
 
 @pytest.mark.slow
-def test_real_speech_is_recognised() -> None:
+def test_real_speech_is_recognized() -> None:
     """One LibriSpeech sentence from its Mel, at most half of its words wrong (25 % is usual)."""
     pytest.importorskip("pocketsphinx")
     corpora = os.environ.get("AMSER_CORPORA")
@@ -72,14 +72,14 @@ def test_real_speech_is_recognised() -> None:
         pytest.skip("set AMSER_CORPORA to a folder that holds librispeech-clean")
     from recognizers.corpora.opening import open_corpus
     from recognizers.scores import word_errors
-    from recognizers.sphinx import SphinxRecogniser
+    from recognizers.sphinx import SphinxRecognizer
 
     corpus = open_corpus("manifest", Path(corpora) / "librispeech-clean")
     utterance = min(corpus.utterances, key=lambda one: abs(one.duration_s - 5.0))
-    recogniser = SphinxRecogniser()
+    recognizer = SphinxRecognizer()
     mel = log_mel(corpus.load_audio(utterance))
-    first, second = recogniser.transcribe([mel, mel])
+    first, second = recognizer.transcribe([mel, mel])
     assert first.text == second.text  # nothing of one utterance stays for the next
     assert word_errors(utterance.text, first.text).rate <= 0.5
     with pytest.raises(ValueError, match="expected a Mel"):
-        recogniser.transcribe([mel[:40]])
+        recognizer.transcribe([mel[:40]])

@@ -1,4 +1,4 @@
-"""The codec study: figures from hand-made tables, intervals against theory, one run without a recogniser."""
+"""The codec study: figures from hand-made tables, intervals against theory, one run without a recognizer."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_no_codec_is_compared_with_one_that_sends_more() -> None:
     assert row["low"] <= -10.0 <= row["high"]
 
 
-def test_nothing_recognised_is_nothing_to_compare() -> None:
+def test_nothing_recognized_is_nothing_to_compare() -> None:
     table = _table({"raw": [0.0], "own": [0.0]}, [1.0])
     table[["reference_words", "substitutions"]] = np.nan
     assert at_equal_bytes(table, {"own": "own"}, family="own").empty
@@ -107,7 +107,7 @@ def test_figures_without_a_source_are_left_out() -> None:
     assert metrics == {"container_share", "mel_snr"}
 
 
-def test_a_study_of_shipped_speech_without_a_recogniser(tmp_path: Path) -> None:
+def test_a_study_of_shipped_speech_without_a_recognizer(tmp_path: Path) -> None:
     from dataclasses import replace
 
     from recognizers.corpora.opening import open_shipped

@@ -12,7 +12,7 @@ from channel.mel import log_mel
 from recognizers.corpora import open_corpus
 from recognizers.scores.words import WordErrors, normalise, word_errors
 from recognizers.whisper import ModelUnavailable, load_whisper
-from recognizers.whisper.recogniser import WhisperRecognizer
+from recognizers.whisper.recognizer import WhisperRecognizer
 
 SECOND = 16_000
 
@@ -32,10 +32,10 @@ def audios() -> list[np.ndarray]:
     return [corpus.load_audio(utterance) for utterance in corpus.utterances]
 
 
-def stock(recogniser: WhisperRecognizer, audio: np.ndarray) -> str:
+def stock(recognizer: WhisperRecognizer, audio: np.ndarray) -> str:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return str(whisper.transcribe(recogniser.model, audio, language="en", fp16=False)["text"]).strip()
+        return str(whisper.transcribe(recognizer.model, audio, language="en", fp16=False)["text"]).strip()
 
 
 @pytest.mark.slow
@@ -44,7 +44,7 @@ def test_people_are_understood_as_by_transcribe(tiny: WhisperRecognizer, audios:
     assert heard == [stock(tiny, audio) for audio in audios]
     references = [utterance.text for utterance in open_corpus("librispeech-short").utterances]
     errors = sum((word_errors(*pair) for pair in zip(references, heard, strict=True)), WordErrors())
-    # 3.5 to 4.3 % on larger parts of this corpus; twice that would be another recogniser.
+    # 3.5 to 4.3 % on larger parts of this corpus; twice that would be another recognizer.
     assert errors.rate < 0.08
 
 

@@ -12,7 +12,7 @@ import torch
 from whisper.model import ModelDimensions, Whisper
 
 from recognizers.whisper.options import CLOSED_VOCABULARY, DecodingOptionError, WhisperOptions
-from recognizers.whisper.recogniser import WhisperRecognizer
+from recognizers.whisper.recognizer import WhisperRecognizer
 from tests.recognizers.stock_whisper import stock_transcribe
 
 ENGLISH, MULTILINGUAL, LARGE_V3 = 51_864, 51_865, 51_866
@@ -75,9 +75,9 @@ def test_texts_and_segments_are_transcribes(case: str) -> None:
     n_mels = 128 if n_vocab == LARGE_V3 else 80
     model = random_whisper(n_vocab, n_mels)
     asked = {"language": "en"} | options
-    recogniser = WhisperRecognizer(model, "random", "", "", batch_size=3, options=options_of(asked))
+    recognizer = WhisperRecognizer(model, "random", "", "", batch_size=3, options=options_of(asked))
     spoken = mels(3, 700, n_mels)
-    heard = recogniser.transcribe(spoken)
+    heard = recognizer.transcribe(spoken)
     texts = set()
     for mel, ours in zip(spoken, heard, strict=True):
         stock = stock_transcribe(model, mel, **asked)
@@ -95,14 +95,14 @@ def test_texts_and_segments_are_transcribes(case: str) -> None:
 
 def test_an_utterance_sounds_the_same_in_any_company() -> None:
     """Sampling draws from the utterance's own numbers, so neither order nor neighbours change a text."""
-    recogniser = WhisperRecognizer(random_whisper(ENGLISH), "random", "", "", batch_size=2)
+    recognizer = WhisperRecognizer(random_whisper(ENGLISH), "random", "", "", batch_size=2)
     spoken = mels(3, 500)
-    together = recogniser.transcribe(spoken)
+    together = recognizer.transcribe(spoken)
     assert any(one.temperature > 0 for one in together)
-    backwards = recogniser.transcribe(spoken[::-1])[::-1]
+    backwards = recognizer.transcribe(spoken[::-1])[::-1]
     assert [one.text for one in together] == [one.text for one in backwards]
     state = torch.random.get_rng_state()
-    recogniser.transcribe(spoken[:1])
+    recognizer.transcribe(spoken[:1])
     assert torch.equal(state, torch.random.get_rng_state())  # the global generator is as it was
 
 

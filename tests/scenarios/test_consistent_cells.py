@@ -10,7 +10,7 @@ SCENARIO = """
 amser: 1
 duration: 1 min
 corpus: {{kind: synthetic, utterances: 5}}
-recogniser: {{kind: none}}
+recognizer: {{kind: none}}
 emotion: {{kind: none}}
 cells: {{city: {{capacity: 10 Mbit/s, {cell}}}}}
 devices:

@@ -15,7 +15,7 @@ GOOD = """\
 amser: 1
 duration: 10 min
 corpus: {kind: synthetic}
-recogniser: {kind: none}
+recognizer: {kind: none}
 emotion: {kind: none}
 codecs:
   big: {kind: fixed, size: 144 kB}

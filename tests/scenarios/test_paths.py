@@ -15,7 +15,7 @@ TEXT = """\
 amser: 1
 duration: 10 min
 corpus: {kind: manifest, path: speech/manifest.tsv}
-recogniser: {kind: whisper, model: mine.pt}
+recognizer: {kind: whisper, model: mine.pt}
 emotion: {kind: amser, weights: $WEIGHTS/mine.safetensors}
 cells: {uplink: {capacity: 10 Mbit/s, rtt: 40 ms}}
 devices:
@@ -27,7 +27,7 @@ server: {service: mine.json}
 
 def named(text: str, base_dir: Path) -> list[Any]:
     found: Any = anchored(loads(text).points[0].scenario, base_dir)
-    return [found.corpus.path, found.recogniser.model, found.emotion.weights, found.server.service.hardware]
+    return [found.corpus.path, found.recognizer.model, found.emotion.weights, found.server.service.hardware]
 
 
 def test_what_is_beside_the_scenario_is_found_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

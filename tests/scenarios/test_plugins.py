@@ -15,20 +15,20 @@ from channel.codecs import build_codec
 from channel.codecs.base import Codec
 from channel.links import Capacity, ConstantCapacity
 from devices import Policy, Radio, Traffic
-from recognizers.measurement.protocols import Recogniser
+from recognizers.measurement.protocols import Recognizer
 from scenarios import loads, plugins
 from scenarios.plugins import PluginError, code_digest, make, sources
 from sim.inputs import input_digests
 
 Writer = Callable[[str, str], Path]
-SEAMS = (Codec, Capacity, Policy, Traffic, Radio, Recogniser)
+SEAMS = (Codec, Capacity, Policy, Traffic, Radio, Recognizer)
 ROOT = Path(__file__).parents[2]
 
 SCENARIO = """\
 amser: 1
 duration: 1 min
 corpus: {kind: shipped, limit: 2}
-recogniser: {kind: none}
+recognizer: {kind: none}
 emotion: {kind: none}
 codecs: {mine: PLUGIN}
 cells: {uplink: {capacity: 10 Mbit/s, rtt: 40 ms}}

@@ -1,4 +1,4 @@
-"""The server, recogniser and corpus parts of a scenario file."""
+"""The server, recognizer and corpus parts of a scenario file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from scenarios.schema.corpus import CorpusSpec, SyntheticCorpusSpec
 from scenarios.schema.server import (
     CalibratedServiceSpec,
-    RecogniserSpec,
+    RecognizerSpec,
     ServerSpec,
     TableServiceSpec,
 )
@@ -67,8 +67,8 @@ def test_faults_are_told(change: dict[str, Any], told: str) -> None:
         ServerSpec.model_validate(change)
 
 
-def test_plugin_recogniser_names_a_class() -> None:
-    adapter: TypeAdapter[Any] = TypeAdapter(RecogniserSpec)
+def test_plugin_recognizer_names_a_class() -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(RecognizerSpec)
     spec = adapter.validate_python({"kind": "plugin", "class": "mine.speech:Fast", "options": {"beam": 2}})
     assert spec.class_ == "mine.speech:Fast"
     with pytest.raises(ValidationError, match="class"):

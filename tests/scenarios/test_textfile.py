@@ -88,7 +88,7 @@ def test_both_traces_are_read_alike(tmp_path: Path) -> None:
 
 BYTES = st.one_of(
     st.binary(max_size=60),
-    st.text(st.sampled_from("0123456789.,-+e#\"\n\r\t x²\u2028"), max_size=60).map(str.encode),
+    st.text(st.sampled_from('0123456789.,-+e#"\n\r\t x²\u2028'), max_size=60).map(str.encode),
 )
 
 

@@ -23,7 +23,7 @@ Simulated = tuple[dict[str, float], pd.DataFrame]
 HEAD = """
 amser: 1
 corpus: {kind: synthetic, utterances: 50}
-recogniser: {kind: none}
+recognizer: {kind: none}
 emotion: {kind: none}
 codecs:
   big: {kind: fixed, size: 150 kB}
@@ -45,7 +45,7 @@ def run_text() -> Callable[..., Simulated]:
     ) -> Simulated:
         point = loads(HEAD + body, sets).points[0]
         sizes = {"big": 150_000, "small": 15_000}
-        tables = Tables.unrecognised(
+        tables = Tables.unrecognized(
             {c: sizes[c] for c in point.scenario.codec_specs()}, np.full(50, audio_s), encode_s
         )
         chunks: list[Columns] = []

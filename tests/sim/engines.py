@@ -25,7 +25,7 @@ def tables_of(scenario: Scenario, utterances: int = 40, encode_s: float = 0.01) 
     rng = np.random.default_rng(7)
     names = list(scenario.codec_specs())
     audio_s = rng.uniform(0.5, 8.0, utterances)
-    whole = Tables.unrecognised(dict.fromkeys(names, 1), audio_s)
+    whole = Tables.unrecognized(dict.fromkeys(names, 1), audio_s)
     share = (1.0 / (1 + np.arange(len(names))))[:, None]
     sizes = audio_s * 16_000 * share * rng.uniform(0.5, 1.5, (len(names), utterances))
     payload_bytes = np.maximum(1, sizes.astype(int))

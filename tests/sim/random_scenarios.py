@@ -167,7 +167,7 @@ def scenario_texts(draw: st.DrawFn) -> str:
     return json.dumps({
         "amser": 1, "seed": draw(st.integers(0, 2**40)), "duration": draw(_seconds(20.0, 90.0)),
         "drain": draw(_seconds(0.0, 60.0)), "corpus": {"kind": "synthetic", "utterances": 40},
-        "recogniser": {"kind": "none"}, "emotion": {"kind": "none"},
+        "recognizer": {"kind": "none"}, "emotion": {"kind": "none"},
         "codecs": {name: {"kind": "fixed", "size": "1 kB"} for name in CODECS}, "cells": cells, "devices": groups,
         "server": server,
     })  # fmt: skip

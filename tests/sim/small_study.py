@@ -9,7 +9,7 @@ amser: 1
 name: small
 duration: 5 min
 corpus: {kind: synthetic, utterances: 20}
-recogniser: {kind: none}
+recognizer: {kind: none}
 emotion: {kind: none}
 codecs:
   big: {kind: fixed, size: 144 kB}

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from scenarios import loads
-from sim.accuracy import ACCURACY, COLUMNS, accuracies, accuracies_of, accuracy_differences, read_recognised, recognised
+from sim.accuracy import ACCURACY, COLUMNS, accuracies, accuracies_of, accuracy_differences, read_recognized, recognized
 from sim.compile import Situation
 from sim.replication import Task, replicate
 from sim.tables import Tables
@@ -22,7 +22,7 @@ amser: 1
 name: words
 duration: 10 min
 corpus: {kind: synthetic, utterances: 60}
-recogniser: {kind: none}
+recognizer: {kind: none}
 emotion: {kind: none}
 codecs: {one: {kind: fixed, size: 2 kB}, two: {kind: fixed, size: 1 kB}}
 cells: {cell: {capacity: 10 Mbit/s, rtt: 40 ms}}
@@ -41,16 +41,16 @@ def tables(seed: int = 1, labels: tuple[str, ...] = ("angry", "calm")) -> Tables
     errors = rng.binomial(words.astype(int), np.array([[0.1], [0.2]])).astype(float)
     true = rng.integers(0, len(labels), UTTERANCES)
     heard = np.where(rng.random((2, UTTERANCES)) < 0.8, true, 1 - true)
-    bare = Tables.unrecognised({"one": 2000, "two": 1000}, np.full(UTTERANCES, 2.0))
+    bare = Tables.unrecognized({"one": 2000, "two": 1000}, np.full(UTTERANCES, 2.0))
     return replace(bare, word_errors=errors, reference_words=words, emotion=true, emotion_heard=heard, labels=labels)
 
 
 def ran(folder: Path, *sets: str) -> tuple[dict[str, float], pd.DataFrame, Path]:
-    """One replication in ``folder``: its metrics, what was recognised, and where."""
+    """One replication in ``folder``: its metrics, what was recognized, and where."""
     scenario = loads(TEXT, sets).points[0].scenario
     task = Task(Situation(scenario, tables(), Path.cwd()), 1, 0, folder / "p-s0")
     metrics = replicate(task)
-    return metrics, read_recognised([task.folder]), task.folder
+    return metrics, read_recognized([task.folder]), task.folder
 
 
 def width(found: tuple[float, ...]) -> float:
@@ -86,13 +86,13 @@ def test_a_mixed_fleet_is_scored_by_what_it_sent(tmp_path: Path) -> None:
     assert shares["one"] == pytest.approx(2 / 3, abs=0.05)  # 20 of 30 like devices; three deviations of 1,800 uploads
 
 
-def test_only_what_was_recognised_is_scored(tmp_path: Path) -> None:
-    """A server that refuses most uploads recognises few; the refused ones are neither right nor wrong."""
+def test_only_what_was_recognized_is_scored(tmp_path: Path) -> None:
+    """A server that refuses most uploads recognizes few; the refused ones are neither right nor wrong."""
     sets = ("server.service.time=2 s", "server.queue_limit=2", "server.batching.largest=1")
     metrics, table, _ = ran(tmp_path, *sets)
-    recognised_share = metrics["delivered_fraction"] + metrics["late_fraction"]
-    assert recognised_share < 0.5
-    assert table["uploads"].sum() == pytest.approx(metrics["uploads"] * recognised_share)
+    recognized_share = metrics["delivered_fraction"] + metrics["late_fraction"]
+    assert recognized_share < 0.5
+    assert table["uploads"].sum() == pytest.approx(metrics["uploads"] * recognized_share)
 
 
 def test_points_are_compared_utterance_by_utterance() -> None:
@@ -100,7 +100,7 @@ def test_points_are_compared_utterance_by_utterance() -> None:
     known = tables()
     more = np.minimum(known.word_errors[0] + (np.arange(UTTERANCES) % 9 == 0), known.reference_words[0])
     known = replace(known, word_errors=np.stack([known.word_errors[0], more]))
-    each = [recognised(known, np.outer(chosen, np.full(UTTERANCES, 7))) for chosen in ([1, 0], [0, 1])]
+    each = [recognized(known, np.outer(chosen, np.full(UTTERANCES, 7))) for chosen in ([1, 0], [0, 1])]
     first, second = map(accuracies, each)
     found = accuracy_differences(each[1], each[0])["wer"]
     assert found.value == pytest.approx(second["wer"].value - first["wer"].value, rel=1e-12)
@@ -108,10 +108,10 @@ def test_points_are_compared_utterance_by_utterance() -> None:
     assert width(found) < 0.6 * math.hypot(width(first["wer"]), width(second["wer"]))
 
 
-def test_nothing_recognised_has_no_figures() -> None:
+def test_nothing_recognized_has_no_figures() -> None:
     for counts in (None, np.zeros((2, UTTERANCES), np.int64)):
-        found = accuracies(recognised(tables(), counts))
+        found = accuracies(recognized(tables(), counts))
         assert set(found) == set(ACCURACY)
         assert all(math.isnan(score.value) and score.n == 0 for score in found.values())
-    silent = accuracies(recognised(Tables.unrecognised({"one": 9}, np.ones(4)), np.ones((1, 4), np.int64)))
+    silent = accuracies(recognized(Tables.unrecognized({"one": 9}, np.ones(4)), np.ones((1, 4), np.int64)))
     assert math.isnan(silent["wer"].value) and math.isnan(silent["ser_f1_macro"].value)

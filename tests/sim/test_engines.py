@@ -95,14 +95,14 @@ def test_rows_are_counted_as_columns_are(warmup: str) -> None:
     assert found == pytest.approx(reference, rel=1e-12, nan_ok=True)
     assert one.group_energies_j() == pytest.approx(other.group_energies_j(), rel=1e-12)
     assert growths[0].ratios() == growths[1].ratios()
-    assert one.recognised().equals(other.recognised())
+    assert one.recognized().equals(other.recognized())
 
 
 TEXT = """
 amser: 1
 duration: 100 s
 corpus: {kind: synthetic, utterances: 20}
-recogniser: {kind: none}
+recognizer: {kind: none}
 emotion: {kind: none}
 codecs: {small: {kind: fixed, size: 14.4 kB}}
 cells: {cell: {capacity: 10 Mbit/s, rtt: 40 ms}}

@@ -61,7 +61,7 @@ def test_a_stable_queue_does_not(run_text: Callable, sharing: str) -> None:  # t
 
 
 def test_a_warning_names_the_link(tmp_path: Path) -> None:
-    head = "amser: 1\ncorpus: {kind: synthetic, utterances: 20}\nrecogniser: {kind: none}\nemotion: {kind: none}\n"
+    head = "amser: 1\ncorpus: {kind: synthetic, utterances: 20}\nrecognizer: {kind: none}\nemotion: {kind: none}\n"
     head += "codecs: {big: {kind: fixed, size: 150 kB}, small: {kind: fixed, size: 15 kB}}\nsweep: {replications: 2}\n"
     found = run(loads(head + body(1.5, 0.3)), results_root=tmp_path, cache_dir=tmp_path / "cache")
     [warning] = [w for w in found.manifest["warnings"] if "unstable" in w]

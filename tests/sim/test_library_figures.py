@@ -26,7 +26,7 @@ devices:
     cell: cell
 server: {{service: {{kind: constant, time: 1 us}}}}
 corpus: {{kind: synthetic, utterances: 4, median: 4.5 s, spread: 0}}
-recogniser: {{kind: none}}
+recognizer: {{kind: none}}
 emotion: {{kind: none}}
 duration: 5 min
 amser: 1

@@ -129,7 +129,7 @@ def drawn_and_charged(text: str, encode_s: float) -> tuple[float, float]:
     """Joules that the batteries gave, and joules that the log charges."""
     scenario = loads(HEAD + text).points[0].scenario
     sizes = {"big": 150_000, "small": 15_000}
-    tables = Tables.unrecognised({c: sizes[c] for c in scenario.codec_specs()}, np.full(50, 3.0), encode_s)
+    tables = Tables.unrecognized({c: sizes[c] for c in scenario.codec_specs()}, np.full(50, 3.0), encode_s)
     chunks: list[Rows] = []
     site = build_site(Situation(scenario, tables, Path.cwd()), Draws(1, 0))
     model.run(site, chunks.append)

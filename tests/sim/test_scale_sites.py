@@ -21,7 +21,7 @@ amser: 1
 name: town
 duration: 2 min
 corpus: {kind: synthetic, utterances: 20}
-recogniser: {kind: none}
+recognizer: {kind: none}
 emotion: {kind: none}
 codecs: {small: {kind: fixed, size: 14.4 kB}}
 cells: {cell: {capacity: 10 Mbit/s, rtt: 40 ms}}
@@ -134,7 +134,7 @@ def test_warm_up_is_found(run_text: Callable) -> None:  # type: ignore[type-arg]
     columns |= {name: np.zeros(4_000) for name in ("payload_bytes", "wire_bytes", "batch")}
     columns |= {name: np.zeros(4_000, np.int64) for name in ("utterance", "codec", "outcome", "upload", "group")}
     columns |= {"speech_end_s": spoken, "latency_s": latency}
-    found = Accumulator(Tables.unrecognised({"c": 1}, np.ones(1)), None, 1_000.0)
+    found = Accumulator(Tables.unrecognized({"c": 1}, np.ones(1)), None, 1_000.0)
     for part in np.array_split(rng.permutation(4_000), 7):
         found.add({name: values[part] for name, values in columns.items()})  # type: ignore[index]
     metrics = found.metrics({})

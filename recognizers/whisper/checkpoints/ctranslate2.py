@@ -155,7 +155,7 @@ def _arrays(variables: Mapping[str, _Variable], data: memoryview) -> Iterator[tu
             continue
         if variable.type not in READABLE:
             raise _Malformed(
-                f"{name} is {variable.type}: quantised weights recognise other words than the model they were made "
+                f"{name} is {variable.type}: quantised weights recognize other words than the model they were made "
                 "from; convert it with --quantization float16"
             )
         values = np.frombuffer(data[variable.offset : variable.offset + variable.size], dtype=variable.type)

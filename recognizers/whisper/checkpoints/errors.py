@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from scenarios.errors import AmserError, Exit
+
 __all__ = ["ModelUnavailable"]
 
 
-class ModelUnavailable(RuntimeError):
+class ModelUnavailable(AmserError, RuntimeError):
     """A model cannot be had: the message says why and what to do, in one line."""
+
+    exit_code = Exit.MISSING

@@ -94,7 +94,7 @@ def _translated(tensors: Iterator[tuple[str, Tensor]], path: Path) -> Iterator[t
         ours = _translate(name)
         if not tensor.is_floating_point():
             raise ModelUnavailable(
-                f"{path}: {name} is {str(tensor.dtype).removeprefix('torch.')}: quantised weights recognise other "
+                f"{path}: {name} is {str(tensor.dtype).removeprefix('torch.')}: quantised weights recognize other "
                 "words than the model they were made from; give the checkpoint in float16 or float32"
             )
         embedding = tensor if ours == EMBEDDING else embedding

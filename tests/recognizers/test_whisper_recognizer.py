@@ -1,4 +1,4 @@
-"""The recogniser against stock whisper.decode, on small random checkpoints in the official file format."""
+"""The recognizer against stock whisper.decode, on small random checkpoints in the official file format."""
 
 import hashlib
 import pickle
@@ -33,9 +33,9 @@ def _checkpoint(path, *, n_mels=80, n_vocab=ENGLISH, n_audio_ctx=1500, width=32,
 def short_model(tmp_path_factory):
     """A random English model with a context of 4 s and few tokens to say, so that decoding is quick."""
     path = _checkpoint(tmp_path_factory.mktemp("whisper") / "short.pt", n_audio_ctx=200)
-    recogniser = load_whisper(str(path), batch_size=3)
-    recogniser.model.dims.n_text_ctx = 16
-    return recogniser
+    recognizer = load_whisper(str(path), batch_size=3)
+    recognizer.model.dims.n_text_ctx = 16
+    return recognizer
 
 
 def _mels(count: int, n_mels: int = 80) -> list[np.ndarray]:
@@ -102,11 +102,11 @@ def test_wrong_mels_are_refused(short_model, mel, message):
 
 @pytest.mark.parametrize(("n_mels", "n_vocab"), [(80, ENGLISH), (80, MULTILINGUAL), (128, LARGE_V3)])
 def test_official_checkpoints_of_every_kind_load_and_decode(tmp_path, n_mels, n_vocab):
-    recogniser = load_whisper(str(_checkpoint(tmp_path / "model.pt", n_mels=n_mels, n_vocab=n_vocab)))
-    recogniser.model.dims.n_text_ctx = 16
-    assert (recogniser.n_mels, recogniser.context_s) == (n_mels, 30.0)
-    assert recogniser.model.is_multilingual == (n_vocab > ENGLISH)
-    (transcript,) = recogniser.transcribe(_mels(1, n_mels))
+    recognizer = load_whisper(str(_checkpoint(tmp_path / "model.pt", n_mels=n_mels, n_vocab=n_vocab)))
+    recognizer.model.dims.n_text_ctx = 16
+    assert (recognizer.n_mels, recognizer.context_s) == (n_mels, 30.0)
+    assert recognizer.model.is_multilingual == (n_vocab > ENGLISH)
+    (transcript,) = recognizer.transcribe(_mels(1, n_mels))
     assert transcript.avg_logprob <= 0 and 0 <= transcript.no_speech_prob <= 1
 
 
@@ -197,13 +197,13 @@ def test_official_models_by_name(tmp_path, monkeypatch, nothing_here, name, n_me
     _checkpoint(file, n_mels=n_mels, n_vocab=n_vocab, n_audio_ctx=100, **sizes)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     monkeypatch.setitem(whisper._MODELS, name, f"https://nowhere.invalid/{digest}/{name}.pt")
-    recogniser = load_whisper(name)
-    assert (recogniser.name, recogniser.bands) == (name, n_mels)
-    assert recogniser.weights_hash == load_whisper(str(file)).weights_hash
-    recogniser.model.dims.n_text_ctx = 16
-    codec = build_codec("amser-12.5", bands=recogniser.bands)
+    recognizer = load_whisper(name)
+    assert (recognizer.name, recognizer.bands) == (name, n_mels)
+    assert recognizer.weights_hash == load_whisper(str(file)).weights_hash
+    recognizer.model.dims.n_text_ctx = 16
+    codec = build_codec("amser-12.5", bands=recognizer.bands)
     tone = np.sin(np.arange(16_000) / 5).astype(np.float32)
-    (transcript,) = recogniser.transcribe([codec.decode(codec.encode(tone).data)])
+    (transcript,) = recognizer.transcribe([codec.decode(codec.encode(tone).data)])
     assert transcript.windows == 1 and np.isfinite(transcript.avg_logprob)
 
 

@@ -19,10 +19,10 @@ from recognizers.whisper.listening import Aligner, Listening, Segment
 from recognizers.whisper.options import DecodingOptionError, WhisperOptions, fingerprint
 from recognizers.whisper.padding import floor_of
 from recognizers.whisper.placing import padded_batch
+from scenarios.errors import AmserError
 
 if TYPE_CHECKING:
     import torch
-
     from whisper.decoding import DecodingOptions, DecodingResult
     from whisper.model import Whisper
 
@@ -31,8 +31,8 @@ __all__ = ["MelShapeError", "Transcript", "WhisperRecognizer"]
 Mel = npt.NDArray[np.float32]
 
 
-class MelShapeError(ValueError):
-    """A Mel that this recogniser cannot take."""
+class MelShapeError(AmserError, ValueError):
+    """A Mel that this recognizer cannot take."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,6 @@ class WhisperRecognizer:
 
     def _listening(self, index: int, mel: Mel) -> Listening:
         import torch
-
         from whisper.tokenizer import get_tokenizer
 
         floor = floor_of(mel)
@@ -200,7 +199,6 @@ class WhisperRecognizer:
         """A text sampled with the utterance's own random numbers.  Whisper draws from the global generator, which is
         put back afterwards."""
         import torch
-
         import whisper
 
         with torch.random.fork_rng(devices=[self.model.device] if self._half else []):

@@ -1,0 +1,1 @@
+"""What the server recognizes: words by Whisper, emotions by networks, and how both are measured and scored."""

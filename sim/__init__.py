@@ -1,0 +1,1 @@
+"""The simulation: the model in SimPy, the same compiled, and the studies that run either."""
