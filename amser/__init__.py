@@ -14,7 +14,7 @@ from amser.api import load, open_results, run, write_report
 
 if TYPE_CHECKING:
     from scenarios import Experiment, ScenarioError
-    from sim.results import Results, ResultsError
+    from sim.study.results import Results, ResultsError
 
 __version__ = "0.1.0"
 
@@ -37,7 +37,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(scenarios, name)
     if name in ("Results", "ResultsError"):
-        import sim.results
+        import sim.study.results
 
-        return getattr(sim.results, name)
+        return getattr(sim.study.results, name)
     raise AttributeError(f"module 'amser' has no attribute '{name}'")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scenarios import Experiment
-    from sim.results import Results
+    from sim.study.results import Results
 
 
 def load(scenario: str | Path, sets: Sequence[str] = ()) -> Experiment:
@@ -40,7 +40,7 @@ def run(
     stands in ``results.manifest["failures"]``, and ``results.complete`` is False.
     """
     from amser.rehearsal import rehearse
-    from sim.experiment import run as run_experiment
+    from sim.study.experiment import run as run_experiment
 
     experiment = load(scenario, sets) if isinstance(scenario, (str, Path)) else scenario
     rehearse(experiment)
@@ -58,7 +58,7 @@ def open_results(folder: str | Path) -> Results:
     ``.summary``, ``.uploads()`` and ``.measurements`` are pandas frames.
     Raises ``ResultsError``.
     """
-    from sim.results import Results
+    from sim.study.results import Results
 
     return Results.open(folder)
 

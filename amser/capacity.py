@@ -41,7 +41,7 @@ class Level:
     def parse(cls, text: str) -> Level:
         """Read a level; the limit has the metric's unit.  Raises ``UserError``."""
         from scenarios.quantities import DURATION, ENERGY, POWER, RATE, SIZE
-        from sim.metrics import unit_of
+        from sim.figures.metrics import unit_of
 
         match = LEVEL.match(text)
         if match is None:
@@ -208,7 +208,7 @@ def capacity(
     that the scenario does not give.
     """
     import scenarios
-    from sim.experiment import run
+    from sim.study.experiment import run
 
     first = scenarios.load(scenario, [*sets, f"{over}={span.text(span.low)}"])
     if any(over in point.parameters for point in first.points):

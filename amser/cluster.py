@@ -14,7 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from amser.exits import MissingError, UserError
-from sim.workers import Watched, WorkersLost
+from sim.study.workers import Watched, WorkersLost
 
 if TYPE_CHECKING:
     from distributed import Client, Security

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from amser.summary import Estimate, PointKey, Summary
 
 if TYPE_CHECKING:
-    from sim.results import Results
+    from sim.study.results import Results
 
 Label = tuple[tuple[str, str], ...]
 """The swept values of a point, by name."""
@@ -104,14 +104,14 @@ def compare(first: Results, second: Results) -> Comparison:
 
 def _gaps(first: tuple[Path, ...], second: tuple[Path, ...]) -> dict[str, Estimate]:
     """Second minus first of words and emotions, paired by utterance; empty where one side recognized nothing."""
-    from sim.accuracy import differences_of
+    from sim.study.recognized import differences_of
 
     return {k: Estimate(*score) for k, score in differences_of(second, first).items()} if first and second else {}
 
 
 def _folders(results: Results) -> dict[Label, tuple[Path, ...]]:
     """By point, its replications that say what was recognized."""
-    from sim.accuracy import FILE
+    from sim.study.recognized import FILE
 
     found = {}
     for entry in results.manifest["points"]:

@@ -54,7 +54,7 @@ def _version(name: str) -> str | None:
 
 
 def _commit() -> dict[str, str]:
-    from sim.checkout import source_of
+    from sim.study.checkout import source_of
 
     found = source_of()
     changed = len(found.get("changed", ()))

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recognizers.scores import Counts, Score, differences, scores, word_scores
-from sim.statistics import proportion_interval
+from sim.figures.statistics import proportion_interval
 
 WER = 0.1
 ALSO_WRONG = 0.05

@@ -29,10 +29,10 @@ import numpy as np
 import simpy
 
 from scenarios import loads
-from sim.compile import Situation
-from sim.replication import LogShare, simulate
-from sim.results import LOG_NAMES, UploadLog
-from sim.tables import Tables
+from sim.build_site import Situation
+from sim.study.replication import LogShare, simulate
+from sim.study.results import LOG_NAMES, UploadLog
+from sim.utterances import Tables
 
 SERVICE_S, LINK_S, LOAD = 0.1, 0.12, 0.7
 

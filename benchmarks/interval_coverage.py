@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 
 from scenarios import loads
-from sim.compile import Situation
-from sim.replication import simulate
-from sim.statistics import mean_interval, paired_difference, proportion_interval
-from sim.statistics.intervals import Interval
-from sim.tables import Tables
+from sim.build_site import Situation
+from sim.figures.statistics import mean_interval, paired_difference, proportion_interval
+from sim.figures.statistics.intervals import Interval
+from sim.study.replication import simulate
+from sim.utterances import Tables
 
 UTTERANCES = 4_000
 # UDP in packets of 65,535 bytes: 15,000 bytes and one header of 28 bytes on the wire.

@@ -27,10 +27,10 @@ import numpy as np
 
 from benchmarks.engine import COMMON, FULL, engine, textbook
 from scenarios import loads
-from sim.compile import Situation
-from sim.recorder import Columns
-from sim.replication import simulate
-from sim.tables import Tables
+from sim.build_site import Situation
+from sim.study.replication import simulate
+from sim.upload_log import Columns
+from sim.utterances import Tables
 
 DEVICES = (100, 1_000, 10_000, 100_000, 1_000_000)
 CONCURRENT = (1_000, 10_000, 100_000)

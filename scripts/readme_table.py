@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sim.results import Results
+    from sim.study.results import Results
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

@@ -11,8 +11,8 @@ from scenarios import Scenario
 from scenarios.schema.engine import beyond_compiled
 from sim import model
 from sim.draws import Key, uniforms
-from sim.recorder import Counted, Figures, Rows
 from sim.site import Site
+from sim.upload_log import Counted, Figures, Rows
 
 SMALL = 2_000
 """Utterances of a replication, below which SimPy has finished before the compiled engine is loaded."""

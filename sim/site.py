@@ -16,7 +16,7 @@ from devices.profile import Profile
 from devices.radio import Radio
 from recognizers.service import ServiceTime
 from sim.draws import Draws
-from sim.tables import Tables
+from sim.utterances import Tables
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import scenarios
-from sim.results import Results
+from sim.study.results import Results
 
 ROOT = Path(__file__).parents[1]
 

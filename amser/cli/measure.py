@@ -118,7 +118,7 @@ def table(
     from recognizers.measurement.measured import MeasuredTable
     from recognizers.whisper import load_whisper
     from recognizers.whisper.options import WhisperOptions
-    from sim.checkout import source_of
+    from sim.study.checkout import source_of
 
     recognizer = load_whisper(model).with_options(WhisperOptions(language=language))
     commit = str(source_of().get("commit", ""))

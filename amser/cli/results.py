@@ -16,7 +16,7 @@ from scenarios.errors import Exit
 if TYPE_CHECKING:
     from amser.comparison import Comparison
     from scenarios import Experiment
-    from sim.results import Results
+    from sim.study.results import Results
 
 
 def report(
@@ -27,7 +27,7 @@ def report(
     ] = None,
 ) -> int:
     """Write the HTML report of a results folder again."""
-    from sim.results import Results
+    from sim.study.results import Results
 
     found = Results.open(results)
     from amser.report import write_report
@@ -45,7 +45,7 @@ def compare(
 ) -> int:
     """Compare two studies: what differs in their inputs, then in their figures."""
     from amser.comparison import compare as compare_results
-    from sim.results import Results
+    from sim.study.results import Results
 
     sides = Results.open(first), Results.open(second)
     found = compare_results(*sides)
@@ -78,7 +78,7 @@ def rerun(
     import tempfile
 
     from amser.comparison import compare as compare_results
-    from sim.results import Results
+    from sim.study.results import Results
 
     old = Results.open(results)
     _ = old.summary, old.resolved  # what cannot be compared need not be run again
@@ -104,7 +104,7 @@ def _say_partial(*studies: Results) -> None:
 def _run_again(old: Results, jobs: int, root: Path, allow_plugins: bool) -> Results:
     import scenarios
     from amser.cli.progress import progress_bar
-    from sim.experiment import run
+    from sim.study.experiment import run
 
     resolved = old.folder / "resolved.yaml"
     if not resolved.is_file():

@@ -12,7 +12,7 @@ from amser.cli.options import Json, ScenarioName, Sets, cores
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
-    from sim.results import Results
+    from sim.study.results import Results
 
 
 def run(
@@ -62,7 +62,7 @@ def run(
     from amser.cli.progress import progress_bar
     from amser.cluster import Certificates, cluster_executor
     from amser.rehearsal import rehearse
-    from sim.experiment import run as run_experiment
+    from sim.study.experiment import run as run_experiment
 
     # Measuring takes minutes; what is missing should be found before it.
     rehearse(experiment)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sim.results import Results
+    from sim.study.results import Results
 
 __all__ = ["write_report"]
 

@@ -14,7 +14,7 @@ from amser.report.view import Slice, View
 from amser.summary import CORPUS, Estimate, PointKey, Summary
 
 if TYPE_CHECKING:
-    from sim.results import Results
+    from sim.study.results import Results
 
 ANSWERED = ("delivered", "late")
 
@@ -105,7 +105,7 @@ class Study:
 
     def _latencies(self, path: Path) -> npt.NDArray[np.float64]:
         # Only these columns: the whole log of a large study would not fit into memory.
-        from sim.results import read_metrics, read_table
+        from sim.study.results import read_metrics, read_table
 
         log = read_table(path, ["outcome"], ["latency_s", "speech_end_s"], only=True)
         warmup_s = read_metrics(path.parent).get("warmup_s", 0.0)

@@ -21,7 +21,7 @@ FITTED = (
 def overhead(results_root: Path, on_progress: Callable[[float, str], None] | None = None) -> Part:
     """Run the PC's points of the scenario (finished ones are reused) and take the times of 20,000 files."""
     from scenarios import load
-    from sim.experiment import run
+    from sim.study.experiment import run
 
     experiment = load("icassp2025-overhead")
     wanted = tuple(

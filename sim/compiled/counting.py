@@ -1,4 +1,4 @@
-"""What a replication keeps of its rows, counted row by row: the sums of ``sim.metrics``, compiled."""
+"""What a replication keeps of its rows, counted row by row: the sums of ``sim.figures.metrics``, compiled."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from sim.compiled.jit import entry
 from sim.compiled.state import Floats, Ints, Records
 from sim.draws import Key, uniforms
-from sim.recorder import Counted
-from sim.upload import BATTERY_DEAD, DELIVERED, LATE, LOST, OUTCOMES, REJECTED
+from sim.outcomes import BATTERY_DEAD, DELIVERED, LATE, LOST, OUTCOMES, REJECTED
+from sim.upload_log import Counted
 
 OF_ALL = (
     "encode_j", "wake_j", "transmit_j", "tail_j", "energy_j", "server_j", "payload_bytes", "wire_bytes", "audio_s",
@@ -108,6 +108,6 @@ def _choose(rows: Records, low: int, high: int, share: float, chosen: Ints) -> i
 
 
 def sample(rows: Records, key: Key, share: float) -> Records:
-    """The rows that a sampled log keeps, see ``sim.replication``."""
+    """The rows that a sampled log keeps, see ``sim.study.replication``."""
     chosen = np.empty(len(rows), np.int64)
     return rows[chosen[: _choose(rows, key.low, key.high, share, chosen)]]

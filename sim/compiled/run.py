@@ -12,12 +12,12 @@ from devices.sessions import ClosedLoopTraffic
 from sim import arrivals
 from sim.arrivals import Arrivals, Loops, Window
 from sim.compiled import codes, loop
-from sim.compiled.build import build
+from sim.compiled.flatten import build
 from sim.compiled.jit import entry
 from sim.compiled.state import World
 from sim.draws import uniforms
-from sim.recorder import Figures, Rows
 from sim.site import Site
+from sim.upload_log import Figures, Rows
 
 LOOPS = Loops(entry(arrivals.begin_devices), entry(arrivals.fill), entry(arrivals.put_in_order))
 

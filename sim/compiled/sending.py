@@ -28,7 +28,7 @@ from sim.compiled.links import fair_rate_bps, is_virtual, join, leave, own_bits,
 from sim.compiled.speaking import at, draw, look, next_block
 from sim.compiled.state import Floats, Record, World
 from sim.draws import uniforms
-from sim.upload import BATTERY_DEAD, LOST
+from sim.outcomes import BATTERY_DEAD, LOST
 
 ALONE = -1  # the number of every transfer on a link whose finishes are known on joining
 TURN = 1 << 20  # as ``sim.draws.Chance``

@@ -12,7 +12,7 @@ from sim.compiled.sending import phase_of
 from sim.compiled.speaking import at, draw
 from sim.compiled.state import Floats, Ints, Record, Records, World
 from sim.draws import uniforms
-from sim.upload import DELIVERED, LATE, REJECTED
+from sim.outcomes import DELIVERED, LATE, REJECTED
 
 
 @stage

@@ -23,7 +23,7 @@ from sim.compiled.heap import push
 from sim.compiled.jit import kernel, stage
 from sim.compiled.links import fair_rate_bps, finish_first, is_virtual
 from sim.compiled.state import Floats, Record, Records, World
-from sim.upload import BATTERY_DEAD, UNFINISHED
+from sim.outcomes import BATTERY_DEAD, UNFINISHED
 
 
 @kernel

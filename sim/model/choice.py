@@ -10,7 +10,7 @@ from sim.model.clock import Clock
 from sim.model.server import EdgeServer
 from sim.model.upload import Upload
 from sim.site import Group
-from sim.tables import Tables
+from sim.utterances import Tables
 
 
 class Choice:

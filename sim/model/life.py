@@ -21,9 +21,9 @@ from sim.model.clock import Clock
 from sim.model.hold import Hold
 from sim.model.server import EdgeServer
 from sim.model.upload import Upload
+from sim.outcomes import BATTERY_DEAD, DELIVERED, LATE, LOST, REJECTED
 from sim.site import Group
-from sim.tables import Tables
-from sim.upload import BATTERY_DEAD, DELIVERED, LATE, LOST, REJECTED
+from sim.utterances import Tables
 
 Steps = Generator[simpy.Event, Any, None]
 

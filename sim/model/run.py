@@ -15,8 +15,8 @@ from sim.model.device import Device
 from sim.model.life import Life, Steps
 from sim.model.server import EdgeServer
 from sim.model.upload import Upload
-from sim.recorder import CHUNK_ROWS, Figures, Rows, rows_of
 from sim.site import Group, Site
+from sim.upload_log import CHUNK_ROWS, Figures, Rows, rows_of
 
 CLOSED_LOOP_NUMBERS = 1 << 40
 """Uploads of closed loops count from here, so that they change no number of the others."""

@@ -7,8 +7,8 @@ from math import nan
 
 from devices.ledger import Charge
 from sim.model.device import Device
+from sim.outcomes import UNFINISHED
 from sim.site import Group
-from sim.upload import UNFINISHED
 
 
 @dataclass(slots=True, eq=False)
@@ -54,7 +54,7 @@ class Upload:
         self.tail_j += charge.tail_j
 
     def row(self) -> tuple[float, ...]:
-        """In the order of ``sim.recorder.ROW``."""
+        """In the order of ``sim.upload_log.ROW``."""
         return (
             self.number, self.group.index, self.group.first + self.device.number, self.utterance, self.codec,
             self.outcome, self.batch, self.spoken_s, self.ready_s, self.left_s, self.wake_s, self.access_s, self.sent_s,

@@ -120,15 +120,15 @@ def test_interrupted_run_keeps_what_is_finished(
     capsys: pytest.CaptureFixture[str],
     results_folder: Callable[..., Path],
 ) -> None:
-    import sim.experiment
-    from sim.results import Results
+    import sim.study.experiment
+    from sim.study.results import Results
 
     folder = results_folder([{"devices.phones.codec": "raw"}], complete=False)
 
     def interrupted(*args: object, **options: object) -> None:
-        raise sim.experiment.Interrupted(Results(folder))
+        raise sim.study.experiment.Interrupted(Results(folder))
 
-    monkeypatch.setattr(sim.experiment, "run", interrupted)
+    monkeypatch.setattr(sim.study.experiment, "run", interrupted)
     assert run(["run", str(small)]) == 130
     assert str(folder) in capsys.readouterr().err
 
@@ -139,15 +139,15 @@ def test_failed_points_give_4(
     capsys: pytest.CaptureFixture[str],
     results_folder: Callable[..., Path],
 ) -> None:
-    import sim.experiment
-    from sim.results import Results
+    import sim.study.experiment
+    from sim.study.results import Results
 
     folder = results_folder([{"devices.phones.codec": "raw"}], complete=False)
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8")) | {
         "failures": {"p00-s1": "ValueError: boom"}
     }
     (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-    monkeypatch.setattr(sim.experiment, "run", lambda *args, **options: Results(folder))
+    monkeypatch.setattr(sim.study.experiment, "run", lambda *args, **options: Results(folder))
     assert run(["run", str(small)]) == 4
     assert "amser: raw, replication 1 failed: ValueError: boom" in capsys.readouterr().err
 

@@ -13,8 +13,8 @@ import pytest
 from amser.cli.main import run
 from amser.cluster import LOST_AFTER_S, Certificates, ClusterExecutor, cluster_executor
 from amser.exits import MissingError, UserError
-from sim.results import Results
-from sim.workers import WorkersLost
+from sim.study.results import Results
+from sim.study.workers import WorkersLost
 from tests.sim.small_study import TEXT, contents
 
 pytest.importorskip("distributed", reason="the extra `cluster` is not installed")

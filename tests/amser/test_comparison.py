@@ -11,7 +11,7 @@ import pytest
 
 from amser.cli.main import run
 from amser.comparison import compare
-from sim.results import Results
+from sim.study.results import Results
 
 POINTS = [{"devices.phones.codec": codec} for codec in ("raw", "amser-25")]
 

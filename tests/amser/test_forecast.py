@@ -8,7 +8,7 @@ import pytest
 
 import scenarios
 from amser.forecast import Forecast, forecast
-from sim.experiment import run
+from sim.study.experiment import run
 
 
 def of(text: str, *sets: str) -> Forecast:

@@ -19,7 +19,7 @@ from amser.report.study import Study
 from amser.report.view import numeric
 from amser.summary import Estimate, short_values
 from amser.verdict import change, sentence
-from sim.results import Results
+from sim.study.results import Results
 
 Make = Callable[..., Path]
 

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from amser.cli.main import run as amser
 from scenarios import load, loads
-from sim.disk import OWNER, digests, is_whole, seal, write_atomically
-from sim.experiment import run
-from sim.results import Results, UploadLog, quoted, unquoted
+from sim.study.disk import OWNER, digests, is_whole, seal, write_atomically
+from sim.study.experiment import run
+from sim.study.results import Results, UploadLog, quoted, unquoted
 from tests.sim.small_study import TEXT, contents
 
 ROOT = Path(__file__).parents[2]
@@ -209,7 +209,7 @@ def test_quoting_is_undone(text: str) -> None:
 def test_a_warning_keeps_its_point_whole(capsys: pytest.CaptureFixture[str]) -> None:
     """Of more than two points alike, what is said is the text after the point's name, and that may be a mapping."""
     from amser.summary import gathered
-    from sim.doubts import doubts_of
+    from sim.figures.doubts import doubts_of
 
     rates = ["{kind: poisson, rate: 1e-9 /d}", "{kind: poisson, rate: 2e-9 /d}", "{kind: poisson, rate: 3e-9 /d}"]
     experiment = loads(TEXT, [f"sweep.grid={{devices.phones.traffic: [{', '.join(rates)}]}}"])

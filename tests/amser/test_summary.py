@@ -11,7 +11,7 @@ import pytest
 
 from amser.summary import Summary, short_names
 from amser.tables import Table, print_json
-from sim.results import Results
+from sim.study.results import Results
 
 
 def frame(rows: list[tuple[object, ...]], columns: list[str]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from amser.cli.main import run
 from recognizers.corpora import CorpusError, Fault, check_corpus, left_out, open_corpus
 from recognizers.corpora.audio import probe, read_audio
 from recognizers.corpora.iemocap import open_iemocap
-from sim.results import Results
+from sim.study.results import Results
 from tests.sim.small_study import TEXT
 
 RATE = 16_000

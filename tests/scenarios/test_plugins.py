@@ -18,7 +18,7 @@ from devices import Policy, Radio, Traffic
 from recognizers.measurement.protocols import Recognizer
 from scenarios import loads, plugins
 from scenarios.plugins import PluginError, code_digest, make, sources
-from sim.inputs import input_digests
+from sim.study.inputs import input_digests
 
 Writer = Callable[[str, str], Path]
 SEAMS = (Codec, Capacity, Policy, Traffic, Radio, Recognizer)

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from scenarios import loads
-from sim.compile import Situation
-from sim.experiment import run as run_experiment
-from sim.recorder import Columns
-from sim.replication import simulate
-from sim.results import Results
-from sim.tables import Tables
+from sim.build_site import Situation
+from sim.study.experiment import run as run_experiment
+from sim.study.replication import simulate
+from sim.study.results import Results
+from sim.upload_log import Columns
+from sim.utterances import Tables
 from tests.sim.small_study import TEXT
 
 Simulated = tuple[dict[str, float], pd.DataFrame]

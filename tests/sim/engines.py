@@ -10,10 +10,10 @@ import pandas as pd
 
 from scenarios import Scenario
 from sim import compiled, model
-from sim.compile import Situation, build_site
+from sim.build_site import Situation, build_site
 from sim.draws import Draws
-from sim.recorder import Columns, Figures, columns_of
-from sim.tables import Tables
+from sim.upload_log import Columns, Figures, columns_of
+from sim.utterances import Tables
 
 EXACT = ("upload", "device", "group", "utterance", "codec", "outcome", "batch", "payload_bytes")
 TIME_S, RELATIVE = 1e-9, 1e-9

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sim.results import Results
+from sim.study.results import Results
 
 TEXT = """
 amser: 1

@@ -17,12 +17,12 @@ import scenarios
 from scenarios import ScenarioError, loads
 from scenarios.schema.engine import beyond_compiled
 from sim import compiled
-from sim.compile import Situation, build_site
+from sim.build_site import Situation, build_site
 from sim.draws import Draws
 from sim.engine import SMALL, choose, counter
-from sim.growth import Growth
-from sim.metrics import Accumulator
-from sim.recorder import Rows, columns_of
+from sim.figures.growth import Growth
+from sim.figures.metrics import Accumulator
+from sim.upload_log import Rows, columns_of
 from tests.sim.engines import agree, run_both, tables_of
 from tests.sim.random_scenarios import scenario_texts
 

@@ -11,7 +11,7 @@ import pytest
 
 from devices import load_radio
 from scenarios import Experiment, load
-from sim.experiment import run
+from sim.study.experiment import run
 
 UPLOAD = """
 cells: {{cell: {{capacity: {rate}, sharing: fifo, transport: udp, packet: {{mtu: 65535 B}}}}}}

@@ -10,10 +10,10 @@ import pytest
 
 from scenarios import loads
 from sim import model
-from sim.compile import Situation, build_site
+from sim.build_site import Situation, build_site
 from sim.draws import Draws
-from sim.recorder import COMPONENTS, STAGES, Rows
-from sim.tables import Tables
+from sim.upload_log import COMPONENTS, STAGES, Rows
+from sim.utterances import Tables
 from tests.sim.conftest import HEAD
 
 PLAIN = "{kind: custom, transmit_power: 1 W, wake_delay: 0 s}"

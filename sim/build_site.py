@@ -1,0 +1,127 @@
+"""From a scenario to a site: every part is built by the room that owns it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from channel.links import build_cell
+from devices.battery import build_batteries
+from devices.fleet import build_traffic
+from devices.policy import build_policy
+from devices.profile import HostRating, Profile, build_profile
+from devices.radios import build_radio
+from recognizers.service import load_service
+from recognizers.service.encode import load_encode_calibration
+from scenarios import Scenario
+from scenarios.paths import anchored
+from scenarios.schema.device import DeviceGroupSpec
+from sim.draws import Draws
+from sim.engine import choose
+from sim.site import Group, Server, Site
+from sim.utterances import Tables
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A scenario with all that it needs from outside: its measurements and its folder."""
+
+    scenario: Scenario
+    tables: Tables
+    base_dir: Path
+
+
+def build_site(situation: Situation, draws: Draws) -> Site:
+    """One site of the scenario.
+
+    Raises ``DeviceError``, ``LinkError`` or ``CalibrationError`` for parts that cannot be built.
+    """
+    scenario = situation.scenario
+    cells = {
+        name: build_cell(spec, situation.base_dir, draws.generator("channel", name))
+        for name, spec in scenario.cells.items()
+    }
+    groups: list[Group] = []
+    first = 0
+    for name, spec in scenario.devices.items():
+        rates_bps = cells[spec.cell].device_rates(draws.of_devices("placement", name), spec.count)
+        groups.append(_group(len(groups), name, spec, first, rates_bps, situation, draws))
+        first += spec.count
+    return Site(
+        groups=groups,
+        cells=list(cells.values()),
+        server=_server(anchored(scenario, situation.base_dir)),
+        tables=situation.tables,
+        draws=draws,
+        duration_s=scenario.duration,
+        drain_s=scenario.drain,
+    )
+
+
+def _group(
+    index: int,
+    name: str,
+    spec: DeviceGroupSpec,
+    first: int,
+    rates_bps: Floats | None,
+    situation: Situation,
+    draws: Draws,
+) -> Group:
+    profile, radio = profile_of(spec), build_radio(spec.radio)
+    idle_w = profile.idle_power_w + radio.idle_power_w
+    return Group(
+        index=index,
+        name=name,
+        first=first,
+        count=spec.count,
+        cell=list(situation.scenario.cells).index(spec.cell),
+        codecs=tuple(situation.tables.codecs.index(codec) for codec in spec.codec_names()),
+        policy=build_policy(spec),
+        profile=profile,
+        radio=radio,
+        traffic=build_traffic(spec.traffic, spec.count, draws.generator("traffic", name), situation.base_dir),
+        battery=build_batteries(spec.battery, profile, spec.count, idle_w, draws.of_devices("battery", name)),
+        rates_bps=rates_bps,
+        weight=spec.weight,
+    )
+
+
+def profile_of(spec: DeviceGroupSpec) -> Profile:
+    """The device, with coding times scaled from the host that the coding costs were measured on."""
+    host = load_encode_calibration()
+    return build_profile(spec.profile, HostRating(host.seven_zip_single_thread_mips, host.matrix_gflops))
+
+
+def _server(scenario: Scenario) -> Server:
+    """The edge server with its calibrated service times."""
+    spec = scenario.server
+    return Server(
+        service=load_service(spec, scenario.recognizer, scenario.emotion),
+        accelerators=spec.accelerators,
+        largest=spec.batching.largest,
+        longest_wait_s=spec.batching.longest_wait,
+        queue_limit=spec.queue_limit,
+    )
+
+
+def describe(scenario: Scenario, base_dir: Path) -> dict[str, Any]:
+    """Where the figures of a scenario come from, by part: for manifests and reports."""
+    draws = Draws(scenario.seed, 0)
+    scenario = anchored(scenario, base_dir)
+    service = load_service(scenario.server, scenario.recognizer, scenario.emotion)
+    cells = {n: build_cell(s, base_dir, draws.generator("channel", n)).sources for n, s in scenario.cells.items()}
+    groups = {}
+    for name, spec in scenario.devices.items():
+        profile, radio = profile_of(spec), build_radio(spec.radio)
+        groups[name] = {
+            "profile": f"{profile.name}: {profile.source} [{profile.status}]",
+            "radio": f"{radio.name}: {radio.source}",
+        }
+    chosen = choose(scenario)._asdict()
+    return {"simulated_by": chosen, "service": service.source, "cells": cells, "devices": groups}

@@ -1,0 +1,57 @@
+"""What a reader must know before trusting a figure: unstable queues, too few samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from scenarios import Experiment
+from sim.figures.statistics import growth_warning, percentile_warning
+
+
+def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[str, float]]) -> list[str]:
+    """One line for each doubt, by point."""
+    said: list[str] = []
+    for i, point in enumerate(experiment.points):
+        runs = [m for (p, _), m in metrics.items() if p == i]
+        if not runs:
+            continue
+        # A reader takes the point for what stands before the first ": ", and swept mappings hold some.
+        label = ", ".join(f"{k}={v}".replace(": ", ":") for k, v in point.parameters.items()) or "the run"
+        said += [f"{label}: {text}" for text in _doubts(point.scenario, runs)]
+    if all(replication == 0 for _, replication in metrics):
+        said.append(
+            "one replication: latency and energy have intervals from batches of the run, where it was long enough, "
+            "words and emotions from the corpus, other figures none; set sweep.replications to 5 or more"
+        )
+    return said
+
+
+def _doubts(scenario: Any, runs: list[Mapping[str, float]]) -> list[str]:
+    said = []
+    silent = sum(m["uploads"] == 0 for m in runs)
+    if silent:
+        said.append(
+            f"nothing was spoken after the warm-up in {silent} of {len(runs)} replications; their figures are missing"
+        )
+        runs = [m for m in runs if m["uploads"] > 0]
+        if not runs:
+            return said
+    stations = {f"the uplink of {name}": f"uplink_growth_{name}" for name in scenario.cells}
+    stations["the edge server"] = "server_growth"
+    growths = {name: max(m[metric] for m in runs) for name, metric in stations.items()}
+    said += [text for name, ratio in growths.items() if (text := growth_warning(name, ratio))]
+    server = max(m["server_utilisation"] for m in runs)
+    dead = max(m["battery-dead_fraction"] for m in runs)
+    if dead > 0.0:
+        said.append(
+            f"{dead:.2%} of the uploads met an empty battery; payload, rate and energy are means over the others"
+        )
+    unfinished = max(m["unfinished_fraction"] for m in runs)
+    if server > 0.98 and growths["the edge server"] == 1.0:
+        said.append(f"the edge server is saturated ({server:.0%}); latencies grow with the duration")
+    if unfinished > 0.0:
+        said.append(f"{unfinished:.2%} of the uploads were unfinished at the end; their latencies are missing")
+    replied = int(sum(m["uploads"] * (m["delivered_fraction"] + m["late_fraction"]) for m in runs))
+    said += [w for q in (0.95, 0.99) if (w := percentile_warning(f"latency_p{round(q * 100)}_s", q, replied))]
+    return said

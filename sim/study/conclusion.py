@@ -1,0 +1,171 @@
+"""What a study says in the end: the summary, paired differences, and the manifest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from recognizers.measurement.doubt import recognition_doubts
+from scenarios import Point
+from sim.figures.accuracy import ACCURACY
+from sim.figures.doubts import doubts_of
+from sim.figures.long_run import long_run_intervals
+from sim.figures.metrics import unit_of
+from sim.figures.statistics import Interval, mean_interval, paired_difference
+from sim.study.checkout import source_of, version_of
+from sim.study.disk import write_atomically
+from sim.study.points import ENGINE_VERSION, Study
+from sim.study.recognized import accuracies_of, differences_of
+from sim.study.results import quoted
+
+
+def finish(study: Study) -> None:
+    """Write what there is, also while the study goes on: summary, then the manifest that points at it."""
+    rows = list(_summary(study))
+    if rows:
+        frame = pd.DataFrame(rows)
+        write_atomically(study.folder / "summary.csv", _csv(study, frame))
+        write_atomically(study.folder / "summary.json", frame.to_json(orient="records", indent=1) or "[]")
+        differences = pd.DataFrame(list(_differences(study)))
+        if len(differences):
+            write_atomically(study.folder / "differences.csv", _csv(study, differences))
+    write_manifest(study)
+
+
+def _csv(study: Study, frame: pd.DataFrame) -> str:
+    swept = {k for p in study.experiment.points for k in p.parameters}
+    return frame.assign(**{name: frame[name].map(quoted) for name in swept}).to_csv(index=False)
+
+
+def _summary(study: Study) -> Iterator[dict[str, Any]]:
+    points = zip(study.experiment.points, study.keys, study.runs(), study.folders(), study.planned(), strict=True)
+    for point, key, runs, folders, planned in points:
+        if not runs:
+            continue
+        inner = _within_one_run(study, key, point, runs[0]) if planned == 1 else {}
+        right = accuracies_of(folders)
+        for metric in runs[0]:
+            interval, over = mean_interval([r[metric] for r in runs]), "replications"
+            mean, ends = interval.mean, interval
+            if metric in ACCURACY:
+                mean, *_, over = right[metric]
+                ends = Interval(*right[metric][:4])
+            elif metric in inner:
+                ends, over = inner[metric], "batches"
+            row = {"mean": mean, "low": ends.low, "high": ends.high, "n": ends.n, "over": over, "planned": planned}
+            yield {**point.parameters, "metric": metric, "unit": unit_of(metric), **row}
+
+
+def _within_one_run(study: Study, key: str, point: Point, metrics: Mapping[str, float]) -> dict[str, Interval]:
+    """Intervals from batches of the only replication, where its whole log was kept."""
+    log = study.folder / "points" / f"{key}-s0" / "uploads.parquet"
+    if point.scenario.log.keep != "all" or not log.is_file():
+        return {}
+    return long_run_intervals(log, metrics["warmup_s"])
+
+
+def _differences(study: Study) -> Iterator[dict[str, Any]]:
+    """Each point minus its baseline: costs replication by replication, words and emotions utterance by utterance."""
+    points, folders = study.experiment.points, study.folders()
+    for i, (point, base) in enumerate(zip(points, _baselines(points), strict=True)):
+        if i == base or not folders[i] or not folders[base]:
+            continue
+        for metric, row in (_costs(study, i, base) | _accuracies(folders[i], folders[base])).items():
+            yield {**point.parameters, "metric": metric, "unit": unit_of(metric), **row}
+
+
+def _costs(study: Study, point: int, base: int) -> dict[str, dict[str, Any]]:
+    """Both met the same arrivals and channel in the replication of the same number, where their seeds are equal."""
+    one, two = (study.experiment.points[i].scenario.seed for i in (point, base))
+    shared = [r for i, r in study.tasks if i == point and (i, r) in study.metrics and (base, r) in study.metrics]
+    pairs = [(study.metrics[point, r], study.metrics[base, r]) for r in sorted(shared)]
+    if one != two or len(pairs) < 2:
+        return {}
+    rows = {}
+    for metric in (name for name in pairs[0][0] if name in pairs[0][1] and name not in ACCURACY):
+        paired = paired_difference([a[metric] for a, _ in pairs], [b[metric] for _, b in pairs])
+        mean, low, high, n = paired.difference
+        rows[metric] = {"difference": mean, "low": low, "high": high, "n": n, "over": "replications"}
+        rows[metric]["variance_reduction"] = paired.variance_reduction
+    return rows
+
+
+def _accuracies(folders: tuple[Path, ...], base: tuple[Path, ...]) -> dict[str, dict[str, Any]]:
+    names = ("difference", "low", "high", "n", "over")
+    found = differences_of(folders, base)
+    return {metric: dict(zip(names, score, strict=True)) for metric, score in found.items() if score.n}
+
+
+def _baselines(points: Sequence[Point]) -> list[int]:
+    """The point that each is compared with: the first that differs in nothing but codecs, else the first of all."""
+    swept = [{k: v for k, v in p.parameters.items() if not k.endswith(".codec")} for p in points]
+    if any(s == p.parameters for s, p in zip(swept, points, strict=True)):
+        return [0] * len(points)  # no codec is swept
+    return [swept.index(mine) for mine in swept]
+
+
+def write_manifest(study: Study) -> None:
+    """Write what is run, with what, and whether all of it is there."""
+    experiment, partial = study.experiment, study.shortfall()
+    manifest = {
+        "format": 1,
+        "name": experiment.name,
+        "title": experiment.title,
+        "scenario": str(experiment.source),
+        "sets": list(experiment.sets),
+        "started": study.started.isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "complete": not partial,
+        "partial": partial,
+        "replications": experiment.replications,
+        "reused": study.reused,
+        "parameters": list(dict.fromkeys(k for p in experiment.points for k in p.parameters)),
+        "points": [
+            {
+                "key": key,
+                "parameters": dict(p.parameters),
+                "seed": p.scenario.seed,
+                "replications": planned,
+            }
+            for key, p, planned in zip(study.keys, experiment.points, study.planned(), strict=True)
+        ],
+        "failures": study.failures,
+        "warnings": [
+            *dict.fromkeys([*experiment.warnings, *study.notes]),
+            *study.imprecise,
+            *recognition_doubts(study.measurements),
+            *doubts_of(experiment, study.metrics),
+        ],
+        "versions": _versions(),
+        **({"source": source} if (source := source_of()) else {}),
+        "engine": ENGINE_VERSION,
+        "command": sys.argv,
+        **study.provenance,
+    }
+    write_atomically(study.folder / "manifest.json", json.dumps(manifest, indent=1, default=str))
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": sys.version.split()[0], "amser": version_of()}
+    for package in (
+        "simpy",
+        "numpy",
+        "scipy",
+        "torch",
+        "openai-whisper",
+        "pandas",
+        "soundfile",
+        "av",
+    ):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
