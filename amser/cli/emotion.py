@@ -15,9 +15,9 @@ from amser.exits import UserError
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
-    from recognizers.emotion.examples import Examples
-    from recognizers.emotion.glove import Glove
-    from recognizers.emotion.training import Epoch, Recipe
+    from recognizers.training.emotion.examples import Examples
+    from recognizers.training.emotion.glove import Glove
+    from recognizers.training.emotion.recipe import Epoch, Recipe
 
 app = typer.Typer(help="Train networks.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -89,7 +89,7 @@ def train(
 ) -> int:
     """Train emotion networks on a corpus and write their weights; name them in a scenario's `emotion:`."""
     from recognizers.corpora import open_corpus
-    from recognizers.emotion.train import load_split, train_emotion
+    from recognizers.training.emotion.train import load_split, train_emotion
 
     names = networks_of(network)
     check_options(names, size, modalities, words, glove, frozen, device)
@@ -140,8 +140,8 @@ def check_options(
     names: Sequence[str], size: str, modalities: str, words: str, glove: Path | None, frozen: bool, device: str
 ) -> None:
     """What cannot be, or would have no effect, is said before anything is computed."""
-    from recognizers.emotion.glove import check_glove, packaged
     from recognizers.emotion.networks import ARCHITECTURES
+    from recognizers.training.emotion.glove import check_glove, packaged
 
     for name in names:
         choice(f"--size: {name} (--network) has no size", size, list(ARCHITECTURES[name].sizes))
@@ -160,7 +160,7 @@ def check_options(
 
 def recipe_of(seed: int, clean: bool, epochs: int | None, patience: int | None, batch: int | None) -> Recipe:
     """The recipe of the options; what is not given is the recipe's own."""
-    from recognizers.emotion.training import Recipe
+    from recognizers.training.emotion.recipe import Recipe
 
     return Recipe(
         seed=seed,
@@ -182,7 +182,7 @@ def heard(examples: Examples, words: str, rates: Sequence[float] | None = None) 
     if words == "none":
         return replace(examples, texts=("",) * len(examples), texts_at={}, text_source="none")
     from amser.codec_study import recognizer_named
-    from recognizers.emotion.hearing import with_heard_words
+    from recognizers.training.emotion.heard_words import with_heard_words
 
     with counter("recognizing") as advance:
         return with_heard_words(examples, recognizer_named(words), rates or RATES, advance=advance)
@@ -190,7 +190,7 @@ def heard(examples: Examples, words: str, rates: Sequence[float] | None = None) 
 
 def glove_of(path: Path | None, parts: Sequence[Examples], frozen: bool, frequent: int = 0) -> Glove | None:
     """The vectors of the words in all parts at all rates, None for hashed pieces of words; says which."""
-    from recognizers.emotion.glove import packaged_glove, read_glove
+    from recognizers.training.emotion.glove import packaged_glove, read_glove
 
     texts = [text for part in parts for group in (part.texts, *part.texts_at.values()) for text in group]
     if not any(texts) or _hashed(path):

@@ -36,8 +36,8 @@ from amser.exits import UserError
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
-    from recognizers.emotion.evaluation import Evaluation
-    from recognizers.emotion.examples import Examples
+    from recognizers.training.emotion.evaluation import Evaluation
+    from recognizers.training.emotion.examples import Examples
 
 Weights = Annotated[
     list[str] | None,
@@ -140,8 +140,8 @@ def evaluate(
 def _cross_validated(
     name: str, examples: Examples, output: Path, pretrained: bool, options: dict[str, Any]
 ) -> Evaluation:
-    from recognizers.emotion.cross_validation import cross_validate
     from recognizers.emotion.weights import shipped_weights
+    from recognizers.training.emotion.cross_validation import cross_validate
 
     start = shipped_weights(name) if pretrained else None
     with counter(f"folds of {name}") as advance:
@@ -153,8 +153,8 @@ def _cross_validated(
 
 
 def _tested(weights: list[str], corpus: str, words: str, device: str) -> list[Evaluation]:
-    from recognizers.emotion.evaluation import evaluate_weights
     from recognizers.emotion.recognizer import load_emotion
+    from recognizers.training.emotion.evaluation import evaluate_weights
 
     networks = [load_emotion(place) for place in weights]
     for network in networks:
@@ -166,7 +166,7 @@ def _tested(weights: list[str], corpus: str, words: str, device: str) -> list[Ev
 def _examples(corpus: str, labels: tuple[str, ...] | None = None) -> Examples:
     """The corpus's labelled utterances; of given classes only, which is said."""
     from recognizers.corpora import open_corpus
-    from recognizers.emotion.examples import load_examples
+    from recognizers.training.emotion.examples import load_examples
 
     opened = open_corpus(corpus)
     others = [u.emotion for u in opened.utterances if labels and u.emotion and u.emotion not in labels]
@@ -181,7 +181,7 @@ def _examples(corpus: str, labels: tuple[str, ...] | None = None) -> Examples:
 
 def _show(found: list[Evaluation], markdown: bool, json: bool) -> int:
     if markdown:
-        from recognizers.emotion.tables import evaluation_tables
+        from recognizers.training.emotion.evaluation_tables import evaluation_tables
 
         sys.stdout.write(evaluation_tables(found))
         return Exit.DONE

@@ -101,7 +101,7 @@ def icassp2025(
 def _checked(classes: str | None, glove: Path | None) -> Classes | None:
     """The classes as read; what cannot be is said before anything is measured."""
     from recognizers.corpora import Classes, CorpusError
-    from recognizers.emotion.glove import check_glove
+    from recognizers.training.emotion.glove import check_glove
 
     if glove is not None:
         check_glove(glove)

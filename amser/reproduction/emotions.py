@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from amser.reproduction.work import Options
     from recognizers.corpora import Corpus
-    from recognizers.emotion.evaluation import Evaluation
-    from recognizers.emotion.examples import Examples
-    from recognizers.emotion.glove import Glove
+    from recognizers.training.emotion.evaluation import Evaluation
+    from recognizers.training.emotion.examples import Examples
+    from recognizers.training.emotion.glove import Glove
 
 NETWORKS = ("amser", "umons", "xu", "yoon")
 COMMITTED = "emotion.csv"
@@ -30,7 +30,7 @@ FULL = {"amser": "image", "umons": "published", "xu": "published", "yoon": "publ
 
 def examples_of(corpus: Corpus, heard: pd.DataFrame, source: str, labels: Sequence[str] | None = None) -> Examples:
     """The labelled utterances of a corpus with the words that were heard at each rate (rate 1: in the Mel itself)."""
-    from recognizers.emotion.examples import load_examples
+    from recognizers.training.emotion.examples import load_examples
 
     examples = load_examples(corpus, labels)
     texts = {}
@@ -42,8 +42,8 @@ def examples_of(corpus: Corpus, heard: pd.DataFrame, source: str, labels: Sequen
 
 def shipped_networks(corpus: Corpus, heard: pd.DataFrame, recognizer: str) -> Part:
     """The shipped weights of all four networks on ``corpus``."""
-    from recognizers.emotion.evaluation import evaluate_weights
     from recognizers.emotion.recognizer import load_emotion
+    from recognizers.training.emotion.evaluation import evaluate_weights
 
     networks = [load_emotion(name) for name in NETWORKS]
     examples = examples_of(corpus, heard, recognizer, networks[0].labels)
@@ -67,8 +67,8 @@ def cross_validated(
     ``only`` is the one fold to train and test.  ``apart`` is one whose figures have rows of their own beside those of
     all folds.
     """
-    from recognizers.emotion.cross_validation import cross_validate
-    from recognizers.emotion.training import Recipe
+    from recognizers.training.emotion.cross_validation import cross_validate
+    from recognizers.training.emotion.recipe import Recipe
 
     recipe = Recipe(epochs=chosen.epochs or Recipe.epochs)
     part = Part()

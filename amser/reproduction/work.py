@@ -13,8 +13,8 @@ from amser.reproduction.rows import Part
 
 if TYPE_CHECKING:
     from recognizers.corpora import Classes, Corpus
-    from recognizers.emotion.examples import Examples
-    from recognizers.emotion.glove import Glove
+    from recognizers.training.emotion.examples import Examples
+    from recognizers.training.emotion.glove import Glove
 
 OFFLINE = "AMSER_CORPORA names no folder of corpora"
 
@@ -94,7 +94,7 @@ def _shipped(options: Options) -> Part:
     from amser.reproduction.emotions import shipped_networks
     from amser.reproduction.words import measured_words, word_rows
     from recognizers.corpora import open_corpus
-    from recognizers.speech.pack import shipped
+    from recognizers.training.speech.pack import shipped
     from recognizers.whisper import load_whisper
 
     corpus, nano = _limited(open_corpus("shipped"), options.limit), load_whisper("nano")
@@ -110,8 +110,8 @@ def _shipped(options: Options) -> Part:
 
 def _digits(options: Options) -> Part:
     from amser.reproduction.words import measured_words, word_rows
+    from recognizers.training.nano.data import HELD_OUT_DIGIT_SPEAKERS
     from recognizers.whisper import load_whisper
-    from recognizers.whisper.training_data import HELD_OUT_DIGIT_SPEAKERS
 
     corpus = _limited(_found(options, "fsdd").select(speakers=HELD_OUT_DIGIT_SPEAKERS), options.limit)
     nano = load_whisper("nano")
@@ -164,7 +164,7 @@ def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
 
 def _word_vectors(file: Path | None, examples: Examples) -> Glove | None:
     """GloVe's vectors of what was heard at any rate, where there are any; None for hashed pieces of words."""
-    from recognizers.emotion.glove import packaged_glove, read_glove
+    from recognizers.training.emotion.glove import packaged_glove, read_glove
 
     texts = [text for group in (examples.texts, *examples.texts_at.values()) for text in group]
     return read_glove(file, texts) if file else packaged_glove(texts)

@@ -1,4 +1,4 @@
-"""Speech emotion recognition: four networks on one interface, their training and their evaluation."""
+"""Speech emotion recognition: four networks on one interface."""
 
 from recognizers.emotion.types import RATES, Emotion, EmotionError, rank_of_rate
 

@@ -1,1 +1,1 @@
-"""All that trains: only the command line and the reproduction import it."""
+"""All that trains or synthesises: only the command line and the reproduction import it."""

@@ -23,7 +23,7 @@ from amser.reproduction.rows import RATES, Part, Row, frame
 from amser.reproduction.words import codecs_by_rate, word_rows
 from amser.reproduction.work import Options, reproduce
 from recognizers.corpora import Classes
-from recognizers.emotion.evaluation import Evaluation, Predictions
+from recognizers.training.emotion.evaluation import Evaluation, Predictions
 from scenarios.errors import Exit
 from tests.recognizers.iemocap_tree import write_iemocap
 

@@ -233,7 +233,7 @@ def test_impossible_settings_are_refused(settings_: dict[str, float], words: str
 @pytest.mark.slow
 def test_training_learns_the_basis_of_its_speech(voice: Voice) -> None:
     """Trained on a few voices, the basis diagonalises their covariance: the definition of Karhunen-Loeve."""
-    from channel.codecs.klt_train import karhunen_loeve, train
+    from recognizers.training.codecs.klt import karhunen_loeve, train
 
     mels = [log_mel(voice(16_000, seed)) for seed in range(4)]
     mean, basis = karhunen_loeve(mels)

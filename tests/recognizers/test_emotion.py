@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from recognizers.emotion import Emotion, EmotionError, rank_of_rate
-from recognizers.emotion.augment import _stretch, vary
 from recognizers.emotion.batch import collate
-from recognizers.emotion.examples import Examples, compressed, truncate_rank
 from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_network, parameter_count
 from recognizers.emotion.recognizer import EmotionRecognizer, load_emotion, predict
-from recognizers.emotion.training import Recipe, train_network
 from recognizers.emotion.weights import FORMAT, load_network, save_network
 from recognizers.emotion.words import HashedWords, Vocabulary, split_words, tokenizer_from
+from recognizers.training.emotion.augment import _stretch, vary
+from recognizers.training.emotion.examples import Examples, compressed, truncate_rank
+from recognizers.training.emotion.recipe import Recipe, train_network
 
 LABELS = ("angry", "happy", "neutral", "sad")
 NAMES = tuple(ARCHITECTURES)
@@ -204,7 +204,7 @@ def test_memory_that_runs_out_is_one_message(monkeypatch: pytest.MonkeyPatch) ->
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
 
-    monkeypatch.setattr("recognizers.emotion.training._Run.fit", full)
+    monkeypatch.setattr("recognizers.training.emotion.recipe._Run.fit", full)
     train = examples_of_tones(8, 1)
     with pytest.raises(EmotionError, match="no memory left for xu; take a smaller --batch"):
         train_network(NetworkSpec.of("xu", LABELS), train, train, Recipe(epochs=1))

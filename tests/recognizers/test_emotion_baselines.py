@@ -12,9 +12,9 @@ import torch
 
 from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_network, parameter_count
 from recognizers.emotion.recognizer import predict
-from recognizers.emotion.training import Recipe, for_size, train_network
 from recognizers.emotion.types import EmotionError
 from recognizers.emotion.umons import Block, UmonsDims
+from recognizers.training.emotion.recipe import Recipe, for_size, train_network
 from tests.recognizers.test_emotion import LABELS, a_mel, examples_of_tones
 
 Floats = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from whisper.model import Whisper
 
-from recognizers.speech.grammar import vocabulary
+from recognizers.training.speech.grammar import vocabulary
 from recognizers.whisper.nano import (
     OFFICIAL_VOCABULARY,
     NanoFormatError,

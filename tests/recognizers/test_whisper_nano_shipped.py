@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from channel.mel import log_mel
+from recognizers.training.nano.data import noise_mel
+from recognizers.training.nano.evaluate import _corpus_examples, _read, _shipped_examples, evaluate
 from recognizers.whisper import load_whisper
-from recognizers.whisper.evaluate import _corpus_examples, _read, _shipped_examples, evaluate
 from recognizers.whisper.loading import NANO_WEIGHTS
-from recognizers.whisper.training_data import noise_mel
 
 
 @pytest.fixture(scope="module")

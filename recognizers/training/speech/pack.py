@@ -12,7 +12,7 @@ from scenarios.errors import AmserError, Exit
 
 __all__ = ["PACK_FOLDER", "Clip", "PackError", "shipped"]
 
-PACK_FOLDER = Path(__file__).resolve().parents[1] / "data" / "speech"
+PACK_FOLDER = Path(__file__).resolve().parents[2] / "data" / "speech"
 """Folder of the shipped clips and their manifest.tsv."""
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recognizers.emotion.evaluation import Evaluation
 from recognizers.emotion.networks import ARCHITECTURES
 from recognizers.scores import CLASS_METRICS, Score
+from recognizers.training.emotion.evaluation import Evaluation
 
 __all__ = ["confusion_table", "difference_table", "evaluation_tables", "rates_table", "scores_table", "seeds_table"]
 

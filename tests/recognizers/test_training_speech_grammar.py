@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from recognizers.scores import normalise
-from recognizers.speech.engines import EngineMissing, Voice, check_engines, draw_voice
-from recognizers.speech.grammar import EMOTIONS, MARKERS, draw_sentence, split_of, vocabulary
-from recognizers.speech.prosody import SAMPLE_RATE_HZ, draw_prosody, finish
+from recognizers.training.speech.grammar import EMOTIONS, MARKERS, draw_sentence, split_of, vocabulary
+from recognizers.training.speech.prosody import SAMPLE_RATE_HZ, draw_prosody, finish
+from recognizers.training.speech.voices import EngineMissing, Voice, check_engines, draw_voice
 
 
 def _sentences(count: int, seed: int = 0) -> list[tuple[str, str]]:

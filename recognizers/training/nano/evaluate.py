@@ -1,4 +1,4 @@
-"""Word error rate against compress rate: `python -m recognizers.whisper.evaluate [--model nano]`.
+"""Word error rate against compress rate: `python -m recognizers.training.nano.evaluate [--model nano]`.
 
 Compresses the Mel of every shipped clip by truncated SVD, transcribes it, and prints the WER for seen and
 unseen voices; with AMSER_CORPORA set also human digits of speakers that nano's training never heard, and how
@@ -20,11 +20,11 @@ import soundfile
 
 from channel.mel import log_mel
 from recognizers.scores import Counts, WordErrors, scores, word_errors, word_scores
-from recognizers.speech.pack import shipped
-from recognizers.whisper.augment import truncate_rank
+from recognizers.training.nano.augment import truncate_rank
+from recognizers.training.nano.data import Example, read_digits, read_open_speech
+from recognizers.training.speech.pack import shipped
 from recognizers.whisper.loading import ModelUnavailable, load_whisper
 from recognizers.whisper.recognizer import Transcript, WhisperRecognizer
-from recognizers.whisper.training_data import Example, read_digits, read_open_speech
 
 __all__ = ["RANKS", "Line", "evaluate", "main"]
 
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
-    parser = argparse.ArgumentParser(prog="python -m recognizers.whisper.evaluate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m recognizers.training.nano.evaluate", description=__doc__)
     parser.add_argument("--model", default="nano", help="nano, an official name, or a path")
     parser.add_argument("--ranks", type=int, nargs="*", default=[*RANKS, 0], help="0 is the Mel as it is")
     parser.add_argument("--threads", type=int, default=1)

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from recognizers.corpora import Corpus
-from recognizers.emotion.examples import Advance, Examples, load_examples
-from recognizers.emotion.glove import Glove
 from recognizers.emotion.networks import NetworkSpec
-from recognizers.emotion.training import Epoch, Recipe, Trained, describe_recipe, for_size, train_network
 from recognizers.emotion.types import EmotionError
 from recognizers.emotion.weights import save_network
+from recognizers.training.emotion.examples import Advance, Examples, load_examples
+from recognizers.training.emotion.glove import Glove
+from recognizers.training.emotion.recipe import Epoch, Recipe, Trained, describe_recipe, for_size, train_network
 
 __all__ = ["load_split", "split_by_speaker", "train_emotion"]
 

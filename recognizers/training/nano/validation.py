@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recognizers.whisper.augment import truncate_rank
+from recognizers.training.nano.augment import truncate_rank
+from recognizers.training.nano.data import Features, Speller, read_digits, read_synthetic
 from recognizers.whisper.nano import CONTEXT_FRAMES
 from recognizers.whisper.padding import pad_with_floor
-from recognizers.whisper.training_data import Features, Speller, read_digits, read_synthetic
 
 if TYPE_CHECKING:
     from whisper.model import Whisper

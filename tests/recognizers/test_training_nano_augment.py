@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from channel.mel import log_mel
-from recognizers.whisper.augment import _CHAIN, _resized, augment, interpolate, truncate_rank
+from recognizers.training.nano.augment import _CHAIN, _resized, augment, interpolate, truncate_rank
 
 
 def _mel(frames: int = 120, seed: int = 0) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Render the project's speech: `python -m recognizers.speech.synthesis --out DIR --seed 1`.
+"""Render the project's speech: `python -m recognizers.training.speech.synthesis --out DIR --seed 1`.
 
 Writes `DIR/<split>/<split>-<index>.flac` (16 kHz, mono, 16 bit) and `DIR/manifest.tsv`. Every clip has its
 own random stream from (seed, split, index), so a run that was cut off goes on where it stopped and a longer
@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from recognizers.speech.engines import EngineMissing, check_engines, draw_voice, speak
-from recognizers.speech.grammar import EMOTIONS, draw_sentence, split_of
-from recognizers.speech.prosody import SAMPLE_RATE_HZ, draw_prosody, finish
+from recognizers.training.speech.grammar import EMOTIONS, draw_sentence, split_of
+from recognizers.training.speech.prosody import SAMPLE_RATE_HZ, draw_prosody, finish
+from recognizers.training.speech.voices import EngineMissing, check_engines, draw_voice, speak
 
 __all__ = ["Row", "main", "render_clip", "synthesise"]
 
@@ -132,7 +132,7 @@ def write_manifest(path: Path, rows: list[Row]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit code (3 where an engine is missing)."""
-    parser = argparse.ArgumentParser(prog="python -m recognizers.speech.synthesis", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m recognizers.training.speech.synthesis", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--train", type=int, default=16_000, help="training clips")

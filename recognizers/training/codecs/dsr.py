@@ -1,6 +1,6 @@
 """Trains the codebooks that ``dsr`` ships with.
 
-    python -m channel.codecs.dsr_train FOLDER [FOLDER ...] [--split train] [--out dsr.safetensors]
+    python -m recognizers.training.codecs.dsr FOLDER [FOLDER ...] [--split train] [--out dsr.safetensors]
 
 Folders are those of ``klt_train``.  The shipped file was trained on the same speech as ``mel-klt`` (the train split of
 speechocean762-adults, CC BY 4.0), so neither has heard LibriSpeech.  Each pair's book comes from k-means (Lloyd's
@@ -18,8 +18,8 @@ import numpy.typing as npt
 from scipy.cluster.vq import kmeans2
 
 from channel.codecs.dsr import BITS, DATA_FILE, PAIRS, Floats, features_of
-from channel.codecs.klt_train import read_audio
 from channel.mel import Mel, log_mel
+from recognizers.training.codecs.klt import read_audio
 
 _FRAMES = 100_000
 _ITERATIONS = 30

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recognizers.emotion.examples import Examples
 from recognizers.emotion.types import EmotionError
+from recognizers.training.emotion.examples import Examples
 
 __all__ = ["Fold", "leave_one_out"]
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recognizers.emotion.examples import Examples, compressed
 from recognizers.emotion.networks import parameter_count
 from recognizers.emotion.recognizer import EmotionRecognizer, predict
 from recognizers.emotion.types import RATES, EmotionError
@@ -23,6 +22,7 @@ from recognizers.scores import (
     score_classes,
     scores,
 )
+from recognizers.training.emotion.examples import Examples, compressed
 
 __all__ = ["Evaluation", "Predictions", "evaluate_weights"]
 

@@ -15,18 +15,18 @@ from hypothesis import strategies as st
 
 from recognizers.emotion import EmotionError
 from recognizers.emotion.batch import Batch, collate
-from recognizers.emotion.cross_validation import cross_validate
-from recognizers.emotion.evaluation import Evaluation, Predictions, evaluate_weights
-from recognizers.emotion.examples import Examples
-from recognizers.emotion.hearing import with_heard_words
 from recognizers.emotion.networks import NetworkSpec
-from recognizers.emotion.protocol import leave_one_out
 from recognizers.emotion.recognizer import load_emotion
-from recognizers.emotion.tables import evaluation_tables
-from recognizers.emotion.train import split_by_speaker, train_emotion
-from recognizers.emotion.training import Recipe, train_network
 from recognizers.emotion.weights import start_from
 from recognizers.emotion.words import Tokenizer
+from recognizers.training.emotion.cross_validation import cross_validate
+from recognizers.training.emotion.evaluation import Evaluation, Predictions, evaluate_weights
+from recognizers.training.emotion.evaluation_tables import evaluation_tables
+from recognizers.training.emotion.examples import Examples
+from recognizers.training.emotion.folds import leave_one_out
+from recognizers.training.emotion.heard_words import with_heard_words
+from recognizers.training.emotion.recipe import Recipe, train_network
+from recognizers.training.emotion.train import split_by_speaker, train_emotion
 
 LABELS = ("angry", "sad")
 
@@ -292,7 +292,7 @@ def test_training_meets_the_words_that_were_heard_in_its_mel(
         met.extend((rank_of(mel), int(text)) for mel, text in zip(mels, texts, strict=True))
         return collate(mels, texts, tokenizer)
 
-    monkeypatch.setattr("recognizers.emotion.training.collate", seen)
+    monkeypatch.setattr("recognizers.training.emotion.recipe.collate", seen)
     heard = with_heard_words(examples(24, 3), Listener())
     recipe = dataclasses.replace(RECIPE, augment=0.0, across_rates=across_rates)
     train_network(NetworkSpec.of("yoon", LABELS), heard, heard, recipe)

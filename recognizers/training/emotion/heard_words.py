@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from recognizers.emotion.examples import Advance, Examples, compressed
 from recognizers.emotion.types import RATES, Mel
+from recognizers.training.emotion.examples import Advance, Examples, compressed
 
 __all__ = ["with_heard_words"]
 

@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 import soundfile
 
-from recognizers.speech import pack
-from recognizers.speech.engines import _FESTIVAL_UNSEEN, _FLITE_UNSEEN, _VARIANTS_UNSEEN
-from recognizers.speech.grammar import EMOTIONS, split_of, vocabulary
-from recognizers.speech.pack import PACK_FOLDER, PackError, shipped
+from recognizers.training.speech import pack
+from recognizers.training.speech.grammar import EMOTIONS, split_of, vocabulary
+from recognizers.training.speech.pack import PACK_FOLDER, PackError, shipped
+from recognizers.training.speech.voices import _FESTIVAL_UNSEEN, _FLITE_UNSEEN, _VARIANTS_UNSEEN
 
 
 def test_about_two_hundred_clips_in_six_megabytes():

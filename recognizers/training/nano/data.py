@@ -1,7 +1,7 @@
 """What nano learns from: log-Mels computed once and kept in one half-precision file, and batches of varied
 ones.
 
-Three kinds of example: synthetic commands (recognizers.speech), human spoken digits (a corpus folder, see
+Three kinds of example: synthetic commands (recognizers.training.speech), human spoken digits (a corpus folder, see
 `read_digits`), and, for the no-speech token, sounds that are no command at all: noise, silence, and open
 human speech. The encoder's CTC head hears the words of the open speech too."""
 
@@ -21,7 +21,7 @@ import numpy.typing as npt
 import soundfile
 
 from channel.mel import log_mel
-from recognizers.whisper.augment import augment
+from recognizers.training.nano.augment import augment
 from recognizers.whisper.nano import CONTEXT_FRAMES
 from recognizers.whisper.padding import floor_of, pad_with_floor
 from recognizers.whisper.vocabulary import Vocabulary, english_tokenizer
@@ -59,7 +59,7 @@ class Example:
 
 
 def read_synthetic(folder: Path, split: str) -> list[Example]:
-    """The clips of one part of a folder that recognizers.speech.synthesis wrote."""
+    """The clips of one part of a folder that recognizers.training.speech.synthesis wrote."""
     rows = _read_table(folder / "manifest.tsv")
     return [Example(folder / r["path"], r["text"], split, r["voice"]) for r in rows if r["split"] == split]
 

@@ -5,12 +5,7 @@ import pytest
 import torch
 from whisper.model import MultiHeadAttention, Whisper
 
-from recognizers.speech.grammar import vocabulary
-from recognizers.speech.pack import shipped
-from recognizers.whisper.nano import compact_dimensions, load_nano
-from recognizers.whisper.padding import floor_of
-from recognizers.whisper.train import Options, Run, encode, train
-from recognizers.whisper.training_data import (
+from recognizers.training.nano.data import (
     Features,
     Sampler,
     Speller,
@@ -18,6 +13,11 @@ from recognizers.whisper.training_data import (
     noise_mel,
     read_synthetic,
 )
+from recognizers.training.nano.train import Options, Run, encode, train
+from recognizers.training.speech.grammar import vocabulary
+from recognizers.training.speech.pack import shipped
+from recognizers.whisper.nano import compact_dimensions, load_nano
+from recognizers.whisper.padding import floor_of
 from recognizers.whisper.vocabulary import vocabulary_of
 
 
@@ -93,7 +93,7 @@ def test_features_are_computed_once(speech, tmp_path):
 
 @pytest.mark.slow
 def test_steps_lower_the_loss_and_keep_the_constant(speech, tmp_path, monkeypatch):
-    monkeypatch.setattr("recognizers.whisper.train.WARMUP_STEPS", 2)
+    monkeypatch.setattr("recognizers.training.nano.train.WARMUP_STEPS", 2)
     run = Run(_options(speech, tmp_path))
     features = Features(read_synthetic(speech, "train"), tmp_path / "cache")
     mels = [features.mel(i) for i in range(2)]

@@ -1,6 +1,6 @@
 """Trains what ``mel-klt`` ships with: bases, deviations and probability tables.
 
-    python -m channel.codecs.klt_train FOLDER [FOLDER ...] [--split train] [--out klt.safetensors]
+    python -m recognizers.training.codecs.klt FOLDER [FOLDER ...] [--split train] [--out klt.safetensors]
 
 Each folder holds ``manifest.tsv`` (a header, a column ``path``, optionally ``split``) and 16 kHz audio.  The
 shipped file was trained on the train split of speechocean762-adults (CC BY 4.0; 1,340 utterances, 105 min of

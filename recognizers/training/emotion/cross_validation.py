@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recognizers.emotion.evaluation import Evaluation, Predictions
-from recognizers.emotion.examples import Examples, compressed
-from recognizers.emotion.glove import Glove
 from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.networks import NetworkSpec, build_network, parameter_count
-from recognizers.emotion.protocol import Fold, leave_one_out
 from recognizers.emotion.recognizer import predict
-from recognizers.emotion.training import Epoch, Recipe, describe_recipe, for_size, train_network
 from recognizers.emotion.types import RATES, EmotionError
 from recognizers.emotion.weights import start_from
+from recognizers.training.emotion.evaluation import Evaluation, Predictions
+from recognizers.training.emotion.examples import Examples, compressed
+from recognizers.training.emotion.folds import Fold, leave_one_out
+from recognizers.training.emotion.glove import Glove
+from recognizers.training.emotion.recipe import Epoch, Recipe, describe_recipe, for_size, train_network
 
 __all__ = ["SEED_STEP", "cross_validate"]
 

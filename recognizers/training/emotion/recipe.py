@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recognizers.emotion.augment import any_rank, vary
 from recognizers.emotion.batch import Batch, collate
-from recognizers.emotion.examples import Examples, compressed, project
 from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.networks import NetworkSpec, build_network
 from recognizers.emotion.recognizer import ablated, predict
 from recognizers.emotion.types import EmotionError, Mel, rank_of_rate
 from recognizers.emotion.words import Tokenizer
 from recognizers.scores.classes import score_classes
+from recognizers.training.emotion.augment import any_rank, vary
+from recognizers.training.emotion.examples import Examples, compressed, project
 
 __all__ = ["Epoch", "Recipe", "Trained", "for_size", "train_network"]
 

@@ -1,0 +1,1 @@
+"""Trains what the codecs ship with: codebooks, bases, probability tables."""

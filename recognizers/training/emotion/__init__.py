@@ -1,0 +1,1 @@
+"""Trains the emotion networks that read a Mel, and evaluates them across speakers."""

@@ -1,0 +1,1 @@
+"""Trains and evaluates nano: data, variations, the loop, word errors against compress rate."""
