@@ -58,7 +58,7 @@ readme: $(STAMP)
 	$(BIN)/python scripts/readme_table.py
 
 fuzz: $(STAMP)
-	$(BIN)/python -m tests.amser.fuzz_inputs --cases 50000
+	$(BIN)/python -m tests.amser.fuzz --cases 50000
 
 bounds: $(STAMP)
 	$(BIN)/python scripts/check_bounds.py --versions lowest

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from amser.exits import describe, exit_code_of
@@ -35,10 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code; messages go to standard error."""
-    from amser.cli.app import app
-
     try:
-        result = app(args=None if arguments is None else list(arguments), standalone_mode=False)
+        result = _commands()(args=None if arguments is None else list(arguments), standalone_mode=False)
         return int(result) if isinstance(result, int) else Exit.DONE
     except SystemExit as error:
         # typer ends the process itself where the reader of its output went away.
@@ -48,6 +47,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         sys.stderr.write("\namser: interrupted\n")
         return Exit.INTERRUPTED
+
+
+@functools.cache
+def _commands() -> Callable[..., object]:
+    """All commands with their options, made once a process: typer makes them anew for every call of its own."""
+    from typer.main import get_command
+
+    from amser.cli.app import app
+
+    return get_command(app)
 
 
 def _status(error: SystemExit) -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from dataclasses import fields as dataclass_fields
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ import numpy.typing as npt
 from recognizers.measurement.keys import coded_key, felt_key, recognized_key
 from recognizers.measurement.protocols import Emotion, Mel
 from recognizers.measurement.store import digest
+from recognizers.measurement.table_file import COLUMNS, FORMAT, KEY, network_column, read_head, read_rows
 from scenarios.errors import AmserError, Exit
 
 if TYPE_CHECKING:
@@ -41,33 +43,6 @@ __all__ = [
 ]
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "measured"
-KEY = b"amser"
-FORMAT = 1
-
-COLUMNS: Mapping[str, str] = {
-    "utterance": "name of the utterance in its corpus",
-    "speaker": "who speaks; empty where unknown",
-    "emotion": "true emotion; empty where unknown",
-    "text": "reference transcript",
-    "duration_s": "length of the recording in seconds",
-    "audio": "digest of the audio file",
-    "codec": "standard name of the codec",
-    "codec_fingerprint": "what identifies the codec, its settings and its version",
-    "payload_bytes": "bytes of the payload",
-    "container_bytes": "those of them that are container (headers)",
-    "mel": "digest of the decoded Mel",
-    "mel_snr_db": "signal-to-noise ratio of the decoded Mel in dB; infinite where it is exact",
-    "hypothesis": "what the recognizer understood; null where it was not asked",
-    "reference_words": "words of the normalised reference",
-    "substitutions": "words understood as others",
-    "deletions": "words not understood",
-    "insertions": "words that were never said",
-    "avg_logprob": "mean log-probability of the recognizer's tokens",
-    "no_speech_prob": "the recognizer's probability that nobody speaks",
-}
-"""Columns of a table in order, with their meaning."""
-
-
 class NoTable(AmserError, LookupError):
     """No table holds what is asked for; says what is missing and the ways to get it."""
 
@@ -104,10 +79,8 @@ class MeasuredTable:
         return not bool(self.rows(["hypothesis"])["hypothesis"].isna().any())
 
     def rows(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """Rows of the table: all columns, or some."""
-        import pandas as pd
-
-        return pd.read_parquet(self.path, columns=None if columns is None else list(columns))
+        """Rows of the table: all columns, or some.  Raises ``DamagedTable``."""
+        return read_rows(self.path, columns)
 
     def summary(self) -> dict[str, str]:
         """What manifests and reports say of it."""
@@ -126,12 +99,8 @@ def _tables(folder: Path) -> tuple[MeasuredTable, ...]:
 
 
 def _head(path: Path) -> MeasuredTable:
-    import pyarrow.parquet as pq
-
-    fields = json.loads(pq.read_schema(path).metadata[KEY])
-    if fields.pop("format") != FORMAT:
-        raise NoTable(f"{path}: a measured table of another version; install amser again")
-    return MeasuredTable(path, **{**fields, "networks": tuple(fields["networks"])})
+    names = [field.name for field in dataclass_fields(MeasuredTable) if field.name not in ("path", "networks")]
+    return MeasuredTable(path, **read_head(path, {name: int if name == "bands" else str for name in names}))
 
 
 def write_table(frame: pd.DataFrame, head: MeasuredTable) -> None:
@@ -147,11 +116,6 @@ def write_table(frame: pd.DataFrame, head: MeasuredTable) -> None:
     pq.write_table(table, partial, compression="zstd", compression_level=15)
     partial.replace(head.path)
     _tables.cache_clear()
-
-
-def network_column(network: str) -> str:
-    """Column of the classes that a network found, each by the fold that never heard the speaker."""
-    return f"emotion_{network}"
 
 
 def network_fingerprint(network: str) -> str:

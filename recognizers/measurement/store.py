@@ -110,7 +110,7 @@ class Store:
     def get(self, keys: Iterable[str], sound: Callable[[Any], bool]) -> dict[str, Any]:
         """The values of those ``keys`` that are known and ``sound``: what was damaged is not known."""
         wanted = list(dict.fromkeys(keys))
-        found = {key: self._given[key] for key in wanted if key in self._given}
+        found = {key: self._given[key] for key in wanted if key in self._given and sound(self._given[key])}
         with self._told():
             for start in range(0, len(wanted), _SQLITE_VARIABLES):
                 part = wanted[start : start + _SQLITE_VARIABLES]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from channel.codecs import build_codec
@@ -17,6 +19,7 @@ from recognizers.measurement import measured, tabling
 from recognizers.measurement.build import corpus_of, emotion_of, recognizer_of
 from recognizers.measurement.lazy import LazyRecognizer
 from recognizers.measurement.measured import MeasuredCorpus, MeasuredTable, NoTable, measured_corpus, measured_tables
+from recognizers.measurement.table_file import DamagedTable
 from recognizers.measurement.work import MeasurementError
 from recognizers.scores.words import word_errors
 from recognizers.whisper.recognizer import WhisperRecognizer
@@ -204,3 +207,67 @@ class TestShipped:
         from recognizers.whisper.checkpoints.packages import WEIGHTS_DIGESTS
 
         assert table.weights == WEIGHTS_DIGESTS[table.model] and table.weights in table.recognizer
+
+
+def _resaved(made: MeasuredTable, path: Path, column: str, values: object) -> None:
+    table = pq.read_table(made.path)
+    place = table.column_names.index(column)
+    pq.write_table(table.set_column(place, column, pa.array(values)), path)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("payload_bytes", -5),
+        ("payload_bytes", None),
+        ("duration_s", float("nan")),
+        ("duration_s", 0.0),
+        ("text", 3),
+        ("audio", None),
+        ("hypothesis", [1]),
+        ("mel_snr_db", "much"),
+    ],
+)
+def test_a_table_with_values_that_none_has_is_refused(
+    made: MeasuredTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, value: object
+) -> None:
+    monkeypatch.setattr(measured, "FOLDER", tmp_path)
+    _resaved(made, tmp_path / made.path.name, column, [value] * len(made.rows()))
+    (table,) = measured_tables()
+    with pytest.raises(DamagedTable, match=f"{made.path.name}.*'{column}' holds values.*install amser again"):
+        table.rows()
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        (b"{}", "no head"),
+        (b"[" * 100_000, "no head"),
+        (b"null", "no head"),
+        (b'{"format": 2}', "its format is 2, this version reads 1"),
+        (b'{"format": 1, "networks": [3]}', "names no networks"),
+        (b'{"format": 1, "networks": []}', "'corpus' in its head is no str"),
+    ],
+)
+def test_a_table_with_another_head_is_refused(
+    made: MeasuredTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes, told: str
+) -> None:
+    monkeypatch.setattr(measured, "FOLDER", tmp_path)
+    table = pq.read_table(made.path).replace_schema_metadata({b"amser": head})
+    pq.write_table(table, tmp_path / made.path.name)
+    with pytest.raises(DamagedTable, match=told):
+        measured_tables()
+
+
+def test_a_table_whose_bytes_are_damaged_is_refused(
+    made: MeasuredTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measured, "FOLDER", tmp_path)
+    raw = bytearray(made.path.read_bytes())
+    (tmp_path / "a.parquet").write_bytes(raw[: len(raw) // 2])
+    with pytest.raises(DamagedTable, match="no head"):
+        measured_tables()
+    raw[4:400] = bytes(396)  # the first column's pages
+    (tmp_path / "a.parquet").write_bytes(raw)
+    with pytest.raises(DamagedTable, match="it is damaged"):
+        [table.rows() for table in measured_tables()]
