@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "measured"
+
+
 class NoTable(AmserError, LookupError):
     """No table holds what is asked for; says what is missing and the ways to get it."""
 

@@ -104,7 +104,7 @@ def read_head(path: Path, types: Mapping[str, type]) -> dict[str, Any]:
     lacks = [name for name in (*COLUMNS, *map(network_column, networks)) if name not in schema.names]
     if lacks:
         raise DamagedTable(path, f"it lacks the column {lacks[0]!r}")
-    return fields | {"networks": tuple(networks)}
+    return {**fields, "networks": tuple(networks)}
 
 
 def read_rows(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
@@ -117,9 +117,10 @@ def read_rows(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
         for name in table.column_names:
             if not _sound(name, table[name]):
                 raise DamagedTable(path, f"its column {name!r} holds values that it must not")
-        return table.to_pandas()
+        frame: pd.DataFrame = table.to_pandas()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DamagedTable(path, f"it is damaged: {str(error).splitlines()[0]:.100}") from error
+    return frame
 
 
 def _sound(name: str, column: pa.ChunkedArray) -> bool:

@@ -24,12 +24,12 @@ from recognizers.measurement.measured import (
     MeasuredTable,
     NoTable,
     cache_entries,
-    network_column,
     tables_with,
     write_table,
 )
 from recognizers.measurement.store import Store, digest
 from recognizers.measurement.table import score
+from recognizers.measurement.table_file import network_column
 from recognizers.whisper.recognizer import Transcript, WhisperRecognizer
 
 if TYPE_CHECKING:
