@@ -6,11 +6,12 @@ results = amser.run("quickstart", ["devices.phones.count=80"])
 results.summary            # a tidy pandas frame: the point, metric, unit, mean, low, high, n, over
 results.uploads()          # every upload: stages in seconds, energies in joules
 amser.write_report(results)
+amser.plot(results, "figure.pdf", x="count", y="latency_p95_s", by="codec")
 """
 
 from typing import TYPE_CHECKING, Any
 
-from amser.api import load, open_results, run, write_report
+from amser.api import load, open_results, plot, run, write_report
 
 if TYPE_CHECKING:
     from scenarios import Experiment, ScenarioError
@@ -25,6 +26,7 @@ __all__ = [
     "ScenarioError",
     "load",
     "open_results",
+    "plot",
     "run",
     "write_report",
 ]

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from scenarios import Experiment
     from sim.study.results import Results
 
@@ -68,3 +70,35 @@ def write_report(results: Results, path: str | Path | None = None) -> Path:
     from amser.report import write_report as write
 
     return write(results, None if path is None else Path(path))
+
+
+def plot(
+    results: Results | str | Path,
+    output: str | Path | None = None,
+    *,
+    x: str = "",
+    y: str | Sequence[str] = (),
+    by: str | Sequence[str] = (),
+    where: Sequence[str] = (),
+    figure: str = "",
+    width: str = "column",
+    log: str = "auto",
+    pareto: bool = False,
+    force: bool = False,
+) -> Figure:
+    """Draw a study for a paper and, with ``output``, write it as PDF, SVG or PNG; returns the matplotlib figure.
+
+    Either ``x`` and ``y``, swept keys or metrics (several ``y`` give several panels), with a line for each value of
+    ``by``; or a standard ``figure``: ``tradeoff``, ``latency``, ``energy``, or ``capacity`` (``results`` is then the
+    file that ``amser capacity --json`` wrote).  ``where`` picks points, as in ``["devices.phones.count=40"]``.
+    ``width`` is that of a ``column`` (3.5 in) or of a ``page`` (7.16 in); ``log`` names the logarithmic axes (``x``,
+    ``y``, ``xy``, ``none``; ``auto`` where values span much), ``pareto`` draws the front.
+
+    Raises ``UserError`` for an unknown name or a file that exists (``force`` replaces it) and ``ResultsError`` for a
+    damaged folder.
+    """
+    from amser.plots import plot as draw
+
+    return draw(
+        results, output, x=x, y=y, by=by, where=where, figure=figure, width=width, log=log, pareto=pareto, force=force
+    )

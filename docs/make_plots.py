@@ -204,7 +204,7 @@ def components(name: str, key: str, root: Path) -> Figure:
 
 def capacities(root: Path) -> Figure:
     """The most phones of each cell by codec; the bisection takes three quarters of an hour, so its output is kept."""
-    found = json.loads((RESULTS / "cell-capacity.json").read_text(encoding="utf-8"))
+    found = json.loads((RESULTS / "cell-capacity.json").read_text(encoding="utf-8"))["points"]
     figure, axis = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
     cells = {"wifi": "WiFi 802.11n", "lte": "LTE 10 MHz", "nr": "5G 100 MHz"}
     codecs = ("raw", "flac", "amser-25", "amser-12.5", "opus-16")

@@ -20,6 +20,7 @@ from amser.cli import (
     evaluate,
     measure,
     models,
+    plot,
     reproduce,
     results,
     scenario,
@@ -76,6 +77,7 @@ _command("list", catalogue.list_, "List what a scenario can name, with its sourc
 _command("init", scenario.init, "Write a commented scenario; never overwrites a file.")
 _command("schema", scenario.schema, "Print the JSON Schema of scenario files, for editors.")
 _command("report", results.report, "Write the HTML report of a results folder again.")
+_command("plot", plot.plot, "Draw a study for a paper: PDF, SVG or PNG.")
 _command("compare", results.compare, "Compare two studies: their inputs, then their figures.")
 _command("rerun", results.rerun, "Run a study again; exit 1 where a figure differs.")
 _command("capacity", capacity.capacity, "Find the most devices that meet a service level.")

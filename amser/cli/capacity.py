@@ -49,7 +49,8 @@ def capacity(
 
         from amser.tables import print_json
 
-        print_json([dataclasses.asdict(c) for c in found])
+        points = [dataclasses.asdict(c) for c in found]
+        print_json({"over": over, "unit": span.unit, "least": least, "levels": slo, "points": points})
     else:
         _print(found, over, span, slo)
     return Exit.DONE

@@ -32,7 +32,7 @@ def report(
     found = Results.open(results)
     from amser.report import write_report
 
-    _say_partial(found)
+    say_partial(found)
     sys.stdout.write(f"{write_report(found, output)}\n")
     return Exit.DONE
 
@@ -49,7 +49,7 @@ def compare(
 
     sides = Results.open(first), Results.open(second)
     found = compare_results(*sides)
-    _say_partial(*sides)
+    say_partial(*sides)
     if json:
         from amser.tables import print_json
 
@@ -95,7 +95,8 @@ def rerun(
     return Exit.DONE if found.identical else Exit.INVALID
 
 
-def _say_partial(*studies: Results) -> None:
+def say_partial(*studies: Results) -> None:
+    """Warn of studies that are not whole."""
     for found in studies:
         if found.partial:
             sys.stderr.write(f"amser: warning: {harmless(f'{found.folder}: {found.partial}')}\n")

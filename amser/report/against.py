@@ -12,8 +12,9 @@ from plotly.subplots import make_subplots
 from amser.report.axes import swept_axis
 from amser.report.look import MOST_SLICES, axis_title, legend_below, styled, with_slices
 from amser.report.palette import Style
-from amser.report.view import View, numeric
+from amser.report.view import View
 from amser.summary import Estimate, PointKey, short_names
+from amser.swept import numbers
 
 METRICS = (
     "latency_p50_s",
@@ -82,24 +83,25 @@ class _Lines:
         self.styles = view.line_styles(self.names) if self.several else {self.names[0]: ALONE}
         named = view.codec_axis is None and self.by is not None
         self.legend = short_names([view.summary.parameters[self.by]])[0] if named and self.by is not None else ""
-        self.numbers = numeric([p[axis] for p in view.summary.points])
+        self.numbers = numbers([p[axis] for p in view.summary.points])
 
     def x_axis(self) -> dict[str, Any]:
         """The parameter's axis: a scale where its values are numbers of one unit, else names."""
         name = self.view.summary.parameters[self.axis]
         if self.numbers is None:
             return {"title": name, "type": "category"}
-        unit = " ".join(str(self.view.summary.points[0][self.axis]).split()[1:])
-        return {"title": f"{name} [{unit}]" if unit else name, **swept_axis(self.numbers)}
+        unit = self.numbers.unit
+        return {"title": f"{name} [{unit}]" if unit else name, **swept_axis(self.numbers.values)}
 
     def trace(self, name: str, points: Sequence[PointKey], metric: str) -> go.Scatter:
         """One line; names are no scale, so their marks are not joined."""
         view, style, scale = self.view, self.styles[name], self.view.summary.scale(metric)
         found = [view.summary.get(p, metric) for p in points]
         bars = [_bar(e) for e in found]
-        numbers = numeric([p[self.axis] for p in points]) if self.numbers is not None else None
+        places = {p: i for i, p in enumerate(view.summary.points)}
+        at = None if self.numbers is None else [self.numbers.values[places[p]] for p in points]
         return go.Scatter(
-            x=numbers if numbers is not None else [view.summary.shown(p)[self.axis] for p in points],
+            x=at if at is not None else [view.summary.shown(p)[self.axis] for p in points],
             y=[None if e is None else e.mean * scale.factor for e in found],
             error_y={
                 "type": "data",
@@ -110,7 +112,7 @@ class _Lines:
                 "width": 3,
                 "visible": any(above for _, above in bars),
             },
-            mode="lines+markers" if numbers is not None else "markers",
+            mode="lines+markers" if at is not None else "markers",
             name=name,
             legendgroup=name,
             offsetgroup=name,

@@ -8,25 +8,12 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from amser.metric_names import METRIC_TITLES
 from amser.units import Scale
 
 INK, GRID = "#292524", "#E7E5E4"
 MOST_SLICES = 24
 NARROW = 640  # pixels of the narrowest figure; a smaller window scrolls (style.css)
-METRIC_TITLES = {
-    "payload_bitrate_bps": "payload rate",
-    "payload_mean_bytes": "mean payload",
-    "energy_per_upload_j": "device energy per upload",
-    "latency_mean_s": "mean latency",
-    "latency_p50_s": "median latency",
-    "latency_p95_s": "95th percentile of latency",
-    "latency_p99_s": "99th percentile of latency",
-    "wer": "word error rate",
-    "ser_accuracy": "emotion accuracy",
-    "delivered_fraction": "uploads delivered",
-    "uplink_utilisation": "uplink utilisation",
-    "server_utilisation": "server utilisation",
-}
 
 
 def styled(figure: go.Figure, height: int) -> go.Figure:

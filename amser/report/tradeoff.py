@@ -10,12 +10,16 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from amser.report.axes import Label, cost_axis, place_labels
-from amser.report.look import INK, METRIC_TITLES, MOST_SLICES, axis_title, legend_below, styled, with_slices
+from amser.labels import Label, Room, place_labels
+from amser.metric_names import METRIC_TITLES
+from amser.report.axes import cost_axis
+from amser.report.look import INK, MOST_SLICES, axis_title, legend_below, styled, with_slices
 from amser.report.view import Series, Slice, View
 
 COSTS = ("payload_bitrate_bps", "energy_per_upload_j", "latency_mean_s", "payload_mean_bytes")
 QUALITIES = ("wer", "ser_accuracy")
+# A panel and its labels in pixels at a laptop's width; only relative room matters.
+ROOM = Room(470.0, 300.0, glyph=6.6, line=14.0, mark=7.0, bar=5.0, above=40.0)
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class _Panel:
         bars = [_interval(self.view, s, self.metric) for s in self.part.series]
         names = [s.name for s in self.part.series]
         axes = cost_axis(_scaled(self.view, cost)), _quality_axis(self.view, self.metric)
-        return place_labels(marks, names, *axes, bars)
+        return place_labels(marks, names, *axes, bars, ROOM)
 
     def traces(self, cost: str, legend: bool) -> list[go.Scatter]:
         """A trace for each mark, and one for the names that are clear of everything else."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from amser.report.palette import Style, sequence, styles
 from amser.summary import PointKey, Summary, short_names
@@ -110,16 +109,3 @@ class View:
     def _mean(self, series: Series, metric: str) -> float | None:
         estimate = self.summary.get(series.point, metric)
         return None if estimate is None else estimate.mean
-
-
-def numeric(values: Sequence[Any]) -> list[float] | None:
-    """Swept values as numbers for an axis (``80``, ``'10 Mbit/s'``), or None where they are names."""
-    numbers = []
-    for value in values:
-        text = str(value).split()[0] if str(value).split() else ""
-        try:
-            numbers.append(float(text))
-        except ValueError:
-            return None
-    units = {" ".join(str(v).split()[1:]) for v in values}
-    return numbers if len(units) == 1 and not any(isinstance(v, bool) for v in values) else None

@@ -22,6 +22,7 @@ HEAVY = {
     "whisper",
     "librosa",
     "plotly",
+    "matplotlib",
     "pandas",
     "numpy",
     "scipy",

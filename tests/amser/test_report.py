@@ -11,17 +11,18 @@ from pathlib import Path
 
 import pytest
 
+from amser.labels import Room, place_labels
 from amser.report import write_report
-from amser.report.axes import cost_axis, place_labels, swept_axis
+from amser.report.axes import cost_axis, swept_axis
 from amser.report.page import render
 from amser.report.palette import sequence, styles
 from amser.report.study import Study
-from amser.report.view import numeric
 from amser.summary import Estimate, short_values
 from amser.verdict import change, sentence
 from sim.study.results import Results
 
 Make = Callable[..., Path]
+ROOM = Room(470.0, 300.0, glyph=6.6, line=14.0, mark=7.0, bar=5.0, above=40.0)
 
 
 def page(folder: Path) -> str:
@@ -141,14 +142,6 @@ def test_changes_in_words(metric: str, before: float, after: float, text: str) -
     assert change(metric, before, after) == text
 
 
-def test_swept_values_as_numbers() -> None:
-    assert numeric([10, 40]) == [10.0, 40.0]
-    assert numeric(["1 Mbit/s", "5 Mbit/s"]) == [1.0, 5.0]
-    assert numeric(["500 kbit/s", "5 Mbit/s"]) is None
-    assert numeric(["raw", "flac"]) is None
-    assert numeric([True, False]) is None
-
-
 def test_families_share_a_shape_and_no_two_codecs_a_mark() -> None:
     kinds = {"raw": "pcm", "amser-12.5": "mel-svd", "amser-25": "mel-svd", "opus-16": "opus"}
     found = styles(list(kinds), kinds)
@@ -168,24 +161,24 @@ def test_axes_span_what_they_show() -> None:
 
 def test_labels_of_marks_at_one_place_differ() -> None:
     axis = {"range": [0.0, 2.0]}
-    found = place_labels([(1.0, 1.0)] * 4, ["raw", "flac", "pcm", "mp3"], axis, axis, [(0.9, 1.1)] * 4)
+    found = place_labels([(1.0, 1.0)] * 4, ["raw", "flac", "pcm", "mp3"], axis, axis, [(0.9, 1.1)] * 4, ROOM)
     assert len({label.position for label in found}) == 4
 
 
 def test_labels_keep_off_the_bars_and_inside_the_panel() -> None:
     axis = {"range": [0.0, 1.0]}
     # A bar of the panel's whole height leaves only the sides; at the right edge only one of them.
-    assert place_labels([(0.5, 0.5)], ["raw"], axis, axis, [(0.0, 1.0)])[0].position == "middle right"
-    assert place_labels([(0.99, 0.5)], ["raw"], axis, axis, [(0.0, 1.0)])[0].position == "middle left"
+    assert place_labels([(0.5, 0.5)], ["raw"], axis, axis, [(0.0, 1.0)], ROOM)[0].position == "middle right"
+    assert place_labels([(0.99, 0.5)], ["raw"], axis, axis, [(0.0, 1.0)], ROOM)[0].position == "middle left"
     # Between two others, a name stands beyond the end of its own bar.
     crowd = [(0.44, 0.5), (0.5, 0.5), (0.56, 0.5)]
-    middle = place_labels(crowd, ["raw", "amser-12.5", "flac"], axis, axis, [(0.4, 0.6)] * 3)[1]
+    middle = place_labels(crowd, ["raw", "amser-12.5", "flac"], axis, axis, [(0.4, 0.6)] * 3, ROOM)[1]
     assert middle.position == "top center" and middle.y == 0.6 and middle.clear
 
 
 def test_names_without_room_are_left_to_the_legend() -> None:
     axis = {"range": [0.0, 1.0]}
-    found = place_labels([(0.5, 0.5)] * 12, [f"amser-{i}" for i in range(12)], axis, axis)
+    found = place_labels([(0.5, 0.5)] * 12, [f"amser-{i}" for i in range(12)], axis, axis, [], ROOM)
     assert found[0].clear and not found[-1].clear
 
 
