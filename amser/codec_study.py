@@ -1,4 +1,4 @@
-"""From names on the command line to the codec study of ``recognizers.study``."""
+"""From names on the command line to the codec study of ``recognizers.measurement.codec_comparison``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run_codec_study(
     limit: int | None = None,
     scenario: str | None = None,
 ) -> pd.DataFrame:
-    """The tidy frame of ``recognizers.study.study_codecs``.
+    """The tidy frame of ``recognizers.measurement.codec_comparison.study_codecs``.
 
     ``corpus`` is a folder, a manifest, or one that ships, with its audio or with measured tables; ``recognizer`` a
     Whisper, ``sphinx`` or ``none``; ``emotion`` a network, the path of its weights, or ``none``; ``codecs`` are
@@ -31,7 +31,7 @@ def run_codec_study(
     Raises ``UserError``, ``ScenarioError``, ``CorpusError``, ``ModelUnavailable``, ``EmotionError``.
     """
     from recognizers.emotion.recognizer import load_emotion
-    from recognizers.study import study_codecs
+    from recognizers.measurement.codec_comparison import study_codecs
 
     spec, speech = _speech(corpus, recognizer)
     hearer = recognizer_named(recognizer, spec)
@@ -51,7 +51,7 @@ def _speech(corpus: str, recognizer: str) -> tuple[MeasuredCorpusSpec | None, An
     from typing import get_args
 
     from recognizers.corpora import open_corpus
-    from recognizers.measurement.build import corpus_of
+    from recognizers.measurement.parts_from_spec import corpus_of
     from scenarios.schema.corpus import MeasuredCorpusSpec
     from scenarios.schema.server import WhisperSpec
 
@@ -63,8 +63,8 @@ def _speech(corpus: str, recognizer: str) -> tuple[MeasuredCorpusSpec | None, An
 
 def _usual(corpus: str, recognizer: str) -> Sequence[str]:
     """The codecs of the measured table, or the usual ones."""
-    from recognizers.measurement.measured import measured_tables
-    from recognizers.study import DEFAULT_CODECS
+    from recognizers.measurement.codec_comparison import DEFAULT_CODECS
+    from recognizers.measurement.shipped_tables import measured_tables
 
     for table in measured_tables():
         if (table.corpus, table.model) == (corpus, recognizer):
@@ -74,7 +74,7 @@ def _usual(corpus: str, recognizer: str) -> Sequence[str]:
 
 def recognizer_named(name: str, corpus: MeasuredCorpusSpec | None = None) -> Any:
     """A Whisper by name or path, ``sphinx``, or None for ``none``.  Raises ``ModelUnavailable``."""
-    from recognizers.measurement.build import recognizer_of
+    from recognizers.measurement.parts_from_spec import recognizer_of
     from scenarios.schema.server import NoRecognizerSpec, SphinxSpec, WhisperSpec
 
     specs: dict[str, Any] = {"sphinx": SphinxSpec(kind="sphinx"), "none": NoRecognizerSpec(kind="none")}

@@ -157,8 +157,8 @@ def _open_corpus(scenario: Scenario, warnings: list[str]) -> object:
 
 def _find_recognizer(scenario: Scenario) -> object:
     """Look for a Whisper without loading it, which takes seconds, unless tables know its words; others are made."""
-    from recognizers.measurement.build import recognizer_of
     from recognizers.measurement.hearing import rests_on_tables
+    from recognizers.measurement.parts_from_spec import recognizer_of
     from scenarios.schema.server import WhisperSpec
 
     if not isinstance(scenario.recognizer, WhisperSpec):

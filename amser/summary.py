@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from amser.tables import Table
+from amser.console import Table
 from amser.units import Scale, scale_for, with_interval, with_range
 
 if TYPE_CHECKING:

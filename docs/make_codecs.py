@@ -26,7 +26,7 @@ import pandas as pd
 
 from channel.codecs import Codec, build_codec
 from docs.make_plots import IMAGES, STYLE
-from recognizers.study import DEFAULT_CODECS, study_codecs
+from recognizers.measurement.codec_comparison import DEFAULT_CODECS, study_codecs
 from scenarios.quantities import SI
 from scenarios.schema.codec import CodecSpec, MelKltSpec, MelSvdSpec
 

@@ -18,11 +18,11 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pandas as pd
 
-from recognizers.measurement.measured import MeasuredTable, measured_tables
-from recognizers.measurement.tabling import RATES
+from recognizers.measurement.make_table import RATES
+from recognizers.measurement.shipped_tables import MeasuredTable, measured_tables
 from recognizers.scores.bootstrap import Counts, Score, differences, scores
-from recognizers.scores.measured import word_counts
-from recognizers.scores.words import word_scores
+from recognizers.scores.table_counts import word_counts
+from recognizers.scores.word_errors import word_scores
 
 DOCS = Path(__file__).resolve().parent
 PAGE = DOCS / "results" / "wer.md"

@@ -13,18 +13,18 @@ from amser.cli import (
     audio,
     calibrate,
     capacity,
-    catalogue,
     codecs,
     corpus,
     emotion,
     evaluate,
+    listing,
     measure,
     models,
     plot,
     reproduce,
     results,
+    run,
     scenario,
-    study,
 )
 from amser.exits import Stopped
 
@@ -70,10 +70,10 @@ def _command(name: str, function: Callable[..., int], summary: str) -> None:
     app.command(name, short_help=summary)(guarded)
 
 
-_command("run", study.run, "Run a scenario; print its figures, write its report.")
+_command("run", run.run, "Run a scenario; print its figures, write its report.")
 _command("check", scenario.check, "Validate a scenario and all that it names.")
 _command("show", scenario.show, "Print a scenario as one file, or the points of its sweep.")
-_command("list", catalogue.list_, "List what a scenario can name, with its sources.")
+_command("list", listing.list_, "List what a scenario can name, with its sources.")
 _command("init", scenario.init, "Write a commented scenario; never overwrites a file.")
 _command("schema", scenario.schema, "Print the JSON Schema of scenario files, for editors.")
 _command("report", results.report, "Write the HTML report of a results folder again.")
@@ -91,4 +91,4 @@ app.add_typer(emotion.app, name="train")
 _command("evaluate", evaluate.evaluate, "Evaluate emotion networks at every compress rate.")
 app.add_typer(models.app, name="models")
 app.add_typer(reproduce.app, name="reproduce")
-_command("info", catalogue.info, "Print versions, weights, calibrations and cache.")
+_command("info", listing.info, "Print versions, weights, calibrations and cache.")

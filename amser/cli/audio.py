@@ -55,7 +55,7 @@ def encode(
         "raw_bytes": 2 * len(audio),
     }
     if json:
-        from amser.tables import print_json
+        from amser.console import print_json
 
         print_json(facts)
         return Exit.DONE
@@ -115,7 +115,7 @@ def decode(
 
 def _say(facts: dict[str, Any], json: bool) -> int:
     if json:
-        from amser.tables import print_json
+        from amser.console import print_json
 
         print_json(facts)
         return Exit.DONE

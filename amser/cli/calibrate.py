@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amser.cli.options import check_device
+from amser.console import Table
 from amser.exits import UserError
-from amser.tables import Table
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from amser.cli.options import Json, ScenarioName, Sets, cores
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
-    from amser.capacity import Capacity, Range
+    from amser.capacity_search import Capacity, Range
 
 
 def capacity(
@@ -33,8 +33,8 @@ def capacity(
     json: Json = False,
 ) -> int:
     """Find the most devices (or the least of anything) that meet a service level, for each codec."""
-    from amser.capacity import Level, Range
-    from amser.capacity import capacity as find
+    from amser.capacity_search import Level, Range
+    from amser.capacity_search import capacity as find
     from amser.cli.progress import progress_bar
 
     levels = [Level.parse(text) for text in slo]
@@ -47,7 +47,7 @@ def capacity(
     if json:
         import dataclasses
 
-        from amser.tables import print_json
+        from amser.console import print_json
 
         points = [dataclasses.asdict(c) for c in found]
         print_json({"over": over, "unit": span.unit, "least": least, "levels": slo, "points": points})
@@ -57,8 +57,8 @@ def capacity(
 
 
 def _print(found: list[Capacity], over: str, span: Range, slo: list[str]) -> None:
+    from amser.console import Table
     from amser.summary import short_names
-    from amser.tables import Table
 
     names = list(dict.fromkeys(key for c in found for key in c.parameters))
     word = "least" if span.least else "most"

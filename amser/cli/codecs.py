@@ -66,7 +66,7 @@ def codecs(
     page = output / "codecs.html"
     page.write_text(rates_page(frame), encoding="utf-8")
     if json:
-        from amser.tables import print_json
+        from amser.console import print_json
 
         print_json(frame.to_dict(orient="records"))
         return Exit.DONE
@@ -77,7 +77,7 @@ def codecs(
 
 
 def _table(frame: pd.DataFrame) -> None:
-    from amser.tables import Table
+    from amser.console import Table
 
     metrics = list(dict.fromkeys(frame["metric"]))
     units = dict(zip(frame["metric"], frame["unit"], strict=True))
@@ -97,7 +97,7 @@ def _table(frame: pd.DataFrame) -> None:
 def _equal_table(equal: pd.DataFrame) -> None:
     if not len(equal):
         return
-    from amser.tables import Table
+    from amser.console import Table
 
     head = ["codec", "rate [kbit/s]", "wer [%]", "mel-klt", "rate [kbit/s]", "wer [%]", "difference [points]"]
     head += ["utterances"]

@@ -32,7 +32,7 @@ def check(
     if json:
         import dataclasses
 
-        from amser.tables import print_json
+        from amser.console import print_json
 
         facts = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
         print_json(facts | {"missing": report.missing, "faults": [str(f) for f in report.faults]})

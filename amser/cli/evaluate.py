@@ -187,11 +187,11 @@ def _show(found: list[Evaluation], markdown: bool, json: bool) -> int:
         return Exit.DONE
     rows = [row for evaluation in found for row in _rows(evaluation)]
     if json:
-        from amser.tables import print_json
+        from amser.console import print_json
 
         print_json(rows)
         return Exit.DONE
-    from amser.tables import Table
+    from amser.console import Table
 
     body = []
     for r in rows:

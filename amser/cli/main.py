@@ -9,8 +9,8 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from amser.console import harmless
 from amser.exits import describe, exit_code_of
-from amser.tables import harmless
 from scenarios.errors import Exit
 
 

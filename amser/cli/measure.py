@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amser.cli.options import Json
+from amser.console import print_json
 from amser.exits import MissingError, UserError
-from amser.tables import print_json
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from recognizers.corpora import Corpus
-    from recognizers.measurement.measured import MeasuredTable
+    from recognizers.measurement.shipped_tables import MeasuredTable
 
 app = typer.Typer(no_args_is_help=True, help="Measured tables: make one, or measure cells of those that ship again.")
 
@@ -44,7 +44,7 @@ def verify(
 
     The audio is that of --audio, or of $AMSER_CORPORA; for `librispeech` forty utterances ship.
     """
-    from recognizers.measurement.measured import measured_tables
+    from recognizers.measurement.shipped_tables import measured_tables
 
     tables = [t for t in measured_tables() if t.corpus == corpus and model in (None, t.model)]
     if not tables:
@@ -63,7 +63,7 @@ def verify(
 
 
 def _verified(table: MeasuredTable, spoken: Corpus, cells: int, seed: int) -> tuple[int, list[str]]:
-    from recognizers.measurement import tabling
+    from recognizers.measurement import make_table as tabling
     from recognizers.measurement.bar import counting_bar
     from recognizers.whisper import load_whisper
     from recognizers.whisper.options import WhisperOptions
@@ -114,8 +114,8 @@ def table(
     Every batch is kept in the cache: stopped, the same command goes on.
     """
     from recognizers.corpora import open_corpus
-    from recognizers.measurement import tabling
-    from recognizers.measurement.measured import MeasuredTable
+    from recognizers.measurement import make_table as tabling
+    from recognizers.measurement.shipped_tables import MeasuredTable
     from recognizers.whisper import load_whisper
     from recognizers.whisper.options import WhisperOptions
     from sim.study.checkout import source_of

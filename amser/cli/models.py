@@ -23,7 +23,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
     """List the Whispers: which are here, whence they came, licence, digest of the weights, size."""
     if context.invoked_subcommand is not None:
         return
-    from amser.tables import Table, print_json
+    from amser.console import Table, print_json
     from recognizers.whisper.checkpoints.inventory import inventory
 
     entries = list(inventory())
@@ -65,7 +65,7 @@ def convert(
 
 
 def _say(entry: Entry, json: bool) -> int:
-    from amser.tables import print_json
+    from amser.console import print_json
 
     facts = asdict(entry)
     if json:

@@ -18,9 +18,9 @@ from amser.exits import Stopped, UserError
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
+    from amser.console import Table
     from amser.reproduction import Part
     from amser.reproduction.published import Published
-    from amser.tables import Table
     from recognizers.corpora import Classes
 
 app = typer.Typer(help="Published tables, measured again.", no_args_is_help=True, rich_markup_mode=None)
@@ -123,8 +123,8 @@ def _write(output: Path, whole: Part, known: Published) -> None:
 
 def _show(output: Path, whole: Part, known: Published, json: bool) -> int:
     if json:
+        from amser.console import print_json
         from amser.reproduction import frame
-        from amser.tables import print_json
 
         rows = frame(whole.rows, known).to_dict(orient="records")
         printed = [{**asdict(figure), "value": figure.value} for figure in known.figures]
@@ -142,7 +142,7 @@ def _show(output: Path, whole: Part, known: Published, json: bool) -> int:
 
 def _tables(whole: Part, known: Published) -> Iterator[Table]:
     """The poster's tables, then ours, then both of the same corpus."""
-    from amser.reproduction import tables
+    from amser.reproduction import row_tables as tables
 
     yield from (tables.printed_table(one) for one in known.tables if one.table == "emotion")
     yield tables.words_table(whole.rows)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amser.cli.options import Json, ResultsDir, cores
+from amser.console import harmless
 from amser.exits import MissingError, UserError
-from amser.tables import harmless
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def compare(
     found = compare_results(*sides)
     say_partial(*sides)
     if json:
-        from amser.tables import print_json
+        from amser.console import print_json
 
         print_json(_as_dict(found))
     else:
@@ -87,7 +87,7 @@ def rerun(
         again = _run_again(old, jobs or cores(), into or Path(place), allow_plugins)
         found = compare_results(old, again)
     if json:
-        from amser.tables import print_json
+        from amser.console import print_json
 
         print_json(_as_dict(found))
     else:
@@ -132,7 +132,7 @@ def _allow_plugins(experiment: Experiment, allowed: bool) -> None:
 
 
 def _print(found: Comparison, every: bool) -> None:
-    from amser.tables import Table
+    from amser.console import Table
     from amser.verdict import in_points
 
     rows = [[key, str(a), str(b)] for key, (a, b) in found.inputs.items()]

@@ -36,7 +36,7 @@ def check(scenario: ScenarioName, sets: Sets = None, json: Json = False) -> int:
     if json:
         from dataclasses import asdict
 
-        from amser.tables import print_json
+        from amser.console import print_json
 
         said = {"valid": True, "warnings": experiment.warnings, **_outline(experiment)}
         print_json({**said, "forecast": asdict(expected)})
@@ -68,7 +68,7 @@ def _outline(experiment: Experiment) -> dict[str, Any]:
 
 
 def _print_faults(error: ScenarioError) -> None:
-    from amser.tables import print_json
+    from amser.console import print_json
 
     faults = [
         {
@@ -96,7 +96,7 @@ def show(
     if points:
         return _show_points(experiment, json)
     if json:
-        from amser.tables import print_json
+        from amser.console import print_json
 
         print_json(experiment.resolved)
         return Exit.DONE
@@ -111,7 +111,7 @@ def show(
 
 
 def _show_points(experiment: Experiment, json: bool) -> int:
-    from amser.tables import Table, print_json
+    from amser.console import Table, print_json
 
     names = list(dict.fromkeys(key for p in experiment.points for key in p.parameters))
     if json:
@@ -155,7 +155,7 @@ def schema(
     ] = None,
 ) -> int:
     """Print the JSON Schema of scenario files, from which editors complete them."""
-    from amser.schema import schema_text
+    from amser.json_schema import schema_text
 
     if output is None:
         sys.stdout.write(schema_text())

@@ -104,7 +104,7 @@ def _words(options: StateOptions) -> Words | None:
         return lambda corpus, codec: [utterance.text for utterance in corpus.utterances]
 
     from channel.codecs import build_codec
-    from recognizers.measure import measure
+    from recognizers.measurement.measure import measure
     from recognizers.whisper import load_whisper
     from recognizers.whisper.options import WhisperOptions
 
@@ -121,7 +121,7 @@ def _words(options: StateOptions) -> Words | None:
 
 
 def _show(rows: pd.DataFrame, protocol: str, json: bool) -> None:
-    from amser.tables import Table, print_json
+    from amser.console import Table, print_json
     from recognizers.training.predictions import scored
 
     table = scored(rows)

@@ -10,7 +10,7 @@ from amser.exits import UserError
 from amser.plots.columns import Column, chosen, find, require_told_apart
 from amser.plots.look import FRONT_NAME, RC, WIDTHS, check_output, legend_below, new_figure, save
 from amser.plots.panels import draw, names_beside, series_of, write_names
-from amser.report.study import Study
+from amser.report.material import Study
 from amser.summary import PointKey
 
 if TYPE_CHECKING:

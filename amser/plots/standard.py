@@ -11,8 +11,8 @@ from amser.exits import UserError
 from amser.plots.columns import Column, find
 from amser.plots.look import INK, legend_below, line_style, new_figure
 from amser.plots.panels import series_of
+from amser.report.material import Study
 from amser.report.palette import COMPONENT_COLOURS
-from amser.report.study import Study
 from amser.summary import PointKey
 from amser.units import scale_for
 

@@ -17,8 +17,8 @@ def write_report(results: Results, path: Path | None = None) -> Path:
     Raises ``OSError`` when the file cannot be written.
     """
     # plotly takes a second to import; what only reads a study should not wait for it.
+    from amser.report.material import Study
     from amser.report.page import render
-    from amser.report.study import Study
 
     target = path if path is not None else results.folder / "report.html"
     target.write_text(render(Study(results)), encoding="utf-8")

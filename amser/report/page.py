@@ -12,14 +12,14 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from amser import __version__
-from amser.report import figures
+from amser.console import Table
+from amser.report import charts as figures
 from amser.report.against import against
 from amser.report.headline import headline_section
+from amser.report.material import Study
 from amser.report.provenance import provenance_section, warnings_section
-from amser.report.study import Study
 from amser.report.tradeoff import trade_off
 from amser.report.view import View
-from amser.tables import Table
 
 CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
 

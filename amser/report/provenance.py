@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from amser.summary import gathered, named_failures
 
 if TYPE_CHECKING:
-    from amser.report.study import Study
+    from amser.report.material import Study
 
 # Shown first and in this order where the manifest has them; the rest follows in the manifest's own order.
 FIRST = ("recognizer", "emotion", "corpus", "service", "devices", "cells", "replications", "sets", "command")

@@ -21,7 +21,7 @@ TITLES = {"wer": "word error rate", "emotion_accuracy": "emotion accuracy", "mel
 
 
 def rates_page(frame: pd.DataFrame) -> str:
-    """HTML for the frame of ``recognizers.study.study_codecs``."""
+    """HTML for the frame of ``recognizers.measurement.codec_comparison.study_codecs``."""
     facts = ", ".join(f"{k} {frame.attrs[k]}" for k in ("corpus", "recognizer", "emotion") if frame.attrs.get(k))
     over = f"{' or '.join(frame['over'].unique())}; {frame['n'].max()} utterances"
     drawing = rates_figure(frame).to_html(full_html=False, include_plotlyjs=False, div_id="rates", default_width="100%")

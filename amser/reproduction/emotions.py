@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amser.reproduction.rows import RATES, Part, Row
-from amser.reproduction.words import hypotheses
+from amser.reproduction.word_rates import hypotheses
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -64,7 +64,7 @@ def reproduce(options: Options, tell: Callable[[float, str], None] = lambda shar
 def _with_what_is_there(what: str, step: Callable[[], Part]) -> Part:
     from recognizers.corpora import CorpusError
     from recognizers.emotion import EmotionError
-    from recognizers.measure import MeasurementError
+    from recognizers.measurement.measure import MeasurementError
     from recognizers.sphinx import SphinxUnavailable
     from recognizers.whisper import ModelUnavailable
 
@@ -92,7 +92,7 @@ def _steps(options: Options, tell: Callable[[float, str], None]) -> Iterator[Ste
 
 def _shipped(options: Options) -> Part:
     from amser.reproduction.emotions import shipped_networks
-    from amser.reproduction.words import measured_words, word_rows
+    from amser.reproduction.word_rates import measured_words, word_rows
     from recognizers.corpora import open_corpus
     from recognizers.training.speech.pack import shipped
     from recognizers.whisper import load_whisper
@@ -109,7 +109,7 @@ def _shipped(options: Options) -> Part:
 
 
 def _digits(options: Options) -> Part:
-    from amser.reproduction.words import measured_words, word_rows
+    from amser.reproduction.word_rates import measured_words, word_rows
     from recognizers.training.nano.data import HELD_OUT_DIGIT_SPEAKERS
     from recognizers.whisper import load_whisper
 
@@ -120,7 +120,7 @@ def _digits(options: Options) -> Part:
 
 def _open_speech(options: Options) -> Part:
     from amser.codec_study import recognizer_named
-    from amser.reproduction.words import measured_words, word_rows
+    from amser.reproduction.word_rates import measured_words, word_rows
 
     corpus = _limited(_found(options, "librispeech"), options.limit)
     recognizer = recognizer_named(options.model or "sphinx")
@@ -130,7 +130,7 @@ def _open_speech(options: Options) -> Part:
 def _acted(options: Options, kind: str, tell: Callable[[float, str], None]) -> Part:
     from amser.codec_study import recognizer_named
     from amser.reproduction.emotions import cross_validated, examples_of
-    from amser.reproduction.words import measured_words
+    from amser.reproduction.word_rates import measured_words
 
     corpus = _limited(_found(options, kind), options.limit)
     recognizer = recognizer_named(options.model or "nano")
@@ -142,7 +142,7 @@ def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
     """The real protocol: one session left out, published sizes, Whisper's own transcripts, GloVe where it is."""
     from amser.codec_study import recognizer_named
     from amser.reproduction.emotions import FULL, cross_validated, examples_of
-    from amser.reproduction.words import measured_words, word_rows
+    from amser.reproduction.word_rates import measured_words, word_rows
     from recognizers.corpora import FOUR_CLASSES, open_corpus
 
     if options.iemocap is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from channel.links import build
+from channel.links import cell_parts as build
 from channel.links.access import Access
 from channel.links.loss import Loss
 from channel.links.propagation import Placement, Uniforms, place

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from recognizers.emotion.tokenizers import Tokenizer
 from recognizers.emotion.types import BANDS, EmotionError, Mel
-from recognizers.emotion.words import Tokenizer
 
 __all__ = ["Batch", "checked_mel", "collate"]
 

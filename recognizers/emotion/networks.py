@@ -10,8 +10,8 @@ from typing import Any
 from recognizers.emotion import umons, xu, yoon
 from recognizers.emotion.amser import AmserDims, AmserNetwork
 from recognizers.emotion.layers import EmotionNetwork
+from recognizers.emotion.tokenizers import HashedWords, Tokenizer, tokenizer_from
 from recognizers.emotion.types import EmotionError
-from recognizers.emotion.words import HashedWords, Tokenizer, tokenizer_from
 
 __all__ = ["ARCHITECTURES", "Architecture", "NetworkSpec", "build_network", "parameter_count"]
 

@@ -12,9 +12,9 @@ import torch
 from recognizers.emotion.batch import collate
 from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec
+from recognizers.emotion.tokenizers import Tokenizer
 from recognizers.emotion.types import BANDS, Emotion, EmotionError, Mel
 from recognizers.emotion.weights import load_network, shipped_weights
-from recognizers.emotion.words import Tokenizer
 
 __all__ = ["EmotionRecognizer", "load_emotion", "predict"]
 

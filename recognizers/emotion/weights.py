@@ -16,8 +16,8 @@ from torch import Tensor
 
 from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_network
+from recognizers.emotion.tokenizers import Tokenizer
 from recognizers.emotion.types import EmotionError
-from recognizers.emotion.words import Tokenizer
 
 __all__ = ["SHIPPED", "load_network", "save_network", "shipped_weights", "start_from"]
 

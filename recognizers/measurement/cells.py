@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from recognizers.measurement.measured import MeasuredUtterance
 from recognizers.measurement.protocols import Codec, Mel, Utterance
+from recognizers.measurement.shipped_tables import MeasuredUtterance
 from recognizers.measurement.store import digest
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recognizers.measurement.build import corpus_of, emotion_of, recognizer_of
-from recognizers.measurement.measured import measured_tables
+from recognizers.measurement.parts_from_spec import corpus_of, emotion_of, recognizer_of
 from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
+from recognizers.measurement.shipped_tables import measured_tables
 from scenarios.schema.corpus import MeasuredCorpusSpec, MixtureCorpusSpec, OneCorpusSpec
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.server import WhisperSpec
@@ -104,7 +104,7 @@ def measured(
 
 def _measured(heard: Hearing, specs: Mapping[str, CodecSpec], cache_dir: Path | None, progress: bool) -> pd.DataFrame:
     from channel.codecs import build_codec
-    from recognizers.measure import measure
+    from recognizers.measurement.measure import measure
 
     codecs = {name: build_codec(spec, bands=heard.bands, name=name) for name, spec in specs.items()}
     return measure(heard.corpus, codecs, heard.recognizer, heard.emotion, cache_dir=cache_dir, progress=progress)

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from recognizers.measurement.fill_cache import MeasurementError
 from recognizers.measurement.protocols import Mel, Recognizer, Transcript
-from recognizers.measurement.work import MeasurementError
 
 
 @dataclass

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from recognizers.measurement.fill_cache import MeasurementError
 from recognizers.measurement.store import digest
-from recognizers.measurement.work import MeasurementError
 from scenarios.schema.corpus import SyntheticCorpusSpec
 
 

@@ -2,8 +2,8 @@
 
 from recognizers.scores.bootstrap import Counts, Score, differences, scores
 from recognizers.scores.classes import CLASS_METRICS, ClassScores, class_scores, confusion, score_classes
-from recognizers.scores.measured import class_counts, labels_of, ratio_counts, word_counts
-from recognizers.scores.words import WordErrors, normalise, word_errors, word_scores
+from recognizers.scores.table_counts import class_counts, labels_of, ratio_counts, word_counts
+from recognizers.scores.word_errors import WordErrors, normalise, word_errors, word_scores
 
 __all__ = [
     "CLASS_METRICS",

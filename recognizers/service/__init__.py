@@ -2,7 +2,7 @@
 
 from recognizers.service.calibration import Calibration, CalibrationError, calibrations, load_calibration
 from recognizers.service.encode import EncodeCost, encode_cost
-from recognizers.service.models import ServiceTime, load_service
+from recognizers.service.service_time import ServiceTime, load_service
 
 __all__ = [
     "Calibration",

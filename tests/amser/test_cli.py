@@ -14,7 +14,7 @@ import pytest
 
 from amser import __version__
 from amser.cli.main import run
-from amser.schema import schema_text
+from amser.json_schema import schema_text
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {
@@ -338,7 +338,7 @@ def test_a_closed_output_is_no_defect(tmp_path: Path) -> None:
 
 
 def test_figures_stay_whole_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    from amser.tables import Table
+    from amser.console import Table
 
     class Terminal(StringIO):
         def isatty(self) -> bool:

@@ -14,9 +14,9 @@ import pytest
 from amser.labels import Room, place_labels
 from amser.report import write_report
 from amser.report.axes import cost_axis, swept_axis
+from amser.report.material import Study
 from amser.report.page import render
 from amser.report.palette import sequence, styles
-from amser.report.study import Study
 from amser.summary import Estimate, short_values
 from amser.verdict import change, sentence
 from sim.study.results import Results

@@ -14,13 +14,13 @@ import pytest
 import torch
 
 from amser.cli import main
-from amser.reproduction import tables
+from amser.reproduction import row_tables as tables
 from amser.reproduction.emotions import committed, rows_of, write_committed
 from amser.reproduction.overhead import overhead
 from amser.reproduction.page import emotions_figure, render
 from amser.reproduction.published import load_published
 from amser.reproduction.rows import RATES, Part, Row, frame
-from amser.reproduction.words import codecs_by_rate, word_rows
+from amser.reproduction.word_rates import codecs_by_rate, word_rows
 from amser.reproduction.work import Options, reproduce
 from recognizers.corpora import Classes
 from recognizers.training.emotion.evaluation import Evaluation, Predictions

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from amser.console import Table, print_json
 from amser.summary import Summary, short_names
-from amser.tables import Table, print_json
 from sim.study.results import Results
 
 

@@ -18,8 +18,8 @@ from recognizers.emotion import Emotion, EmotionError, rank_of_rate
 from recognizers.emotion.batch import collate
 from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_network, parameter_count
 from recognizers.emotion.recognizer import EmotionRecognizer, load_emotion, predict
+from recognizers.emotion.tokenizers import HashedWords, Vocabulary, split_words, tokenizer_from
 from recognizers.emotion.weights import FORMAT, load_network, save_network
-from recognizers.emotion.words import HashedWords, Vocabulary, split_words, tokenizer_from
 from recognizers.training.emotion.augment import _stretch, vary
 from recognizers.training.emotion.examples import Examples, compressed, truncate_rank
 from recognizers.training.emotion.recipe import Recipe, train_network

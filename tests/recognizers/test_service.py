@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from recognizers.service import CalibrationError, calibrations, encode_cost, load_calibration, load_service
 from recognizers.service.batches import Timing, fit, measure_batches, noise_mels
 from recognizers.service.calibration import FOLDER, Point, summaries
+from recognizers.service.derived_calibrations import PUBLISHED, calibration, encoder_operations, write_json
 from recognizers.service.device_calibration import added_to, calibrated_codecs, encoding_s, fit_line, parse_seven_zip
 from recognizers.service.encode import EncodeCalibration, EncodeEntry, cost_key, load_encode_calibration
-from recognizers.service.published import PUBLISHED, calibration, encoder_operations, write_json
 from recognizers.service.random_whisper import official_dimensions
 from scenarios.schema.server import NoRecognizerSpec, ServerSpec, WhisperSpec
 
@@ -247,7 +247,7 @@ def test_half_precision_hears_what_full_precision_hears() -> None:
 
 
 def test_coding_costs_of_standard_codecs() -> None:
-    from channel.codecs.build import build_codec
+    from channel.codecs.codec_from_spec import build_codec
 
     for name in ("raw", "flac", "mp3-24", "opus-12", "amser-12.5", "amser-100-fp16", "g722"):
         cost = encode_cost(build_codec(name))
@@ -288,7 +288,7 @@ def test_costs_between_settings_are_linear() -> None:
 
 
 def test_cost_keys() -> None:
-    from channel.codecs.build import build_codec
+    from channel.codecs.codec_from_spec import build_codec
 
     assert cost_key(build_codec("flac")) == ("flac", 5.0)
     assert cost_key(build_codec("opus-16")) == ("opus", 16_000.0)

@@ -13,11 +13,11 @@ import pytest
 
 from recognizers.service.batches import Timing
 from recognizers.service.calibration import AcceleratorPower, Calibration, load_calibration
-from recognizers.service.models import load_service
+from recognizers.service.derived_calibrations import write_json
 from recognizers.service.power import PowerMeter, gpu_power_w
-from recognizers.service.published import write_json
 from recognizers.service.random_whisper import OFFICIAL
 from recognizers.service.server_calibration import HOST_POWER, Job, calibrate_server
+from recognizers.service.service_time import load_service
 from scenarios.schema.server import ServerSpec
 
 

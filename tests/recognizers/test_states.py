@@ -16,7 +16,7 @@ from recognizers.emotion.state_network import StateDims, StateNetwork
 from recognizers.emotion.state_recognizer import StateRecognizer, StateSpec, load_states, save_states
 from recognizers.emotion.states import PAIR, STRETCH, EncoderStates, Stretches, WhisperStates
 from recognizers.emotion.types import EmotionError, Mel
-from recognizers.measurement.build import emotion_of
+from recognizers.measurement.parts_from_spec import emotion_of
 from recognizers.training.state_cache import hear_corpus
 from recognizers.training.state_evaluation import check_disjoint
 from scenarios.schema.server import EmotionSpec

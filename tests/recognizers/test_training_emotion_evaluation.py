@@ -17,8 +17,8 @@ from recognizers.emotion import EmotionError
 from recognizers.emotion.batch import Batch, collate
 from recognizers.emotion.networks import NetworkSpec
 from recognizers.emotion.recognizer import load_emotion
+from recognizers.emotion.tokenizers import Tokenizer
 from recognizers.emotion.weights import start_from
-from recognizers.emotion.words import Tokenizer
 from recognizers.training.emotion.cross_validation import cross_validate
 from recognizers.training.emotion.evaluation import Evaluation, Predictions, evaluate_weights
 from recognizers.training.emotion.evaluation_tables import evaluation_tables

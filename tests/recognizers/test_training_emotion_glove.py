@@ -14,7 +14,7 @@ from recognizers.emotion import EmotionError, load_emotion
 from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_network
 from recognizers.emotion.recognizer import predict
-from recognizers.emotion.words import Vocabulary
+from recognizers.emotion.tokenizers import Vocabulary
 from recognizers.training.emotion.examples import Examples
 from recognizers.training.emotion.glove import Glove, check_glove, packaged, packaged_glove, read_glove
 from recognizers.training.emotion.recipe import Recipe

@@ -10,7 +10,7 @@ import whisper
 
 from channel.mel import log_mel
 from recognizers.corpora import open_corpus
-from recognizers.scores.words import WordErrors, normalise, word_errors
+from recognizers.scores.word_errors import WordErrors, normalise, word_errors
 from recognizers.whisper import ModelUnavailable, load_whisper
 from recognizers.whisper.recognizer import WhisperRecognizer
 

@@ -21,8 +21,8 @@ import numpy.typing as npt
 import torch
 
 from recognizers.emotion.layers import EmotionNetwork, WordVectors
+from recognizers.emotion.tokenizers import UNKNOWN, Vocabulary, split_words
 from recognizers.emotion.types import EmotionError
-from recognizers.emotion.words import UNKNOWN, Vocabulary, split_words
 
 __all__ = ["PACKAGE", "Glove", "check_glove", "packaged", "packaged_glove", "read_glove"]
 

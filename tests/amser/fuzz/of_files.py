@@ -117,7 +117,7 @@ def finished(folder: Path, draw: Draw) -> int:
 def caches(folder: Path, draw: Draw) -> int:
     """The measurement cache: its values, or the bytes of its file."""
     from channel.codecs import build_codec
-    from recognizers.measure import measure
+    from recognizers.measurement.measure import measure
     from recognizers.measurement.store import CacheError
     from recognizers.measurement.synthetic import synthetic_corpus
     from scenarios.quantities import SI

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from recognizers.measurement import measured
+from recognizers.measurement import shipped_tables as measured
 from tests.amser.fuzz.damage import BYTES, CHANGES, EDITS, VALUES, changed, damaged, edited, yaml_of
 from tests.amser.fuzz.outcome import Draw, outcome
 from tests.amser.fuzz.studies import BASE

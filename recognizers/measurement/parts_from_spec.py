@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizers.measurement.lazy import LazyRecognizer
-from recognizers.measurement.measured import MeasuredCorpus, NoTable, measured_corpus, measured_tables
 from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
+from recognizers.measurement.shipped_tables import MeasuredCorpus, NoTable, measured_corpus, measured_tables
 from recognizers.measurement.synthetic import synthetic_corpus
 from scenarios.plugins import make
 from scenarios.schema.corpus import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from amser.console import Table
 from amser.reproduction.published import Published, PublishedTable
 from amser.reproduction.rows import LOW_RATES, RATES, Row
-from amser.tables import Table
 
 TITLES = {"amser": "AMSER (our reading)", "umons": "UMONS", "xu": "Xu et al.", "yoon": "Yoon et al."}
 METRICS = {

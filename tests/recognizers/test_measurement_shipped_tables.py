@@ -14,14 +14,21 @@ import pytest
 from channel.codecs import build_codec
 from recognizers.corpora import open_corpus
 from recognizers.corpora.types import Corpus
-from recognizers.measure import measure
-from recognizers.measurement import measured, tabling
-from recognizers.measurement.build import corpus_of, emotion_of, recognizer_of
+from recognizers.measurement import make_table as tabling
+from recognizers.measurement import shipped_tables as measured
+from recognizers.measurement.fill_cache import MeasurementError
 from recognizers.measurement.lazy import LazyRecognizer
-from recognizers.measurement.measured import MeasuredCorpus, MeasuredTable, NoTable, measured_corpus, measured_tables
+from recognizers.measurement.measure import measure
+from recognizers.measurement.parts_from_spec import corpus_of, emotion_of, recognizer_of
+from recognizers.measurement.shipped_tables import (
+    MeasuredCorpus,
+    MeasuredTable,
+    NoTable,
+    measured_corpus,
+    measured_tables,
+)
 from recognizers.measurement.table_file import DamagedTable
-from recognizers.measurement.work import MeasurementError
-from recognizers.scores.words import word_errors
+from recognizers.scores.word_errors import word_errors
 from recognizers.whisper.recognizer import WhisperRecognizer
 from scenarios.schema.corpus import MeasuredCorpusSpec
 from scenarios.schema.server import EmotionSpec, WhisperSpec

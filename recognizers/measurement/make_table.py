@@ -20,7 +20,7 @@ from recognizers.corpora.types import Corpus, Utterance
 from recognizers.measurement.bar import counting_bar
 from recognizers.measurement.cells import audio_digest, coded_value, is_coded, is_recognized
 from recognizers.measurement.keys import coded_key, recognized_key
-from recognizers.measurement.measured import (
+from recognizers.measurement.shipped_tables import (
     MeasuredTable,
     NoTable,
     cache_entries,
@@ -28,8 +28,8 @@ from recognizers.measurement.measured import (
     write_table,
 )
 from recognizers.measurement.store import Store, digest
-from recognizers.measurement.table import score
 from recognizers.measurement.table_file import network_column
+from recognizers.measurement.table_frame import score
 from recognizers.whisper.recognizer import Transcript, WhisperRecognizer
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def nested(corpus: Corpus, limit: int | None) -> Corpus:
 
 def measure_all(corpus: Corpus, codecs: Sequence[str], recognizer: WhisperRecognizer) -> None:
     """Measure into the cache what it does not know, a few utterances after another."""
-    from recognizers.measure import measure
+    from recognizers.measurement.measure import measure
 
     built = {name: build_codec(name, bands=recognizer.bands) for name in codecs}
     with counting_bar("measuring", len(corpus) * len(built)) as advance:
@@ -236,7 +236,7 @@ def _compared(
 
 
 def _differences(row: Mapping[Any, Any], value: Mapping[str, Any], said: Transcript) -> Iterable[Difference]:
-    from recognizers.scores.words import word_errors
+    from recognizers.scores.word_errors import word_errors
 
     now = {name: value[name] for name in ("codec_fingerprint", "payload_bytes", "container_bytes", "mel_snr_db")}
     now |= {"hypothesis": said.text, "avg_logprob": said.avg_logprob, "no_speech_prob": said.no_speech_prob}

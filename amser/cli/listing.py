@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from amser.cli.options import Json
+from amser.console import Table, print_json
 from amser.exits import UserError
-from amser.tables import Table, print_json
 from scenarios.errors import Exit
 
 Rows = list[dict[str, str]]
@@ -134,7 +134,7 @@ def _corpora() -> Rows:
 
 
 def _measured() -> Rows:
-    from recognizers.measurement.measured import measured_tables
+    from recognizers.measurement.shipped_tables import measured_tables
 
     rows = []
     for table in measured_tables():

@@ -1,6 +1,6 @@
 """Calibrations of accelerators that the project has not measured, derived from published speeds.
 
-Run ``python -m recognizers.service.published`` to write them anew into ``recognizers/data/calibration``.
+Run ``python -m recognizers.service.derived_calibrations`` to write them anew into ``recognizers/data/calibration``.
 
 A published speed says how many times faster than real time long audio is transcribed: 30 s windows, one
 after another.  Whisper pads every utterance to such a window, so a short utterance costs the encoder a whole

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from recognizers.measurement.cells import Cell, is_scored
+from recognizers.measurement.fill_cache import Measuring
 from recognizers.measurement.store import Store, digest
-from recognizers.measurement.work import Measuring
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ COLUMNS: Mapping[str, str] = {
 
 def score(store: Store, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, int]]:
     """Word-error counts of (reference, hypothesis) pairs, from the cache where known."""
-    from recognizers.scores.words import word_errors
+    from recognizers.scores.word_errors import word_errors
 
     keys = {pair: digest(SCORED_VERSION, *pair) for pair in dict.fromkeys(pairs)}
     known = store.get(keys.values(), is_scored)

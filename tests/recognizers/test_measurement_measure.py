@@ -20,8 +20,8 @@ import pytest
 
 from channel.codecs.base import NoSpeechError
 from channel.mel import log_mel
-from recognizers.measure import COLUMNS, MeasurementError, measure
 from recognizers.measurement.cells import mel_snr_db
+from recognizers.measurement.measure import COLUMNS, MeasurementError, measure
 from recognizers.measurement.store import CacheError, Store, digest
 from recognizers.measurement.synthetic import synthetic_corpus
 from scenarios.schema.corpus import SyntheticCorpusSpec
@@ -259,7 +259,7 @@ def test_a_recognizer_of_128_bands_and_a_network_of_80_hear_one_payload(tmp_path
 
 
 def test_interrupted_run_keeps_finished_batches(clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("recognizers.measurement.work.BATCH_CELLS", 1)
+    monkeypatch.setattr("recognizers.measurement.fill_cache.BATCH_CELLS", 1)
 
     class Interrupted(Listener):
         def transcribe(self, mels: Sequence[Array]) -> list[Said]:
@@ -277,8 +277,8 @@ def test_interrupted_run_keeps_finished_batches(clips: Clips, tmp_path: Path, mo
 def test_slow_recognizers_get_small_slices(clips: Clips, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each call seems to last 1000 s: the slice shrinks from 4 to 2 to 1, and what is done is kept."""
     clock = iter(range(0, 1_000_000, 1000))
-    monkeypatch.setattr("recognizers.measurement.work.time.monotonic", lambda: float(next(clock)))
-    monkeypatch.setattr("recognizers.measurement.work.FIRST_SLICE", 4)
+    monkeypatch.setattr("recognizers.measurement.fill_cache.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("recognizers.measurement.fill_cache.FIRST_SLICE", 4)
     listener = Listener()
     codecs = {f"c{bits}": Rounding(f"c{bits}", bits) for bits in (3, 4, 5)}
     measure(clips, codecs, listener, cache_dir=tmp_path)

@@ -28,7 +28,7 @@ def codecs_by_rate(bands: int) -> dict[float | None, Codec]:
 
 def measured_words(corpus: Corpus, recognizer: Any) -> pd.DataFrame:
     """The measurement table of a corpus at every rate, recalled from the cache where it was measured before."""
-    from recognizers.measure import measure
+    from recognizers.measurement.measure import measure
 
     named = {_name(rate): codec for rate, codec in codecs_by_rate(recognizer.bands).items()}
     return measure(corpus, named, recognizer, progress=True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amser.capacity import Level, Range, find_capacity
+from amser.capacity_search import Level, Range, find_capacity
 from amser.cli.main import run
 from amser.exits import UserError
 

@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recognizers.study import COLUMNS, EQUAL_COLUMNS, at_equal_bytes, family_of, study_codecs, summarise
+from recognizers.measurement.codec_comparison import (
+    COLUMNS,
+    EQUAL_COLUMNS,
+    at_equal_bytes,
+    family_of,
+    study_codecs,
+    summarise,
+)
 
 
 def _table(errors: dict[str, list[float]], words: list[float]) -> pd.DataFrame:

@@ -12,8 +12,8 @@ import pytest
 
 from channel.codecs import build_codec
 from recognizers.cache import default_cache
-from recognizers.measure import measure
-from recognizers.measurement.build import corpus_of, emotion_of, recognizer_of
+from recognizers.measurement.measure import measure
+from recognizers.measurement.parts_from_spec import corpus_of, emotion_of, recognizer_of
 from scenarios.plugins import PluginError
 from scenarios.schema.corpus import FolderCorpusSpec, ManifestCorpusSpec, ShippedCorpusSpec, SyntheticCorpusSpec
 from scenarios.schema.server import EmotionSpec, NoRecognizerSpec, RecognizerPluginSpec

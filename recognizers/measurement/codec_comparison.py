@@ -1,6 +1,6 @@
 """The comparison of codecs: words, emotions and Mel fidelity against bit rate, over a corpus.
 
-Every codec is measured on every utterance (``recognizers.measure``, so that finished cells are recalled from
+Every codec is measured on every utterance (``recognizers.measurement.measure``; finished cells are recalled from
 its cache), and each figure comes with the interval of ``recognizers.scores``: a bootstrap over utterances, or over
 speakers where there are enough.  Word errors and payload bits are summed before they are divided.  Differences
 between codecs are paired by utterance.
@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.codecs import Codec, build_codec
-from recognizers.measure import DEFAULT_BANDS, measure
 from recognizers.measurement.doubt import flagged
+from recognizers.measurement.measure import DEFAULT_BANDS, measure
 from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
 from recognizers.scores import (
     Score,

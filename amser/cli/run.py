@@ -75,8 +75,8 @@ def run(
 
 def finish(found: Results, *, report: bool, quiet: bool, json: bool) -> int:
     """Print what a run gave and return its exit code."""
+    from amser.console import harmless
     from amser.summary import gathered, named_failures
-    from amser.tables import harmless
 
     failures = found.manifest.get("failures")
     page = None
@@ -111,8 +111,8 @@ def valid(found: Results) -> bool:
 
 
 def _print_table(found: Results, page: Path | None) -> None:
-    from amser.report.study import Study
-    from amser.tables import harmless
+    from amser.console import harmless
+    from amser.report.material import Study
     from amser.verdict import sentence
 
     if found.partial:
@@ -130,7 +130,7 @@ def _print_table(found: Results, page: Path | None) -> None:
 
 
 def _print_json(found: Results, page: Path | None) -> None:
-    from amser.tables import print_json
+    from amser.console import print_json
 
     manifest: dict[str, Any] = found.manifest
     has = (found.folder / "summary.csv").is_file()
