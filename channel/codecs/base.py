@@ -73,6 +73,14 @@ class Codec(ABC):
     def parameters(self) -> Mapping[str, object]:
         """All that payload and decoded Mel depend on, as JSON values (versions of libraries included)."""
 
+    def declared_s(self, data: bytes) -> float | None:
+        """Seconds of speech that the payload's head claims to hold, read without decoding anything.
+
+        A server that limits durations asks before it spends time on a stranger's bytes.  None where a codec cannot
+        tell; a head that is none raises ``CodecError``.
+        """
+        return None
+
     def fingerprint(self) -> str:
         """Hexadecimal digest of class, code, bands and parameters: a key for cached measurements."""
         facts = {

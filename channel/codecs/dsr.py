@@ -23,7 +23,7 @@ import scipy.fft
 
 from channel.codecs.base import CodecError, MelCodec, Payload
 from channel.codecs.wire import Reader, varint
-from channel.mel import DYNAMIC_RANGE, LONGEST_FRAMES, Mel
+from channel.mel import DYNAMIC_RANGE, FRAMES_PER_SECOND, LONGEST_FRAMES, Mel
 
 DATA_FILE = Path(__file__).parent / "data" / "dsr.safetensors"
 CEPSTRA = 13
@@ -34,6 +34,7 @@ FRAME_BITS = sum(BITS)
 MULTIFRAME = 24  # frames
 SYNC = bytes([0x87, 0xB2])
 _CRC_BITS = 4
+_MULTIFRAME_BYTES = 6 + MULTIFRAME // 2 * (2 * FRAME_BITS + _CRC_BITS) // 8
 _BANDS_CODES = {80: 0, 128: 1}
 
 Floats = npt.NDArray[np.float64]
@@ -124,6 +125,14 @@ class Dsr(MelCodec):
         padded[:CEPSTRA] = self.codebooks.cepstra(numbers_of(bits))
         mel = scipy.fft.idct(padded, axis=0, norm="ortho")
         return np.asarray(np.maximum(mel, mel.max() - DYNAMIC_RANGE), dtype=np.float32)
+
+    def declared_s(self, data: bytes) -> float:
+        """From the number of frames, or of multiframes, of which the last counts as a whole one."""
+        if self.framing == "bare":
+            reader = Reader(data)
+            self._check_bands(reader)
+            return reader.varint("number of frames", 1, LONGEST_FRAMES) / FRAMES_PER_SECOND
+        return -(-len(data) // _MULTIFRAME_BYTES) * MULTIFRAME / FRAMES_PER_SECOND
 
     def _read_bare(self, reader: Reader) -> Bits:
         self._check_bands(reader)

@@ -239,6 +239,17 @@ class MelKlt(MelCodec):
         mel = np.concatenate(parts, axis=1)
         return np.maximum(mel, np.float32(floor))
 
+    def declared_s(self, data: bytes) -> float:
+        """From the numbers of frames of all chunks."""
+        reader = Reader(data)
+        chunked, frames = self._read_head(reader), 0
+        while not frames or (chunked and reader.left):
+            frames += reader.varint("number of frames", 1, LONGEST_FRAMES - frames)
+            reader.take(2, "step and floor")
+            size = reader.varint("length of the chunk", 0, reader.left) if chunked else reader.left
+            reader.take(size, "coefficients")
+        return frames / FRAMES_PER_SECOND
+
     def _read_head(self, reader: Reader) -> bool:
         magic, flags = reader.byte("header"), reader.byte("header")
         if magic != MAGIC_KLT:

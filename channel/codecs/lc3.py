@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.codecs.base import AudioCodec, CodecError, Payload, to_int16
-from channel.codecs.wire import Reader, varint
+from channel.codecs.wire import Reader, declared_samples_s, varint
 from channel.mel import HOP_SAMPLES, LONGEST_SAMPLES, SAMPLE_RATE_HZ, Audio
 
 _FRAME_US = 10_000
@@ -54,6 +54,10 @@ class Lc3(AudioCodec):
             raise CodecError(f"payload cannot be decoded: {error}") from None
         audio = np.concatenate([np.frombuffer(part, dtype=np.float32) for part in parts])
         return np.ascontiguousarray(audio[_DELAY:][:samples])
+
+    def declared_s(self, data: bytes) -> float:
+        """From the number of samples."""
+        return declared_samples_s(data)
 
     def parameters(self) -> Mapping[str, object]:
         """Bit rate and version."""

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from channel.codecs.base import AudioCodec, CodecError, Payload, to_int16
 from channel.codecs.packets import packet_of
-from channel.codecs.wire import Reader, varint
+from channel.codecs.wire import Reader, declared_samples_s, varint
 from channel.mel import HOP_SAMPLES, LONGEST_SAMPLES, SAMPLE_RATE_HZ, Audio
 
 if TYPE_CHECKING:
@@ -104,6 +104,10 @@ def _versions() -> dict[str, object]:
 
 class _FFmpegCodec(AudioCodec):
     """A codec whose payload starts with the number of samples."""
+
+    def declared_s(self, data: bytes) -> float:
+        """From the number of samples."""
+        return declared_samples_s(data)
 
     def _read_samples(self, reader: Reader) -> int:
         return reader.varint("number of samples", HOP_SAMPLES, LONGEST_SAMPLES)

@@ -19,7 +19,7 @@ import scipy.linalg
 
 from channel.codecs.base import CodecError, MelCodec, Payload
 from channel.codecs.wire import Reader, varint
-from channel.mel import LONGEST_FRAMES, Mel
+from channel.mel import FRAMES_PER_SECOND, LONGEST_FRAMES, Mel
 
 Number = Literal["fp32", "fp16", "int8"]
 Factor = npt.NDArray[np.float32]
@@ -110,6 +110,10 @@ class MelSvd(MelCodec):
             left, right = left * scale, right / scale[:, None]
         header = bytes([MAGIC_SVD, _NUMBERS.index(self.factors)]) + varint(mel.shape[1]) + varint(rank)
         return Payload(header + self._pack(left.T) + self._pack(right), len(header))
+
+    def declared_s(self, data: bytes) -> float:
+        """From the number of frames; the head must agree with the payload's size."""
+        return self._read_header(Reader(data))[0] / FRAMES_PER_SECOND
 
     def decode(self, data: bytes) -> Mel:
         """The product of the factors."""

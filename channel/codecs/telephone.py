@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from channel.codecs.base import AudioCodec, CodecError, Payload, to_int16
 from channel.codecs.packets import packet_of
-from channel.codecs.wire import Reader, varint
+from channel.codecs.wire import Reader, declared_samples_s, varint
 from channel.mel import HOP_SAMPLES, LONGEST_SAMPLES, SAMPLE_RATE_HZ, Audio
 
 _NARROW_RATE_HZ = 8_000
@@ -60,6 +60,10 @@ class TelephoneCodec(AudioCodec):
         narrow = self.decode_frames(np.unpackbits(coded)[:count].reshape(frames, self.frame_bits)).ravel()
         wide = _resampled(narrow.astype(np.float32) / np.float32(32768.0), _NARROW_RATE_HZ, SAMPLE_RATE_HZ)
         return np.ascontiguousarray(wide[2 * self.delay :][:samples])
+
+    def declared_s(self, data: bytes) -> float:
+        """From the number of samples."""
+        return declared_samples_s(data)
 
     def _frames(self, samples: int) -> int:
         """Frames of 8 kHz that ``samples`` at 16 kHz need, with the delay behind them."""

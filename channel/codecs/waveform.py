@@ -12,6 +12,7 @@ from channel.codecs.base import AudioCodec, CodecError, Payload, from_int16, to_
 from channel.mel import LONGEST_SAMPLES, SAMPLE_RATE_HZ, Audio
 
 _MU = 255.0
+_STREAMINFO_END = 4 + 4 + 34  # marker, header of the block, block
 
 
 def _bounded(samples: int) -> None:
@@ -33,6 +34,10 @@ class Pcm(AudioCodec):
             raise CodecError(f"16-bit samples need an even number of bytes, found {len(data)}")
         _bounded(len(data) // 2)
         return from_int16(np.frombuffer(data, dtype="<i2").astype(np.int16))
+
+    def declared_s(self, data: bytes) -> float:
+        """Two bytes are a sample."""
+        return len(data) / 2 / SAMPLE_RATE_HZ
 
     def parameters(self) -> Mapping[str, object]:
         """None."""
@@ -58,6 +63,10 @@ class MuLaw(AudioCodec):
         codes = np.frombuffer(data, dtype=np.uint8)
         magnitude = np.expm1((codes & 0x7F) / 127.0 * np.log1p(_MU)) / _MU
         return np.asarray(np.where(codes & 0x80, -magnitude, magnitude), dtype=np.float32)
+
+    def declared_s(self, data: bytes) -> float:
+        """A byte is a sample."""
+        return len(data) / SAMPLE_RATE_HZ
 
     def parameters(self) -> Mapping[str, object]:
         """None."""
@@ -94,6 +103,12 @@ class Flac(AudioCodec):
         except (soundfile.LibsndfileError, RuntimeError, OSError, ValueError) as error:
             raise CodecError(f"not a readable FLAC stream: {error}") from None
         return from_int16(samples)
+
+    def declared_s(self, data: bytes) -> float:
+        """From the 36 bits of STREAMINFO (RFC 9639, section 8.2), which must be the first metadata block."""
+        if len(data) < _STREAMINFO_END or data[:4] != b"fLaC" or data[4] & 0x7F:
+            raise CodecError("not a readable FLAC stream: it does not start with fLaC and STREAMINFO")
+        return (int.from_bytes(data[21:26], "big") & (1 << 36) - 1) / SAMPLE_RATE_HZ
 
     def parameters(self) -> Mapping[str, object]:
         """Compression level and version of libsndfile (which is bound to one of libFLAC)."""

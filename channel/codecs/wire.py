@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from channel.codecs.base import CodecError
+from channel.mel import HOP_SAMPLES, LONGEST_SAMPLES, SAMPLE_RATE_HZ
 
 _LONGEST_VARINT = 5  # 35 bits: every count of this project fits, and a hostile one ends soon
 
@@ -17,6 +18,11 @@ def varint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def declared_samples_s(data: bytes) -> float:
+    """Seconds of a payload that starts with its number of samples at 16 kHz, as those of most audio codecs do."""
+    return Reader(data).varint("number of samples", HOP_SAMPLES, LONGEST_SAMPLES) / SAMPLE_RATE_HZ
 
 
 class Reader:

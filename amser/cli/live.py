@@ -1,0 +1,113 @@
+"""``amser serve``, ``amser phone`` and ``amser observe``: a real server, real phones, and both on one machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from amser.cli.options import Sets
+from amser.exits import UserError
+from scenarios.errors import Exit
+
+if TYPE_CHECKING:
+    from amser.live.application import Application, Service
+    from amser.live.limits import Limits
+
+DEFAULT = "live"  # of the library
+TOKEN = "AMSER_TOKEN"  # name of the environment variable
+
+Token = Annotated[
+    Path | None, typer.Option("--token-file", metavar="FILE", help=f"File with the token; default: {TOKEN}.")
+]
+Wait = Annotated[str | None, typer.Option(metavar="DURATION", help="Longest wait of a batch that is not full.")]
+
+
+def serve(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(metavar="[SCENARIO]", help="Whose recognizer, emotion network, batching and codecs to take."),
+    ] = None,
+    sets: Sets = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="nano, an official model, a checkpoint.")] = None,
+    emotion: Annotated[str | None, typer.Option(help="An emotion network, or none.")] = None,
+    largest: Annotated[int | None, typer.Option(min=1, help="Most uploads in a batch.")] = None,
+    longest_wait: Wait = None,
+    queue: Annotated[int | None, typer.Option(min=0, help="Uploads that may wait; more are answered 503.")] = None,
+    accelerators: Annotated[int | None, typer.Option(min=1, help="Processes that recognize.")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each process.")] = 1,
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's want a token.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
+    token_file: Token = None,
+    certificate: Annotated[Path | None, typer.Option("--tls-cert", metavar="FILE", help="Speak HTTPS.")] = None,
+    key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Key of the certificate.")] = None,
+    speech: Annotated[float, typer.Option(min=0.1, max=600.0, help="Most seconds of speech in a payload.")] = 60.0,
+    body: Annotated[int, typer.Option(min=1, help="Most bytes of a payload.")] = 4_000_000,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which an upload is answered.")] = 60.0,
+) -> int:
+    """Recognize uploads: POST payloads to /v1/recognise. Ctrl-C answers what has been taken, then stops."""
+    from amser.live.extra import needed
+
+    needed()
+    from amser.live.limits import Limits
+    from amser.live.serving import Listening, run
+
+    listening = Listening(host, port, certificate, key)
+    token = _token(token_file)
+    if token is None and not listening.is_local:
+        token = secrets.token_urlsafe(24)
+        sys.stderr.write(f"token: {token}\nphones send it as AMSER_TOKEN; give your own with --token-file\n")
+    options = [f"recognizer={{kind: whisper, model: {model}}}"] if model else []
+    options += [f"emotion.kind={emotion}"] if emotion else []
+    options += [f"server.batching.largest={largest}"] if largest else []
+    options += [f"server.batching.longest_wait={longest_wait}"] if longest_wait else []
+    options += [f"server.accelerators={accelerators}"] if accelerators else []
+    options += [f"server.queue_limit={queue}"] if queue is not None else []
+    limits = Limits(body_bytes=body, speech_s=speech, answer_s=timeout, batch_s=timeout)
+    service = _service(scenario, [*(sets or ()), *options], device, threads, limits, token)
+    run(service, listening, _say)
+    sys.stderr.write("stopped: all that was taken has been answered\n")
+    return Exit.DONE
+
+
+def _service(
+    scenario: str | None, assignments: list[str], device: str, threads: int, limits: Limits, token: str | None
+) -> Service:
+    import scenarios
+    from amser.cli.options import check_device
+    from amser.live.application import Service
+    from amser.live.batcher import Rule
+    from amser.live.equipment import equipment_of
+
+    if device != "cpu":
+        check_device("--device", device)
+    experiment = scenarios.load(scenario or DEFAULT, assignments)
+    chosen = experiment.points[0].scenario
+    server = chosen.server
+    rule = Rule(server.accelerators, server.batching.largest, server.batching.longest_wait, server.queue_limit)
+    return Service(equipment_of(chosen, experiment.base_dir, device, threads), rule, limits, token)
+
+
+def _token(file: Path | None) -> str | None:
+    """The token of a file or of the environment; None where there is neither."""
+    text = os.environ.get(TOKEN, "") if file is None else file.read_text(encoding="utf-8")
+    if file is not None and not text.strip():
+        raise UserError(f"{file}: empty; put the token there, or leave out --token-file")
+    return text.strip() or None
+
+
+def _say(url: str, application: Application) -> None:
+    ready, rule = application.ready, application.service.rule
+    assert ready is not None
+    sys.stdout.write(
+        f"{url}: {ready.recognizer}, emotion {ready.emotion}; batches of up to {rule.largest} after at most "
+        f"{1e3 * rule.longest_wait_s:g} ms\n"
+    )
+    sys.stdout.flush()

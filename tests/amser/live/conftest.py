@@ -1,0 +1,87 @@
+"""A server on loopback whose accelerators answer by rule, for all that is not recognition."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from amser.live.accelerators import Ready
+from amser.live.application import Application, Service
+from amser.live.batcher import Rule
+from amser.live.limits import Limits
+from amser.live.listening import Equipment, Heard, Job
+from amser.live.serving import Listening, Server
+from scenarios.schema.server import EmotionSpec, NoRecognizerSpec
+
+NOTHING = Equipment(NoRecognizerSpec(kind="none"), EmotionSpec(kind="none"))
+
+
+@dataclass
+class Rote:
+    """Accelerators that say the size of what they heard, after a while."""
+
+    service_s: float = 0.0
+    heard: list[list[Job]] = field(default_factory=list)
+
+    async def start(self) -> Ready:
+        return Ready("rote", "none", 80)
+
+    async def serve(self, jobs: Sequence[Job]) -> list[Heard]:
+        self.heard.append(list(jobs))
+        await asyncio.sleep(self.service_s)
+        return [Heard(text=str(len(job.data)), frames=100) for job in jobs]
+
+    async def stop(self) -> None:
+        pass
+
+    @property
+    def jobs(self) -> int:
+        return sum(map(len, self.heard))
+
+
+@dataclass
+class Running:
+    url: str
+    port: int
+    stop: Callable[[], None]
+    application: Application
+    ended: threading.Event
+
+
+@contextmanager
+def running(
+    rote: Rote, rule: Rule | None = None, limits: Limits | None = None, token: str | None = None
+) -> Iterator[Running]:
+    service = Service(NOTHING, rule or Rule(), limits or Limits(), token)
+    application = Application(service, rote)  # type: ignore[arg-type]
+    ready, ended = threading.Event(), threading.Event()
+    sock = socket.create_server(("127.0.0.1", 0))
+    server = Server(application, Listening(), lambda _: ready.set())
+
+    async def serve() -> None:
+        await application.start()
+        await server.serve(sockets=[sock])
+        await application.stop()
+        ended.set()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
+    thread.start()
+    assert ready.wait(30.0)
+    port = sock.getsockname()[1]
+    try:
+        yield Running(f"http://127.0.0.1:{port}", port, server.stop, application, ended)
+    finally:
+        server.stop()
+        thread.join(30.0)
+        assert not thread.is_alive(), "the server does not stop"
+
+
+@pytest.fixture
+def rote() -> Rote:
+    return Rote()
