@@ -64,7 +64,7 @@ class Listener:
     """Recognizer and emotion network, loaded."""
 
     def __init__(self, equipment: Equipment) -> None:
-        from recognizers.measurement.build import emotion_of, recognizer_of
+        from recognizers.measurement.parts_from_spec import emotion_of, recognizer_of
 
         if equipment.plugins is not None:
             trust(equipment.plugins)

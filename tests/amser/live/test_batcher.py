@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from amser.live import batcher as live
 from amser.live.errors import Refused
-from recognizers.service.models import Affine, ServiceTime
+from recognizers.service.service_time import Affine, ServiceTime
 from sim.draws import Draws
 from sim.model.clock import Clock
 from sim.model.server import EdgeServer
