@@ -4,12 +4,14 @@ Pure data structures without a clock of their own: a simulation drives them.
 """
 
 from channel.links.access import Access, FixedAccess, PeriodicAccess, WifiAccess, lte_access, nr_access
+from channel.links.blocks import BlocksLink
 from channel.links.capacity import Capacity, ConstantCapacity, PeriodicCapacity
 from channel.links.cell import Cell, build_cell
 from channel.links.dedicated import DedicatedLink
 from channel.links.equal import EqualLink
 from channel.links.errors import LinkError, TraceError
 from channel.links.fifo import FifoLink
+from channel.links.ladder import Ladder
 from channel.links.loss import Loss, NoLoss, PacketLoss, PayloadLoss
 from channel.links.markov import MarkovCapacity
 from channel.links.maxmin import MaxMinLink
@@ -23,11 +25,12 @@ from channel.links.sharing import SharedLink, Start
 from channel.links.tcp import TcpTransport
 from channel.links.traces import Trace, find_trace, read_csv, read_mahimahi
 from channel.links.transport import Packets, Plan, Transport, UdpTransport
-from channel.links.weighted import AirTimeLink, FrameFairLink, ProportionalFairLink, VirtualTimeLink, WeightedLink
+from channel.links.weighted import AirTimeLink, FrameFairLink, VirtualTimeLink, WeightedLink
 
 __all__ = [
     "Access",
     "AirTimeLink",
+    "BlocksLink",
     "Capacity",
     "Cell",
     "ConstantCapacity",
@@ -36,6 +39,7 @@ __all__ = [
     "FifoLink",
     "FixedAccess",
     "FrameFairLink",
+    "Ladder",
     "LinkError",
     "Loss",
     "MarkovCapacity",
@@ -49,7 +53,6 @@ __all__ = [
     "PeriodicCapacity",
     "Placement",
     "Plan",
-    "ProportionalFairLink",
     "QuicTransport",
     "Radio",
     "Retry",

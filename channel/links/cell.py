@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from channel.links import cell_parts as build
 from channel.links.access import Access
 from channel.links.loss import Loss
-from channel.links.propagation import Placement, Uniforms, place
+from channel.links.propagation import Placement, Radio, Uniforms, place
 from channel.links.retry import Retry
 from channel.links.sharing import SharedLink
 from channel.links.transport import Transport
@@ -33,7 +33,7 @@ class Cell:
     rtt_s: float
     backhaul_s: float
     retry: Retry | None
-    rates: schema.GivenRatesSpec | schema.PropagationRatesSpec | None
+    rates: schema.GivenRatesSpec | Radio | None
     sources: dict[str, str]
 
     @property
@@ -57,9 +57,7 @@ class Cell:
 
     def placement(self, uniforms: Uniforms, devices: int) -> Placement | None:
         """Place the devices in the cell; None when the scenario does not say how."""
-        if not isinstance(self.rates, schema.PropagationRatesSpec):
-            return None
-        return place(build.radio(self.rates), devices, uniforms)
+        return place(self.rates, devices, uniforms) if isinstance(self.rates, Radio) else None
 
 
 def build_cell(spec: schema.CellSpec, base_dir: Path | None = None, rng: np.random.Generator | None = None) -> Cell:
@@ -72,8 +70,11 @@ def build_cell(spec: schema.CellSpec, base_dir: Path | None = None, rng: np.rand
     sources: dict[str, str] = {}
     capacity = build.capacity(spec, base_dir, rng, sources)
     transport = build.transport(spec, sources)
-    if isinstance(spec.device_rates, schema.PropagationRatesSpec):
-        build.radio(spec.device_rates)  # a cell that cannot be is refused now, not when devices are placed
+    rates: schema.GivenRatesSpec | Radio | None = None
+    if isinstance(spec.device_rates, schema.GivenRatesSpec):
+        rates = spec.device_rates
+    elif spec.device_rates is not None:
+        rates = build.radio(spec.device_rates, spec.sharing)
         sources["device rates"] = "3GPP TR 38.901 section 7.4; TR 36.942 A.2"
     return Cell(
         link=build.link(spec, capacity, transport, sources),
@@ -83,6 +84,6 @@ def build_cell(spec: schema.CellSpec, base_dir: Path | None = None, rng: np.rand
         rtt_s=spec.rtt,
         backhaul_s=spec.backhaul,
         retry=build.retry(spec.retry),
-        rates=spec.device_rates,
+        rates=rates,
         sources=sources,
     )

@@ -10,18 +10,20 @@ import numpy as np
 
 from channel.links import wifi
 from channel.links.access import Access, FixedAccess, WifiAccess, lte_access, nr_access
+from channel.links.blocks import BlocksLink
 from channel.links.capacity import Capacity, ConstantCapacity, PeriodicCapacity
 from channel.links.dedicated import DedicatedLink
 from channel.links.equal import EqualLink
 from channel.links.errors import LinkError
-from channel.links.fading import multiuser_gain
 from channel.links.fifo import FifoLink
+from channel.links.ladder import WHOLE, ladder, one_rung
 from channel.links.loss import Loss, NoLoss, PacketLoss, PayloadLoss
 from channel.links.markov import MarkovCapacity
 from channel.links.maxmin import MaxMinLink
 from channel.links.outages import OutageCapacity
 from channel.links.propagation import Radio
 from channel.links.quic import QuicTransport
+from channel.links.rates import shannon
 from channel.links.retry import Retry
 from channel.links.router import RouterLink
 from channel.links.sharing import SharedLink
@@ -35,7 +37,7 @@ from channel.links.transport import (
     Transport,
     UdpTransport,
 )
-from channel.links.weighted import AirTimeLink, FrameFairLink, ProportionalFairLink, WeightedLink
+from channel.links.weighted import AirTimeLink, FrameFairLink, WeightedLink
 from channel.links.windowed import WindowedTransport
 from scenarios.plugins import make
 from scenarios.schema import link as schema
@@ -112,9 +114,8 @@ def link(spec: schema.CellSpec, capacity: Capacity, transport: Transport, source
     }
     if type(sharing) in simple:
         return simple[type(sharing)](capacity)
-    if isinstance(sharing, schema.ProportionalFairSharingSpec):
-        sources["sharing"] = "gain of proportional fair: Borst, INFOCOM 2003; Rayleigh fading, Shannon rates"
-        return ProportionalFairLink(capacity, multiuser_gain(sharing.snr, GAIN_TABLE))
+    if isinstance(sharing, schema.ProportionalFairSharingSpec | schema.BlocksSharingSpec):
+        return _scheduled(spec, sharing, capacity, sources)
     if isinstance(sharing, schema.WifiSharingSpec):
         return _wifi(sharing, capacity, sources)
     assert isinstance(sharing, schema.RouterSharingSpec)
@@ -123,6 +124,22 @@ def link(spec: schema.CellSpec, capacity: Capacity, transport: Transport, source
     buffer_bits = math.inf if sharing.buffer is None else sharing.buffer * 8.0
     rtt_s = spec.rtt + 2.0 * spec.backhaul
     return RouterLink(capacity, rtt_s, packet_bits, buffer_bits, sharing.congestion)
+
+
+def _scheduled(
+    spec: schema.CellSpec,
+    sharing: schema.ProportionalFairSharingSpec | schema.BlocksSharingSpec,
+    capacity: Capacity,
+    sources: dict[str, str],
+) -> SharedLink:
+    """A base station's scheduler; without places, devices are alike and each can use the whole cell."""
+    fair = isinstance(sharing, schema.ProportionalFairSharingSpec) or sharing.scheduler == "proportional-fair"
+    gain = "gain of proportional fair: Borst, INFOCOM 2003; Rayleigh fading" if fair else "equal blocks"
+    if isinstance(spec.device_rates, schema.PropagationRatesSpec):
+        sources["sharing"] = f"{gain}; rates by `{spec.device_rates.rate}`"
+        return BlocksLink(capacity, ladder(radio(spec.device_rates, sharing)))
+    sources["sharing"] = f"{gain}, attenuated Shannon rates at {sharing.snr:g} dB" if fair else gain
+    return BlocksLink(capacity, one_rung(shannon, sharing.snr) if fair else WHOLE)
 
 
 def _wifi(spec: schema.WifiSharingSpec, capacity: Capacity, sources: dict[str, str]) -> SharedLink:
@@ -206,8 +223,12 @@ def retry(spec: schema.RetrySpec | None) -> Retry | None:
     )
 
 
-def radio(spec: schema.PropagationRatesSpec) -> Radio:
-    """The radio of a cell whose devices are placed."""
+def radio(spec: schema.PropagationRatesSpec, sharing: schema.SharingSpec) -> Radio:
+    """The radio of a cell whose devices are placed; its scheduler says how the band is shared and when devices send."""
+    in_blocks = isinstance(sharing, schema.BlocksSharingSpec)
+    fading = isinstance(sharing, schema.ProportionalFairSharingSpec)
+    if isinstance(sharing, schema.BlocksSharingSpec):
+        fading = sharing.scheduler == "proportional-fair"
     return Radio(
         environment=spec.environment,
         frequency_hz=spec.frequency,
@@ -222,4 +243,7 @@ def radio(spec: schema.PropagationRatesSpec) -> Radio:
         interference_db=spec.interference,
         extra_loss_db=spec.extra_loss,
         rate_model=spec.rate,
+        uplink_share=spec.uplink_share,
+        in_blocks=in_blocks,
+        fading=fading,
     )

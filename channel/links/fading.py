@@ -1,29 +1,52 @@
-"""Multi-user diversity: what proportional fair scheduling gains from independent Rayleigh fading."""
+"""What a scheduler gains by serving each phone when its channel is good, under Rayleigh fading."""
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
+
+from channel.links.rungs import OCTAVE, PLACES, STEPS
+
+Array = NDArray[np.float64]
+Efficiency = Callable[[Array], Array]
+"""From an SNR in dB to bit/s/Hz, element by element."""
+# Midpoints of equal shares of an exponential distribution, finer at its far end, which the best of many phones reach.
+_EDGES = np.concatenate((np.linspace(0.0, 4.0, 801), np.linspace(4.0, 30.0, 1301)[1:]))
+_SHARES = np.diff(-np.expm1(-_EDGES))
+_DRAWS = -np.log1p(-(-np.expm1(-_EDGES[:-1]) + _SHARES / 2.0))
 
 
-@lru_cache(maxsize=32)
-def multiuser_gain(mean_snr_db: float, most: int) -> tuple[float, ...]:
-    """Gain G(1), ..., G(``most``) in a cell's total rate when n devices are served at the best of n draws.
+def faded(efficiency: Efficiency, snr_db: Array) -> Array:
+    """Mean efficiency (bit/s/Hz) under Rayleigh fading around each mean SNR, the rate following the channel."""
+    grid = np.linspace(-40.0, 60.0, 401)
+    return np.interp(snr_db, grid, _draws(efficiency, grid) @ _SHARES)
 
-    Each device's SNR is exponentially distributed (Rayleigh fading) around its mean; rate is Shannon's.  With
-    M the largest of n unit exponentials, G(n) = E[log2(1 + snr M)] / E[log2(1 + snr X)], G(1) = 1.  For a
-    weak channel the rate is linear in the SNR and G(n) tends to the harmonic number 1 + 1/2 + ... + 1/n;
-    for a strong one it tends to 1.  All devices use the gain at ``mean_snr_db``, the cell's typical SNR.
 
-    The expectation is the integral of f'(x) P(M > x) over x, by the trapezoidal rule; see Viswanath, Tse and
-    Laroia, IEEE Trans. Information Theory 48(6), 2002, for the effect.
+def _draws(efficiency: Efficiency, snr_db: Array) -> Array:
+    """Efficiency (snr, draw) at each draw of the fading."""
+    return efficiency(snr_db[:, None] + 10.0 * np.log10(_DRAWS))
+
+
+def gains(efficiency: Efficiency, snr_db: Array) -> Array:
+    """The table that `gain_at` reads, (snr, PLACES, STEPS): mean efficiency when served over that of a lone phone.
+
+    Of n phones whose channels fade alike around their own means, the m with the best draws are served (Borst, INFOCOM
+    2003, for m = 1).  A phone with draw x is among them when at most m - 1 of the others do better, with probability
+    I_F(x)(n - m, m), the regularised incomplete beta function, which also holds between whole m.  ``efficiency`` has
+    the highest rate in it: a channel beyond it gains nothing.
     """
-    snr = 10.0 ** (mean_snr_db / 10.0)
-    x = np.concatenate(([0.0], np.geomspace(1e-9, 60.0, 4000)))
-    slope = snr / (1.0 + snr * x)
-    below = -np.expm1(-x)  # P(X <= x)
-    alone = float(np.trapezoid(slope * (1.0 - below), x))
-    # P(M > x) = 1 - P(X <= x)^n; expm1 and log1p keep its small values exact.
-    log_below = np.log1p(-np.exp(-np.maximum(x, 1e-300)), where=x > 0.0, out=np.full_like(x, -np.inf))
-    return tuple(float(np.trapezoid(slope * -np.expm1(n * log_below), x)) / alone for n in range(1, most + 1))
+    from scipy.special import betainc
+
+    served = np.empty((PLACES, STEPS, _DRAWS.size))
+    below = -np.expm1(-_DRAWS)
+    for i in range(PLACES):
+        n = 2.0 ** (i / OCTAVE)
+        for j in range(STEPS):
+            m = n ** (j / (STEPS - 1))
+            chosen = betainc(n - m, m, below) if n - m > 1e-9 else np.ones_like(below)
+            served[i, j] = chosen * _SHARES / float(chosen @ _SHARES)
+    rates = _draws(efficiency, snr_db)
+    alone = rates @ _SHARES
+    return np.asarray(np.einsum("sx,ijx->sij", rates, served) / alone[:, None, None])

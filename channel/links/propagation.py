@@ -2,6 +2,7 @@
 
 Path loss, line of sight and shadowing follow 3GPP TR 38.901, section 7.4; transmit power the open loop of
 TS 36.213 (LTE) and TS 38.213 (NR), sections 5.1.1 and 7.1.1; rates TR 36.942, annex A.2, or the CQI tables.
+A block is 180 kHz throughout; with wider subcarriers, as NR has them, two or more make one of its blocks.
 Everything is vectorised: a million devices are placed in one call.
 """
 
@@ -10,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from channel.links.errors import LinkError
+from channel.links.fading import faded
 from channel.links.rates import RATE_MODELS, SNR_FLOOR_DB
 
 Array = NDArray[np.float64]
@@ -61,6 +64,11 @@ class Radio:
     interference_db: float = 3.0
     extra_loss_db: float = 0.0
     rate_model: str = "shannon"
+    uplink_share: float = 1.0
+    in_blocks: bool = False
+    """Devices get blocks side by side, each as many as its power can use; else the whole band in turn."""
+    fading: bool = False
+    """Rates are means under Rayleigh fading; else those of a channel that stands still."""
 
     def __post_init__(self) -> None:
         if not 0.5e9 <= self.frequency_hz <= 100e9:
@@ -74,22 +82,45 @@ class Radio:
         if self.bandwidth_hz < RESOURCE_BLOCK_HZ:
             raise LinkError(f"a bandwidth must hold a resource block of 180 kHz, found {self.bandwidth_hz:g} Hz")
 
+    @property
+    def blocks(self) -> float:
+        """Blocks of the band."""
+        return float(math.floor(self.bandwidth_hz / RESOURCE_BLOCK_HZ * (1.0 + 1e-12)))
+
+    def efficiency(self, snr_db: Array) -> Array:
+        """Rate in bit/s/Hz at an SNR in dB, as the rate model has it."""
+        return RATE_MODELS[self.rate_model](snr_db)
+
 
 @dataclass(frozen=True)
 class Placement:
     """Devices in a cell, all arrays (devices,).
 
-    ``rate_bps`` is what a device gets when it is alone; ``uncovered`` is the share of places that were drawn
-    again because nothing would reach the base station from there.
+    ``blocks`` is how many a device can use and ``rate_bps`` what it gets on them when it is alone; ``uncovered`` is the
+    share of places that were drawn again because nothing would reach the base station from there.
     """
 
     distance_m: Array
     line_of_sight: NDArray[np.bool_]
     path_loss_db: Array
     power_dbm: Array
+    blocks: Array
     snr_db: Array
     rate_bps: Array
     uncovered: float
+
+
+class Budget(NamedTuple):
+    """What reaches the base station from a lone device, arrays (devices,).
+
+    ``power_dbm`` is its power in all, ``blocks`` how many of the band it fills, ``snr_db`` that on them; ``rate_bps``
+    is 0 where nothing gets through.
+    """
+
+    power_dbm: Array
+    blocks: Array
+    snr_db: Array
+    rate_bps: Array
 
 
 def line_of_sight_probability(radio: Radio, distance_m: Array) -> Array:
@@ -115,18 +146,50 @@ def path_loss_db(radio: Radio, distance_m: Array, line_of_sight: NDArray[np.bool
     return np.where(line_of_sight, los, nlos)
 
 
-def transmit_power_dbm(radio: Radio, path_loss: Array) -> Array:
-    """Open-loop uplink power over the whole bandwidth: P0 + 10 lg(M) + alpha PL, at most the device's power."""
-    blocks = radio.bandwidth_hz / RESOURCE_BLOCK_HZ
-    return np.minimum(radio.max_power_dbm, radio.p0_dbm + 10.0 * math.log10(blocks) + radio.alpha * path_loss)
+def transmit_power_dbm(radio: Radio, path_loss: Array, blocks: float | Array) -> Array:
+    """Open-loop uplink power over ``blocks``: P0 + 10 lg(M) + alpha PL, at most the device's power."""
+    return np.minimum(radio.max_power_dbm, radio.p0_dbm + 10.0 * np.log10(blocks) + radio.alpha * path_loss)
+
+
+@cache
+def block_counts(most: int) -> Array:
+    """How many blocks a device may be given: products of 2, 3 and 5 (TS 36.211, 5.3.3), and the whole band."""
+    small = sorted(2**a * 3**b * 5**c for a in range(9) for b in range(6) for c in range(4))
+    return np.array([*(float(n) for n in small if n < most), float(most)])
+
+
+def link_budget(radio: Radio, path_loss: Array) -> Budget:
+    """Power, blocks, SNR and rate of lone devices at a path loss in dB.
+
+    In blocks, a device is given as many as its power carries at the level that power control wants in each, at least
+    one: a device at full power narrows its band (Calabrese et al., VTC 2008, adaptive transmission bandwidth).  In
+    turn, it spreads its power over the whole band; one that would arrive below -10 dB uses so much of it that it is at
+    -10 dB.
+    """
+    spread_db = NOISE_DBM_PER_HZ + 10.0 * math.log10(RESOURCE_BLOCK_HZ) + radio.noise_figure_db + radio.interference_db
+    if radio.in_blocks:
+        spare_db = radio.max_power_dbm - (radio.p0_dbm + radio.alpha * path_loss)
+        allowed = block_counts(int(radio.blocks))
+        at = np.searchsorted(allowed, 10.0 ** (spare_db / 10.0) * (1.0 + 1e-12), side="right") - 1
+        blocks = allowed[np.maximum(at, 0)]
+        used_hz = blocks * RESOURCE_BLOCK_HZ
+    else:
+        blocks = np.full_like(path_loss, radio.blocks)
+        used_hz = np.full_like(path_loss, radio.bandwidth_hz)
+    power = transmit_power_dbm(radio, path_loss, used_hz / RESOURCE_BLOCK_HZ)
+    snr = power - path_loss - spread_db - 10.0 * np.log10(used_hz / RESOURCE_BLOCK_HZ)
+    part = np.minimum(1.0, 10.0 ** ((snr - SNR_FLOOR_DB) / 10.0))
+    part = np.where(part * used_hz >= RESOURCE_BLOCK_HZ * (1.0 - 1e-12), part, 0.0)
+    seen_db = np.maximum(snr, SNR_FLOOR_DB)
+    efficiency = faded(radio.efficiency, seen_db) if radio.fading else radio.efficiency(seen_db)
+    return Budget(power, blocks, snr, np.asarray(part * used_hz * efficiency * radio.uplink_share))
 
 
 def place(radio: Radio, devices: int, uniforms: Uniforms) -> Placement:
     """Place devices uniformly over the cell's area and work out their rates; a device's place is its own draws'.
 
-    A device whose signal over the whole bandwidth is below -10 dB uses fewer resource blocks, down to one, so
-    that it is at -10 dB; where even one is not enough the device is placed again.  Raises `LinkError` when hardly
-    any place is covered.
+    Where even one block does not reach the base station at -10 dB the device is placed again.  Raises `LinkError` when
+    hardly any place is covered.
     """
     found = _draw(radio, np.arange(devices), uniforms, 0)
     tried, missed = devices, 0
@@ -152,15 +215,4 @@ def _draw(radio: Radio, devices: NDArray[np.int64], uniforms: Uniforms, attempt:
     normal = np.sqrt(-2.0 * np.log1p(-size)) * np.cos(2.0 * math.pi * angle)  # Box and Muller
     shadow = normal * np.where(seen, *env.shadow_db)
     loss = path_loss_db(radio, distance, seen) + shadow + radio.extra_loss_db
-    power = transmit_power_dbm(radio, loss)
-    rise = 10.0 * math.log10(radio.bandwidth_hz) + radio.noise_figure_db + radio.interference_db
-    snr = power - loss - (NOISE_DBM_PER_HZ + rise)
-    return Placement(distance, seen, loss, power, snr, _rate(radio, snr), 0.0)
-
-
-def _rate(radio: Radio, snr_db: Array) -> Array:
-    """Rate of a lone device, on as many resource blocks as its signal fills."""
-    share = np.minimum(1.0, 10.0 ** ((snr_db - SNR_FLOOR_DB) / 10.0))
-    share = np.where(share * radio.bandwidth_hz >= RESOURCE_BLOCK_HZ, share, 0.0)
-    efficiency = RATE_MODELS[radio.rate_model](np.maximum(snr_db, SNR_FLOOR_DB))
-    return np.asarray(share * radio.bandwidth_hz * efficiency)
+    return Placement(distance, seen, loss, *link_budget(radio, loss), 0.0)

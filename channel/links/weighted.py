@@ -1,4 +1,4 @@
-"""Sharing in virtual time with unequal members: weighted, air-time, frame (WiFi) and proportional fair.
+"""Sharing in virtual time with unequal members: weighted, air-time and frame (WiFi).
 
 One mechanism covers them all.  A member has a share s and a speed b; virtual time grows by
 
@@ -211,9 +211,7 @@ class _AirTimeBase(VirtualTimeLink):
 
 
 class AirTimeLink(_AirTimeBase):
-    """Equal time on the air: round-robin cells, WiFi with air-time fairness, proportional fair without
-    fading.
-    """
+    """Equal time on the air, one device after the other: WiFi with air-time fairness, cells of one carrier."""
 
     __slots__ = ()
 
@@ -248,17 +246,3 @@ class FrameFairLink(_AirTimeBase):
         reference = self._reference
         bit_s = self.data_bits_per_bit / (self._relative(cap_bps) * reference) + self.overhead_s_per_bit
         return weight * bit_s * reference, weight
-
-
-class ProportionalFairLink(_AirTimeBase):
-    """Proportional fair scheduling under fading: equal time, each device served when its channel is good.
-
-    With fading that is independent and equally distributed after normalisation, proportional fair gives each
-    of n devices 1/n of the slots, and in its slots the best of n draws (Borst, INFOCOM 2003): processor
-    sharing with the gain G(n) of `channel.links.fading.multiuser_gain`.
-    """
-
-    __slots__ = ()
-
-    def _share_and_speed(self, weight: float, cap_bps: float) -> tuple[float, float]:
-        return 1.0, self._relative(cap_bps)

@@ -23,6 +23,7 @@ from scenarios.schema.link_capacity import (
 from scenarios.schema.link_parts import (
     AccessSpec,
     AirTimeSharingSpec,
+    BlocksSharingSpec,
     DedicatedSharingSpec,
     EqualSharingSpec,
     FifoSharingSpec,
@@ -81,6 +82,7 @@ class CellSpec(Spec):
 __all__ = [
     "AccessSpec",
     "AirTimeSharingSpec",
+    "BlocksSharingSpec",
     "CapacityPluginSpec",
     "CapacitySpec",
     "CellSpec",

@@ -54,7 +54,7 @@ class MaxMinSharingSpec(Spec):
 
 
 class AirTimeSharingSpec(Spec):
-    """Equal time on the air: each device makes of its share what its own rate allows (round-robin cells)."""
+    """Equal time on the air, one device after the other: each makes of its time what its own rate allows."""
 
     kind: Literal["airtime"] = "airtime"
     """`airtime`: equal time, rates by each device's own rate."""
@@ -74,13 +74,24 @@ class WifiSharingSpec(Spec):
     """Frames of 1500 bytes sent in one access (A-MPDU); by default 1, 16, 32 or 32 as the standard allows."""
 
 
+class BlocksSharingSpec(Spec):
+    """An LTE or NR uplink: several devices at a time, each on as many blocks as its power can use, in equal numbers."""
+
+    kind: Literal["blocks"] = "blocks"
+    """`blocks`: the band is shared out, block by block."""
+    scheduler: Literal["proportional-fair", "round-robin"] = "proportional-fair"
+    """`proportional-fair` serves devices when fading favours them; `round-robin` does not look at their channels."""
+    snr: GainDb = 10.0
+    """Mean signal-to-noise ratio of devices that are not placed, for what proportional fair gains."""
+
+
 class ProportionalFairSharingSpec(Spec):
-    """A base station that serves, under fading, the device whose channel is best against its own mean."""
+    """A base station that serves, under fading, one device at a time: the one whose channel is best for itself."""
 
     kind: Literal["proportional-fair"] = "proportional-fair"
-    """`proportional-fair`: equal time at the best moments."""
+    """`proportional-fair`: equal time at the best moments, the whole band to one device."""
     snr: GainDb = 10.0
-    """Typical mean signal-to-noise ratio of the devices; it sets how much the choice of moments gains."""
+    """Mean signal-to-noise ratio of devices that are not placed; it sets how much the choice of moments gains."""
 
 
 class RouterSharingSpec(Spec):
@@ -102,11 +113,12 @@ _AnySharing = (
     | MaxMinSharingSpec
     | AirTimeSharingSpec
     | WifiSharingSpec
+    | BlocksSharingSpec
     | ProportionalFairSharingSpec
     | RouterSharingSpec
 )
 _SharingName = Literal[
-    "fifo", "equal", "dedicated", "weighted", "max-min", "airtime", "wifi", "proportional-fair", "router"
+    "fifo", "equal", "dedicated", "weighted", "max-min", "airtime", "wifi", "blocks", "proportional-fair", "router"
 ]
 SharingSpec = Annotated[
     Annotated[_AnySharing, Field(discriminator="kind")],

@@ -37,7 +37,9 @@ class PropagationRatesSpec(Spec):
     frequency: Frequency = 2.0e9
     """Carrier frequency, 0.5 to 100 GHz."""
     bandwidth: Frequency = 9.0e6
-    """Bandwidth a device has when it is alone (LTE 10 MHz: 50 resource blocks, 9 MHz)."""
+    """Bandwidth of the cell's blocks (LTE 10 MHz: 50 blocks, 9 MHz)."""
+    uplink_share: Annotated[Share, Field(gt=0.0)] = 1.0
+    """Share of the time that belongs to the uplink (TDD); devices send with full power then."""
     radius: Distance = 500.0
     """Radius of the cell; devices are uniform over its area."""
     nearest: Distance = 35.0
@@ -47,7 +49,7 @@ class PropagationRatesSpec(Spec):
     max_power: LevelDbm = 23.0
     """Largest transmit power (power class 3: 23 dBm)."""
     p0: LevelDbm = -80.0
-    """Target power of a resource block (TS 36.213, 5.1.1); a common choice with alpha 0.8, remembered."""
+    """Target power of a block of 180 kHz (TS 36.213, 5.1.1); a common choice with alpha 0.8, remembered."""
     alpha: Annotated[float, Field(ge=0.0, le=1.0)] = 0.8
     """Share of the path loss that power control compensates; 1 compensates all of it."""
     noise_figure: GainDb = 5.0

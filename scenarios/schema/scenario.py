@@ -143,7 +143,7 @@ def _inconsistent_cells(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
             yield (
                 ("cells", name, "device_rates"),
                 f"`sharing: {sharing}` knows no rates of the devices' own; take max-min, dedicated or router (a limit) "
-                "or airtime, wifi or proportional-fair (a physical rate)",
+                "or airtime, wifi, blocks or proportional-fair (a physical rate)",
             )
         if sharing == "wifi" and cell.access.kind == "wifi":
             yield ("cells", name, "access"), "`sharing: wifi` counts the contention already; leave `access` out"

@@ -8,6 +8,7 @@ import numpy as np
 
 from channel.links import (
     AirTimeLink,
+    BlocksLink,
     Capacity,
     Cell,
     DedicatedLink,
@@ -19,7 +20,6 @@ from channel.links import (
     PacketLoss,
     PayloadLoss,
     PeriodicAccess,
-    ProportionalFairLink,
     TcpTransport,
     UdpTransport,
     WeightedLink,
@@ -29,13 +29,13 @@ from devices.delivery import stream_blocks
 from devices.policy import BatteryPolicy, DeadlinePolicy, FixedPolicy, LinkPolicy, LoadPolicy
 from devices.sessions import ClosedLoopTraffic
 from sim.compiled import codes
-from sim.compiled.state import CELL, DEVICE, EVENT, GROUP, HOLDING, SITE, SPEAKER, TRANSFER, UPLOAD, World
+from sim.compiled.state import CELL, DEVICE, EVENT, GROUP, HOLDING, RUNG, SITE, SPEAKER, TRANSFER, UPLOAD, World
 from sim.site import Group, Site
 from sim.upload_log import ROW
 
 SHARING: dict[type, int] = {
     EqualLink: codes.EQUAL, WeightedLink: codes.WEIGHTED, AirTimeLink: codes.AIRTIME, FrameFairLink: codes.FRAMES,
-    ProportionalFairLink: codes.PROPORTIONAL, DedicatedLink: codes.DEDICATED, FifoLink: codes.FIFO,
+    BlocksLink: codes.BLOCKS, DedicatedLink: codes.DEDICATED, FifoLink: codes.FIFO,
 }  # fmt: skip
 POLICIES: dict[type, int] = {
     FixedPolicy: codes.FIXED, LinkPolicy: codes.LINK, DeadlinePolicy: codes.DEADLINE, BatteryPolicy: codes.BATTERY,
@@ -76,7 +76,7 @@ def build(site: Site) -> World:
     for record, group in zip(groups, site.groups, strict=True):
         _fill_group(record, group, site)
     stretches = [_stretches(cell.link.capacity, site.duration_s + site.drain_s) for cell in site.cells]
-    gains = [getattr(cell.link, "gains", None) or [] for cell in site.cells]
+    gains = [_gains(cell) for cell in site.cells]
     cells = np.zeros(len(site.cells), CELL)
     for record, cell, gain, pieces in zip(cells, site.cells, gains, stretches, strict=True):
         _fill_cell(record, cell)
@@ -101,6 +101,7 @@ def build(site: Site) -> World:
         batches=_accelerators(site.server.accelerators),
         service_s=np.array([0.0, *(_base_s(site, k) for k in range(1, site.server.largest + 1))]),
         gains=_padded([gain if len(gain) else [1.0] for gain in gains]),
+        rungs=_rungs(site, cells),
         stretches=_padded(stretches),
         radios=_padded([group.radio.figures() for group in site.groups]),
         bits=_padded([8.0 * _sizes(group, site) for group in site.groups]),
@@ -118,6 +119,24 @@ def build(site: Site) -> World:
         holding=np.zeros(n if holds else 0, HOLDING),
         rows=np.zeros(FIRST_ROWS + 2 * site.server.largest + 16, ROW),
     )
+
+
+def _gains(cell: Cell) -> Any:
+    if isinstance(cell.link, BlocksLink):
+        return cell.link.ladder.fading
+    return getattr(cell.link, "gains", [])
+
+
+def _rungs(site: Site, cells: Any) -> Any:
+    """Classes of devices of the cells that share out blocks."""
+    ladders = [cell.link.ladder if isinstance(cell.link, BlocksLink) else None for cell in site.cells]
+    rungs = np.zeros((len(ladders), max(1 if ladder is None else len(ladder.blocks) for ladder in ladders)), RUNG)
+    for record, row, ladder in zip(cells, rungs, ladders, strict=True):
+        if ladder is not None:
+            n = record["rungs"] = len(ladder.blocks)
+            record["blocks"] = ladder.total
+            row["above_bps"][:n], row["blocks"][:n] = ladder.above_bps, ladder.blocks
+    return rungs
 
 
 def _site(site: Site, slots: int) -> Any:

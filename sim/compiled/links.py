@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
-from sim.compiled.codes import AIRTIME, DEDICATED, EQUAL, FIFO, PROPORTIONAL, WEIGHTED
+from sim.compiled.codes import AIRTIME, BLOCKS, DEDICATED, EQUAL, FIFO, WEIGHTED
 from sim.compiled.heap import add_transfer, drop_transfer
 from sim.compiled.jit import kernel
+from sim.compiled.rungs import add, first_rung, let_pass, newcomers_bps, remove, share_out
 from sim.compiled.state import Floats, Record, Records
 
 INFINITY = math.inf
@@ -101,8 +102,6 @@ def share_and_speed(cell: Record, weight: float, cap_bps: float) -> tuple[float,
     relative = 1.0 if cap_bps == INFINITY else cap_bps / cell.reference_bps
     if cell.sharing == AIRTIME:
         return weight, weight * relative
-    if cell.sharing == PROPORTIONAL:
-        return 1.0, relative
     bit_s = cell.data_bits_per_bit / (relative * cell.reference_bps) + cell.overhead_s_per_bit
     return weight * bit_s * cell.reference_bps, weight
 
@@ -116,20 +115,24 @@ def gain_of(cell: Record, gains: Floats, n: int) -> float:
 
 
 @kernel
-def fair_rate_bps(cell: Record, gains: Floats, stretches: Floats, now: float, cap_bps: float, weight: float) -> float:
+def fair_rate_bps(
+    cell: Record, gains: Floats, rungs: Records, stretches: Floats, now: float, cap_bps: float, weight: float
+) -> float:
     """Rate that one more upload could expect."""
     rate = rate_at(cell, stretches, now)
     if cell.sharing == DEDICATED or cell.sharing == FIFO:
         return min(rate, cap_bps)
     if cell.sharing == EQUAL:
         return rate / (cell.active + 1)
+    if cell.sharing == BLOCKS:
+        return newcomers_bps(cell, rungs, gains, rate, cap_bps)
     share, speed = share_and_speed(cell, weight, cap_bps)
     total = share + (cell.shares if cell.active > 0 else 0.0)
     return rate * gain_of(cell, gains, cell.active + 1) * speed / total
 
 
 @kernel
-def advance(cell: Record, gains: Floats, stretches: Floats, now: float) -> None:
+def advance(cell: Record, gains: Floats, rungs: Records, stretches: Floats, now: float) -> None:
     """Bring virtual time to ``now``; no finish lies in between."""
     if cell.constant_bps > 0.0:
         passed = (now - cell.last_s) * cell.constant_bps
@@ -137,7 +140,10 @@ def advance(cell: Record, gains: Floats, stretches: Floats, now: float) -> None:
         integral = bits_by(cell, stretches, now)
         passed = integral - cell.integral
         cell.integral = integral
-    if cell.active > 0:
+    if cell.active > 0 and cell.sharing == BLOCKS:
+        let_pass(cell, rungs, passed / cell.reference_bps)
+        cell.busy_s += cell.used * (now - cell.last_s)
+    elif cell.active > 0:
         step = passed * gain_of(cell, gains, cell.active) / cell.shares
         cell.virtual += step
         cell.carried_bits += cell.speeds * step
@@ -145,16 +151,28 @@ def advance(cell: Record, gains: Floats, stretches: Floats, now: float) -> None:
 
 
 @kernel
-def set_due(cell: Record, heap: Records, gains: Floats, stretches: Floats, uploads: Records) -> None:
+def set_due(cell: Record, heap: Records, gains: Floats, rungs: Records, stretches: Floats, uploads: Records) -> None:
     """Work out the next finish; entries of transfers that were given up are dropped on the way."""
+    if cell.sharing == BLOCKS:
+        share_out(cell, rungs, gains)
+        need = first_rung(cell, rungs, uploads)[1] * cell.reference_bps
+        set_due_after(cell, stretches, need)
+        return
     while cell.members > 0 and uploads[heap[0].slot].transfer != heap[0].number:
         drop_transfer(heap, cell.members)
         cell.members -= 1
     if cell.members == 0:
         cell.due_s = INFINITY
         return
-    need = (heap[0].finish - cell.virtual) * cell.shares / gain_of(cell, gains, cell.active)
-    if need <= 0.0:
+    set_due_after(cell, stretches, (heap[0].finish - cell.virtual) * cell.shares / gain_of(cell, gains, cell.active))
+
+
+@kernel
+def set_due_after(cell: Record, stretches: Floats, need: float) -> None:
+    """The next finish is when the capacity's integral has grown by ``need``; inf where nobody is there."""
+    if need == INFINITY:
+        cell.due_s = INFINITY
+    elif need <= 0.0:
         cell.due_s = cell.last_s
     elif cell.constant_bps > 0.0:
         cell.due_s = cell.last_s + need / cell.constant_bps
@@ -167,6 +185,7 @@ def join(
     cell: Record,
     heap: Records,
     gains: Floats,
+    rungs: Records,
     stretches: Floats,
     uploads: Records,
     slot: int,
@@ -177,7 +196,12 @@ def join(
     cap_bps: float,
 ) -> None:
     """Put an upload on a link in virtual time."""
-    advance(cell, gains, stretches, now)
+    advance(cell, gains, rungs, stretches, now)
+    if cell.sharing == BLOCKS:
+        add(cell, rungs, uploads, slot, number, bits, cap_bps)
+        cell.active += 1
+        set_due(cell, heap, gains, rungs, stretches, uploads)
+        return
     if cell.active == 0:
         cell.virtual = cell.shares = cell.speeds = 0.0  # every busy period starts at zero, which keeps rounding small
         cell.members = 0
@@ -191,12 +215,26 @@ def join(
     cell.active += 1
     cell.shares += share
     cell.speeds += speed
-    set_due(cell, heap, gains, stretches, uploads)
+    set_due(cell, heap, gains, rungs, stretches, uploads)
 
 
 @kernel
-def finish_first(cell: Record, heap: Records, gains: Floats, stretches: Floats, uploads: Records) -> int:
+def finish_first(
+    cell: Record, heap: Records, gains: Floats, rungs: Records, stretches: Floats, uploads: Records
+) -> int:
     """Take the transfer that ends at ``due_s`` off the link; its slot."""
+    if cell.sharing == BLOCKS:
+        r, seconds = first_rung(cell, rungs, uploads)
+        let_pass(cell, rungs, seconds)
+        cell.busy_s += cell.used * (cell.due_s - cell.last_s)
+        cell.integral += seconds * cell.reference_bps
+        cell.last_s = cell.due_s
+        slot = rungs[r].first
+        rungs[r].virtual = uploads[slot].finish  # exactly, so that equal finishes stay equal
+        remove(rungs, uploads, slot)
+        cell.active -= 1
+        set_due(cell, heap, gains, rungs, stretches, uploads)
+        return slot
     finish, slot, share, speed = heap[0].finish, heap[0].slot, heap[0].share, heap[0].speed
     step = finish - cell.virtual
     if step > 0.0:
@@ -208,7 +246,7 @@ def finish_first(cell: Record, heap: Records, gains: Floats, stretches: Floats, 
     cell.members -= 1
     take_off(cell, share, speed, cell.due_s)
     uploads[slot].transfer = 0
-    set_due(cell, heap, gains, stretches, uploads)
+    set_due(cell, heap, gains, rungs, stretches, uploads)
     return slot
 
 
@@ -224,19 +262,31 @@ def take_off(cell: Record, share: float, speed: float, now: float) -> None:
 
 @kernel
 def leave(
-    cell: Record, heap: Records, gains: Floats, stretches: Floats, uploads: Records, slot: int, now: float
+    cell: Record,
+    heap: Records,
+    gains: Floats,
+    rungs: Records,
+    stretches: Floats,
+    uploads: Records,
+    slot: int,
+    now: float,
 ) -> float:
     """Give a transfer up; the bits that have not left."""
     upload = uploads[slot]
-    advance(cell, gains, stretches, now)
-    unsent = max(0.0, (upload.finish - cell.virtual) * upload.speed)
-    take_off(cell, upload.share, upload.speed, now)
+    advance(cell, gains, rungs, stretches, now)
+    virtual = rungs[upload.rung].virtual if cell.sharing == BLOCKS else cell.virtual
+    unsent = max(0.0, (upload.finish - virtual) * upload.speed)
+    if cell.sharing == BLOCKS:
+        remove(rungs, uploads, slot)
+        cell.active -= 1
+    else:
+        take_off(cell, upload.share, upload.speed, now)
     upload.transfer = 0
-    set_due(cell, heap, gains, stretches, uploads)
+    set_due(cell, heap, gains, rungs, stretches, uploads)
     return unsent
 
 
 @kernel
 def is_virtual(cell: Record) -> bool:
     """Whether later uploads change the finish of those on the link."""
-    return cell.sharing <= PROPORTIONAL
+    return cell.sharing <= BLOCKS

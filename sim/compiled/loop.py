@@ -98,7 +98,7 @@ def speak(w: World, device: int) -> int:
 def finished(w: World, c: int, enter_s: float) -> int:
     """A transfer of a cell ends: its slot, or -1 where others come first at this instant."""
     site, cell = w.site[0], w.cells[c]
-    slot = finish_first(cell, w.links[c], w.gains[c], w.stretches[c], w.uploads)
+    slot = finish_first(cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
     w.uploads[slot].unsent_bits = 0.0
     alone = cell.due_s > site.now_s and enter_s > site.now_s and (site.heap == 0 or w.heap[0].time_s > site.now_s)
     if alone:

@@ -135,12 +135,14 @@ def _utilisation(world: World, number: int, cell: Cell, now: float) -> float:
     record = world.cells[number]
     capacity = cell.link.capacity
     busy_s, carried = float(record["busy_s"]), float(record["carried_bits"])
-    if record["active"] and record["sharing"] <= codes.PROPORTIONAL:
+    if record["sharing"] == codes.BLOCKS:
+        return (busy_s + float(record["used"]) * (now - float(record["last_s"]))) / now
+    if record["active"] and record["sharing"] <= codes.FRAMES:
         busy_s += now - float(record["busy_from_s"])
         passed = capacity.bits_between(float(record["last_s"]), now)
         gains, active = world.gains[number], int(record["active"])
         gain = gains[min(active, int(record["gains"])) - 1] if record["gains"] else 1.0
         carried += float(record["speeds"]) * passed * gain / float(record["shares"])
-    if record["sharing"] in (codes.AIRTIME, codes.FRAMES, codes.PROPORTIONAL):
+    if record["sharing"] in (codes.AIRTIME, codes.FRAMES):
         return busy_s / now
     return carried / capacity.bits_between(0.0, now)

@@ -101,8 +101,8 @@ def use_radio(w: World, slot: int) -> int:
     if group.blocks:
         size_bytes *= w.block_share[u.group, u.utterance, u.block]
     own_bps = math.inf if len(w.rates_bps) == 0 else w.rates_bps[u.device]
-    look(site, w.heap, cell, w.links[c], w.gains[c], w.stretches[c], w.uploads)
-    rate_bps = fair_rate_bps(cell, w.gains[c], w.stretches[c], now, own_bps, group.weight)
+    look(site, w.heap, cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
+    rate_bps = fair_rate_bps(cell, w.gains[c], w.rungs[c], w.stretches[c], now, own_bps, group.weight)
     wake(u, device, w.radios[u.group, :, : group.phases], now)
     u.access_s = cell.access_s
     if cell.access != CONSTANT:
@@ -139,11 +139,11 @@ def join_link(w: World, slot: int) -> int:
     cell = w.cells[c]
     own_bps = math.inf if len(w.rates_bps) == 0 else w.rates_bps[u.device]
     if is_virtual(cell):
-        look(site, w.heap, cell, w.links[c], w.gains[c], w.stretches[c], w.uploads)
+        look(site, w.heap, cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
         site.transfers += 1
         join(
-            cell, w.links[c], w.gains[c], w.stretches[c], w.uploads, slot, site.transfers, now, u.fluid_bits,
-            group.weight, own_bps,
+            cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads, slot, site.transfers, now,
+            u.fluid_bits, group.weight, own_bps,
         )  # fmt: skip
         if u.give_up_s < math.inf:
             at(site, w.heap, u.give_up_s, GAVE_UP, slot)
@@ -177,9 +177,9 @@ def give_up(w: World, slot: int) -> int:
     site, u = w.site[0], w.uploads[slot]
     c = w.groups[u.group].cell
     cell = w.cells[c]
-    look(site, w.heap, cell, w.links[c], w.gains[c], w.stretches[c], w.uploads)
+    look(site, w.heap, cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
     if u.alive and u.transfer > 0 and u.give_up_s == site.now_s:
-        u.unsent_bits = leave(cell, w.links[c], w.gains[c], w.stretches[c], w.uploads, slot, site.now_s)
+        u.unsent_bits = leave(cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads, slot, site.now_s)
         at(site, w.heap, site.now_s, SENT, slot)
     return NOTHING
 

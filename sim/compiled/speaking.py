@@ -36,12 +36,19 @@ def at(site: Record, heap: Records, time_s: float, code: int, number: int) -> No
 
 @kernel
 def look(
-    site: Record, heap: Records, cell: Record, link: Records, gains: Floats, stretches: Floats, uploads: Records
+    site: Record,
+    heap: Records,
+    cell: Record,
+    link: Records,
+    gains: Floats,
+    rungs: Records,
+    stretches: Floats,
+    uploads: Records,
 ) -> None:
     """Whoever looks at a link sees every transfer end that is due; their uploads go on after what is under way."""
     if is_virtual(cell):
         while cell.due_s <= site.now_s:
-            slot = finish_first(cell, link, gains, stretches, uploads)
+            slot = finish_first(cell, link, gains, rungs, stretches, uploads)
             uploads[slot].unsent_bits = 0.0
             at(site, heap, site.now_s, SENT, slot)
 
@@ -89,11 +96,11 @@ def choose(w: World, u: Record, group: Record, now: float) -> int:
     if group.policy > LOAD_UPLOADS:
         return steps_above(steps, float(site.queue))
     c = group.cell
-    look(site, w.heap, cell, w.links[c], w.gains[c], w.stretches[c], w.uploads)
+    look(site, w.heap, cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
     if group.policy == LOAD_UPLOADS:
         return steps_above(steps, float(cell.active))
     own_bps = math.inf if len(w.rates_bps) == 0 else w.rates_bps[u.device]
-    rate_bps = fair_rate_bps(cell, w.gains[c], w.stretches[c], now, own_bps, group.weight)
+    rate_bps = fair_rate_bps(cell, w.gains[c], w.rungs[c], w.stretches[c], now, own_bps, group.weight)
     bits = w.bits[g, u.utterance, :n]
     if group.policy == LINK:
         return first_within(bits, rate_bps * group.transfer_s)

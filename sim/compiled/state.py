@@ -12,6 +12,8 @@ Ints = npt.NDArray[np.int64]
 Records = npt.NDArray[np.void]
 Record = Any
 """One of them, compiled: its fields are attributes, which NumPy's own type does not know."""
+Columns = Any
+"""Records, compiled, of which a field of all is an attribute too."""
 
 
 def _fields(floats: str, ints: str = "", **arrays: tuple[str, int]) -> np.dtype[np.void]:
@@ -23,6 +25,9 @@ EVENT = _fields("time_s", "order item")
 """``item`` is number * CODES + code; ``order`` counts events as they are scheduled, and breaks ties."""
 
 TRANSFER = _fields("finish share speed", "number slot")
+
+RUNG = _fields("above_bps blocks virtual pace speeds", "count first")
+"""A class of devices of a cell that shares out blocks; ``first`` is the slot of its next transfer to end."""
 
 DEVICE = _fields("cpu_free_s mark_s awake_s connected_s", "busy")
 """See ``sim.model.device``; ``mark_s``, ``awake_s`` and ``busy`` are the radio's ledger."""
@@ -37,7 +42,8 @@ UPLOAD = _fields(
     "spoken_s ready_s left_s sent_s arrived_s started_s served_s wake_s access_s gap_s active_s payload_bytes"
     " wire_bytes encode_j wake_j transmit_j tail_j coded_s begun_s give_up_s fluid_bits plan_bytes unsent_bits radio_j"
     " finish share speed",
-    "number group device k utterance codec outcome batch attempt turn block transfer next alive",
+    "number group device k utterance codec outcome batch attempt turn block transfer next alive"
+    " rung below beside before",
 )
 
 GROUP = _fields(
@@ -50,8 +56,8 @@ CELL = _fields(
     "path_rtt_s onward_s timeout_s deadline_s constant_bps mean_bps reference_bps data_bits_per_bit overhead_s_per_bit"
     " packet_bytes header_bytes cold_bytes resumed_bytes keep_alive_s access_period_s"
     " access_s access_error access_again_s loss_share loss_enter backoff_s factor jitter longest_s"
-    " virtual last_s integral shares speeds busy_from_s busy_s carried_bits due_s free_s",
-    "sharing gains stretches windowed encrypted cold_rounds resumed_rounds new_connection restart window"
+    " virtual last_s integral shares speeds busy_from_s busy_s carried_bits due_s free_s blocks used",
+    "sharing rungs gains stretches windowed encrypted cold_rounds resumed_rounds new_connection restart window"
     " access loss attempts active members at",
 )
 
@@ -75,7 +81,8 @@ class World(NamedTuple):
     links: Records  # (cells, room): heaps of transfers by virtual finish
     batches: Ints  # (accelerators, 2): first slot of a running batch, next free accelerator
     service_s: Floats  # by batch size
-    gains: Floats  # (cells, n): G(n) of n members
+    gains: Floats  # (cells, n): G(n) of n members; with blocks, what fading gives, see ``channel.links.rungs``
+    rungs: Records  # (cells, rungs)
     stretches: Floats  # (cells, 3, n): end (s), rate (bit/s), bits passed by the end
     radios: Floats  # (groups, 5, phases): see ``devices.radio.Radio.figures``
     bits: Floats  # (groups, utterances, codecs): of the payload

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from channel.links import LinkError, Radio, place
-from channel.links.propagation import Uniforms, line_of_sight_probability, path_loss_db, transmit_power_dbm
+from channel.links.propagation import Uniforms, line_of_sight_probability, link_budget, path_loss_db, transmit_power_dbm
 from channel.links.rates import LTE_CQI, RATE_MODELS, lte_cqi, shannon
 
 NO_SIGHT = np.zeros(4, dtype=bool)
@@ -47,8 +47,27 @@ def test_line_of_sight_probability() -> None:
 
 def test_power_control() -> None:
     """Open loop: -80 + 10 lg(50) + 0.8 PL dBm, at most 23."""
-    power = transmit_power_dbm(Radio(), np.array([80.0, 100.0, 140.0]))
+    power = transmit_power_dbm(Radio(), np.array([80.0, 100.0, 140.0]), 50.0)
     assert power == pytest.approx([-80 + 16.99 + 64, -80 + 16.99 + 80, 23], abs=0.01)
+
+
+def test_a_phone_at_full_power_narrows_its_band() -> None:
+    """P0 -80 dBm, alpha 0.8: at 110 dB 8 dBm a block, 15 dB to spare: 31.6 blocks, of which 30 is a product of 2, 3, 5.
+
+    At 120 dB 16 dBm: 5 blocks; at 130 dB one block needs 24 dBm and gets 23, a decibel below the others' SNR.
+    """
+    found = link_budget(Radio(in_blocks=True), np.array([80.0, 110.0, 120.0, 130.0]))
+    assert found.blocks == pytest.approx([50, 30, 5, 1])
+    assert found.power_dbm == pytest.approx([-16 + 16.99, 8 + 14.77, 16 + 6.99, 23], abs=0.01)
+    noise_dbm = -174 + 10 * np.log10(180e3) + 5 + 3
+    assert found.snr_db == pytest.approx([-96 - noise_dbm, -102 - noise_dbm, -104 - noise_dbm, -107 - noise_dbm])
+
+
+def test_a_part_of_the_time_is_a_part_of_the_rate() -> None:
+    """TDD with a quarter of the time for the uplink."""
+    loss = np.array([90.0, 115.0])
+    whole = link_budget(Radio(in_blocks=True), loss).rate_bps
+    assert link_budget(Radio(in_blocks=True, uplink_share=0.25), loss).rate_bps == pytest.approx(whole / 4)
 
 
 def test_attenuated_shannon_of_the_reference() -> None:

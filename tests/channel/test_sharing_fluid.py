@@ -16,20 +16,25 @@ from hypothesis import strategies as st
 
 from channel.links import (
     AirTimeLink,
+    BlocksLink,
     Capacity,
     ConstantCapacity,
     DedicatedLink,
     EqualLink,
     FifoLink,
     FrameFairLink,
+    Ladder,
     MaxMinLink,
     PeriodicCapacity,
-    ProportionalFairLink,
     SharedLink,
     WeightedLink,
 )
+from channel.links.ladder import one_rung
+from channel.links.rates import shannon
+from channel.links.rungs import gain_at
 
-GAIN = [1.0, 1.3, 1.5]
+RUNGS = Ladder(np.array([0.0, 100.0, 1000.0]), np.array([2.0, 5.0, 10.0]), np.zeros(0), 10.0)
+ALIKE = one_rung(shannon, 5.0)
 
 
 @dataclass
@@ -88,7 +93,16 @@ def frame_fair(active: list[Upload], c: float, mean: float) -> list[float]:
 
 def proportional_fair(active: list[Upload], c: float, mean: float) -> list[float]:
     n = len(active)
-    return [own(u, c, mean) * GAIN[min(n, len(GAIN)) - 1] / n for u in active]
+    return [own(u, c, mean) * gain_at(ALIKE.fading, 0, n, 1.0) / n for u in active]
+
+
+def blocks(active: list[Upload], c: float, mean: float) -> list[float]:
+    """Devices slower than 100 and 1000 bit/s can use 2 and 5 of 10 blocks: the level at which all are given out."""
+    usable = [10.0 if u.cap >= 1000.0 else 5.0 if u.cap >= 100.0 else 2.0 for u in active]
+    levels = np.linspace(0.0, 10.0, 100_001)
+    given = sum(np.minimum(levels, most) for most in usable)
+    level = float(np.interp(10.0, given, levels)) if sum(usable) > 10.0 else 10.0
+    return [own(u, c, mean) * min(most, level) / most for u, most in zip(active, usable, strict=True)]
 
 
 def max_min(active: list[Upload], c: float, mean: float) -> list[float]:
@@ -163,7 +177,8 @@ DISCIPLINES: dict[str, tuple[Callable[[Capacity], SharedLink], Rates]] = {
     "max-min": (MaxMinLink, max_min),
     "airtime": (AirTimeLink, airtime),
     "frame-fair": (FrameFairLink, frame_fair),
-    "proportional-fair": (lambda c: ProportionalFairLink(c, GAIN), proportional_fair),
+    "proportional-fair": (lambda c: BlocksLink(c, ALIKE), proportional_fair),
+    "blocks": (lambda c: BlocksLink(c, RUNGS), blocks),
 }
 
 

@@ -69,7 +69,7 @@ _rates = st.one_of(
     st.builds(lambda a, b: {"kind": "given", "rates": [a, b]}, _rate(0.5, 5.0), _rate(2.0, 40.0)),
     st.just({"kind": "propagation", "radius": "300 m", "rate": "lte-cqi"}),
 )
-OWN_RATES = ("dedicated", "airtime", "wifi", "proportional-fair")
+OWN_RATES = ("dedicated", "airtime", "wifi", "proportional-fair", "blocks", "round robin")
 WEIGHTS = ("weighted", "airtime", "wifi")
 
 
@@ -80,8 +80,9 @@ def _cell(draw: st.DrawFn) -> dict[str, Any]:
     losses = [{"kind": "none"}, {"kind": "payload", "probability": draw(_percent(0, 60))}]
     if transport["kind"] == "udp":
         losses.append({"kind": "packet", "probability": draw(_percent(0, 5)), "mean_burst": draw(st.floats(1.0, 4.0))})
+    how = {"kind": "blocks", "scheduler": "round-robin"} if sharing == "round robin" else sharing
     cell = {
-        "capacity": draw(_capacity), "sharing": sharing, "transport": transport, "access": draw(_access),
+        "capacity": draw(_capacity), "sharing": how, "transport": transport, "access": draw(_access),
         "rtt": draw(_seconds(0.0, 0.3)), "backhaul": draw(st.one_of(st.just("0 s"), _seconds(0.0, 0.4))),
         "loss": draw(st.sampled_from(losses)), "retry": draw(_retry), "outages": draw(_outages),
         "packet": {"mtu": f"{draw(st.integers(600, 9000))} B", "ip": draw(st.sampled_from(["v4", "v6"]))},
