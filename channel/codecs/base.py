@@ -7,6 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,10 @@ CODE_VERSION = 1
 """Raised whenever a change of code changes a payload or a decoded Mel: part of every fingerprint.
 
 Rounding does not count: the last bits of a Mel differ from machine to machine, with the width of their vectors."""
+
+
+PLUGIN = "plugin"
+"""Kind of a codec that is no kind of ours."""
 
 
 class CodecError(AmserError, ValueError):
@@ -54,6 +59,17 @@ class Payload:
 class Codec(ABC):
     """A way to turn an utterance into bytes and these into the Mel that the server recognizes."""
 
+    kind: ClassVar[str] = PLUGIN
+    """As scenarios and calibrations call it.  It is not inherited: a subclass of libopus' codec costs what it costs."""
+    carries_speech: ClassVar[bool] = True
+    """Whether ``decode`` gives a Mel; without, only sizes are measured."""
+    encode_cost_s: tuple[float, float] | None = None
+    """CPU seconds of coding on the calibration host, (constant, for each second of audio); None: as calibrated."""
+
+    def __init_subclass__(cls, **options: object) -> None:
+        super().__init_subclass__(**options)
+        cls.kind = vars(cls).get("kind", PLUGIN)
+
     def __init__(self, name: str, bands: int = 80) -> None:
         self.name = name
         self.bands = bands
@@ -80,6 +96,15 @@ class Codec(ABC):
         tell; a head that is none raises ``CodecError``.
         """
         return None
+
+    @property
+    def family(self) -> str:
+        """The curve over bit rate that it belongs to: kind and settings, without what sets the rate."""
+        return self.name if self.kind == PLUGIN else self.kind
+
+    def cost_key(self) -> tuple[str, float | None]:
+        """Kind and setting under which calibrations list what coding costs."""
+        return self.kind, None
 
     def fingerprint(self) -> str:
         """Hexadecimal digest of class, code, bands and parameters: a key for cached measurements."""

@@ -38,6 +38,7 @@ class _Mode(NamedTuple):
 class Codec2(TelephoneCodec):
     """Codec 2 in one of its modes, named by their bit/s."""
 
+    kind = "codec2"
     MODES: ClassVar[Mapping[str, _Mode]] = {
         "3200": _Mode(0, 160, 64, 140),
         "2400": _Mode(1, 160, 48, 140),
@@ -72,6 +73,10 @@ class Codec2(TelephoneCodec):
             for row, packed in zip(samples, np.packbits(bits, axis=1), strict=True):
                 library.codec2_decode(state, row.ctypes.data_as(ctypes.POINTER(ctypes.c_int16)), packed.tobytes())
         return samples
+
+    def cost_key(self) -> tuple[str, float | None]:
+        """By mode, as a number: that of ``700c`` is 700."""
+        return self.kind, float(self.mode.rstrip("c"))
 
     def parameters(self) -> Mapping[str, object]:
         """Mode and versions."""

@@ -93,6 +93,7 @@ def load_codebooks(bands: int) -> Codebooks:
 class Dsr(MelCodec):
     """Cepstra in pairs of a trained codebook; ``framing`` is ``multiframe`` (4.8 kbit/s) or ``bare`` (4.4)."""
 
+    kind = "dsr"
     FRAMINGS: ClassVar[tuple[str, ...]] = ("multiframe", "bare")
 
     def __init__(self, name: str, bands: int = 80, *, framing: str = "multiframe") -> None:

@@ -14,6 +14,9 @@ from channel.mel import SAMPLE_RATE_HZ, checked_audio
 class Fixed(Codec):
     """Zero bytes, ``size_bytes`` for each utterance or ``rate_bps`` for each second of it."""
 
+    kind = "fixed"
+    carries_speech = False
+
     def __init__(
         self, name: str, bands: int = 80, *, size_bytes: float | None = None, rate_bps: float | None = None
     ) -> None:

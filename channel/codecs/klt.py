@@ -97,6 +97,8 @@ class MelKlt(MelCodec):
     ``block_s`` codes and sends blocks of that duration while the user still speaks (``encode_chunks``).
     """
 
+    kind = "mel-klt"
+
     def __init__(
         self,
         name: str,
@@ -273,6 +275,18 @@ class MelKlt(MelCodec):
             raise CodecError(f"{len(coded)} bytes of coefficients, but decoding takes {needed - 4} to {needed}")
         memory.blocks += len(bounds) - 1
         return model.inverse(coefficients, bounds)
+
+    @property
+    def family(self) -> str:
+        """By basis and blocks."""
+        basis = "" if self.basis == "trained" else f" {self.basis}"
+        return f"{self.kind}{basis}" + ("" if self.block_s is None else f" blocks of {self.block_s:g} s")
+
+    def cost_key(self) -> tuple[str, float | None]:
+        """By step, or as a search for the step that reaches a rate or a ratio."""
+        if self.rate_bps is not None:
+            return f"{self.kind}:rate_bps", self.rate_bps
+        return (self.kind, self.step) if self.snr_db is None else (f"{self.kind}:snr_db", self.snr_db)
 
     def parameters(self) -> Mapping[str, object]:
         """Step, rate or ratio, basis, block, and the digest of the trained model."""

@@ -21,6 +21,8 @@ _DELAY = 40  # samples: a quarter of a frame beyond the frame itself (liblc3: lc
 class Lc3(AudioCodec):
     """A count of samples, then frames of ``rate_bps`` x 10 ms, cut to whole bytes."""
 
+    kind = "lc3"
+
     def __init__(self, name: str, bands: int = 80, *, rate_bps: float) -> None:
         super().__init__(name, bands)
         if util.find_spec("lc3") is None:
@@ -58,6 +60,10 @@ class Lc3(AudioCodec):
     def declared_s(self, data: bytes) -> float:
         """From the number of samples."""
         return declared_samples_s(data)
+
+    def cost_key(self) -> tuple[str, float | None]:
+        """By bit rate."""
+        return self.kind, self.rate_bps
 
     def parameters(self) -> Mapping[str, object]:
         """Bit rate and version."""

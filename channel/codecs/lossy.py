@@ -116,6 +116,8 @@ class _FFmpegCodec(AudioCodec):
 class Mp3(_FFmpegCodec):
     """MP3 at a constant bit rate by LAME: a count of samples, then the bare MPEG-2 Layer III frames."""
 
+    kind = "mp3"
+
     _DELAY = 1105  # LAME's 576 samples and the decoder's 529
 
     def __init__(self, name: str, bands: int = 80, *, rate_bps: float) -> None:
@@ -145,6 +147,10 @@ class Mp3(_FFmpegCodec):
             raise CodecError(f"payload holds no MP3 frames: {error}") from None
         return _trimmed(_decoded(context, packets, self._DELAY + samples), self._DELAY, samples)
 
+    def cost_key(self) -> tuple[str, float | None]:
+        """By bit rate."""
+        return self.kind, self.rate_bps
+
     def parameters(self) -> Mapping[str, object]:
         """Bit rate and versions."""
         return {"rate_bps": self.rate_bps, **_versions()}
@@ -152,6 +158,8 @@ class Mp3(_FFmpegCodec):
 
 class G722(_FFmpegCodec):
     """G.722 at 64 kbit/s: a count of samples, then 4 bits for each."""
+
+    kind = "g722"
 
     _DELAY = 22  # of the two quadrature mirror filters, measured (tests)
 
@@ -183,6 +191,8 @@ class G722(_FFmpegCodec):
 
 class Opus(_FFmpegCodec):
     """Opus by libopus, as bare packets with their lengths or as an Ogg file."""
+
+    kind = "opus"
 
     def __init__(
         self,
@@ -297,6 +307,19 @@ class Opus(_FFmpegCodec):
         context.thread_count = 1
         context.options = {"request_sample_fmt": "flt"}
         return _decoded(context, packets, skip + samples * _OPUS_RATE_HZ // SAMPLE_RATE_HZ)[skip:]
+
+    @property
+    def family(self) -> str:
+        """By what is not the bit rate: band, frames, container."""
+        frames = "" if self.frame_s == 0.02 else f" frames of {self.frame_s * 1e3:g} ms"
+        band = "" if self.band is None else f" {self.band} band"
+        return f"opus{band}{frames}" + (" in Ogg" if self.container == "ogg" else "")
+
+    def cost_key(self) -> tuple[str, float | None]:
+        """By bit rate; ``opus:wide`` where a band is forced that libopus would not choose."""
+        # libopus would code half the band below 9 kbit/s; above it codes all by itself.
+        wide = self.band in ("medium", "wide") and self.rate_bps < 9_000.0
+        return ("opus:wide" if wide else self.kind), self.rate_bps
 
     def parameters(self) -> Mapping[str, object]:
         """All settings and versions."""

@@ -63,6 +63,8 @@ def singular_values(mel: Mel) -> npt.NDArray[np.float64]:
 class MelSvd(MelCodec):
     """Sends the factors of the Mel, cut to a rank, a compress rate (rank / bands) or a retained energy."""
 
+    kind = "mel-svd"
+
     def __init__(
         self,
         name: str,
@@ -161,6 +163,17 @@ class MelSvd(MelCodec):
         raw = np.frombuffer(reader.take(rank * columns * _BYTES[self.factors], what), dtype=kind)
         with np.errstate(over="ignore", invalid="ignore"):
             return raw.astype(np.float32).reshape(rank, columns) * scales[:, None]
+
+    @property
+    def family(self) -> str:
+        """By the type of the numbers."""
+        return f"{self.kind} {self.factors}"
+
+    def cost_key(self) -> tuple[str, float | None]:
+        """By rank, or as a search for the rank that retains an energy."""
+        if self.energy is not None:
+            return f"{self.kind}:energy", self.energy
+        return self.kind, None if self.rank is None else float(self.rank)
 
     def parameters(self) -> Mapping[str, object]:
         """Rank or energy, and the type of the numbers."""

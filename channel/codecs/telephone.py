@@ -79,6 +79,7 @@ def _resampled(audio: Audio, from_hz: int, to_hz: int) -> Audio:
 class AmrNb(TelephoneCodec):
     """AMR narrow band (3GPP TS 26.071) by libopencore in frames of 20 ms; GSM and UMTS telephony."""
 
+    kind = "amr-nb"
     frame_samples, delay = 160, 40  # 5 ms look-ahead
     BITS: ClassVar[Mapping[int, int]] = {
         4_750: 95, 5_150: 103, 5_900: 118, 6_700: 134, 7_400: 148, 7_950: 159, 10_200: 204, 12_200: 244,
@@ -133,6 +134,10 @@ class AmrNb(TelephoneCodec):
             ) from None
         context.sample_rate, context.layout, context.thread_count = _NARROW_RATE_HZ, "mono", 1
         return context
+
+    def cost_key(self) -> tuple[str, float | None]:
+        """By bit rate."""
+        return self.kind, self.rate_bps
 
     def parameters(self) -> Mapping[str, object]:
         """Bit rate and versions."""

@@ -24,6 +24,8 @@ def _bounded(samples: int) -> None:
 class Pcm(AudioCodec):
     """16-bit linear PCM, little-endian, no header: 256 kbit/s (a WAV file would add 44 bytes)."""
 
+    kind = "pcm"
+
     def encode(self, audio: npt.ArrayLike) -> Payload:
         """Two bytes for each sample."""
         return Payload(to_int16(audio).astype("<i2").tobytes())
@@ -50,6 +52,8 @@ class MuLaw(AudioCodec):
     The continuous mu-law of ITU-T G.711 (mu = 255), sign and 7 bits of magnitude, not its segmented form.
     """
 
+    kind = "mu-law"
+
     def encode(self, audio: npt.ArrayLike) -> Payload:
         """One byte for each sample."""
         samples = from_int16(to_int16(audio))
@@ -75,6 +79,8 @@ class MuLaw(AudioCodec):
 
 class Flac(AudioCodec):
     """FLAC by libsndfile: lossless on the 16-bit samples."""
+
+    kind = "flac"
 
     def __init__(self, name: str, bands: int = 80, level: int = 5) -> None:
         super().__init__(name, bands)
@@ -109,6 +115,10 @@ class Flac(AudioCodec):
         if len(data) < _STREAMINFO_END or data[:4] != b"fLaC" or data[4] & 0x7F:
             raise CodecError("not a readable FLAC stream: it does not start with fLaC and STREAMINFO")
         return (int.from_bytes(data[21:26], "big") & (1 << 36) - 1) / SAMPLE_RATE_HZ
+
+    def cost_key(self) -> tuple[str, float | None]:
+        """By compression level."""
+        return self.kind, float(self.level)
 
     def parameters(self) -> Mapping[str, object]:
         """Compression level and version of libsndfile (which is bound to one of libFLAC)."""

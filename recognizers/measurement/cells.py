@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from recognizers.measurement.protocols import Codec, Mel, Utterance
+from channel.codecs import Codec
+from recognizers.measurement.protocols import Mel, Utterance
 from recognizers.measurement.shipped_tables import MeasuredUtterance
 from recognizers.measurement.store import digest
 

@@ -83,19 +83,6 @@ EQUAL_COLUMNS: Mapping[str, str] = {
 
 Floats = npt.NDArray[np.float64]
 _REFERENCE = "raw"
-_FAMILIES = {
-    "Pcm": "pcm",
-    "Flac": "flac",
-    "Mp3": "mp3",
-    "MuLaw": "mu-law",
-    "G722": "g722",
-    "AmrNb": "amr-nb",
-    "Codec2": "codec2",
-    "Lc3": "lc3",
-    "Dsr": "dsr",
-}  # by class
-
-
 def study_codecs(
     corpus: Corpus,
     codecs: Iterable[str] | Mapping[str, Codec] = DEFAULT_CODECS,
@@ -115,30 +102,11 @@ def study_codecs(
     bands = recognizer.bands if recognizer is not None else DEFAULT_BANDS
     built = codecs if isinstance(codecs, Mapping) else {name: build_codec(name, bands=bands) for name in codecs}
     table = measure(corpus, built, recognizer, emotion, cache_dir=cache_dir, progress=progress)
-    families = {name: family_of(codec) for name, codec in built.items()}
+    families = {name: codec.family for name, codec in built.items()}
     frame = summarise(table, families)
     equal = at_equal_bytes(table, families)
     frame.attrs = {**table.attrs, "measurements": table, "equal_bytes": equal}
     return frame
-
-
-def family_of(codec: Codec) -> str:
-    """The curve a codec belongs to: class, basis, blocks and number type, without what sets the rate."""
-    parameters = codec.parameters()
-    match type(codec).__name__:
-        case "MelSvd":
-            return f"mel-svd {parameters['factors']}"
-        case "MelKlt":
-            basis = "" if parameters["basis"] == "trained" else f" {parameters['basis']}"
-            block = "" if parameters["block_s"] is None else f" blocks of {parameters['block_s']:g} s"
-            return f"mel-klt{basis}{block}"
-        case "Opus":
-            frame_ms = float(str(parameters["frame_s"])) * 1e3
-            frames = "" if frame_ms == 20 else f" frames of {frame_ms:g} ms"
-            band = f" {parameters['band']} band" if "band" in parameters else ""
-            return f"opus{band}{frames}" + (" in Ogg" if parameters["container"] == "ogg" else "")
-        case other:
-            return _FAMILIES.get(other, codec.name)
 
 
 def summarise(table: pd.DataFrame, families: Mapping[str, str]) -> pd.DataFrame:

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from channel.codecs.base import NoSpeechError
 from channel.mel import log_mel, rebanded
 from recognizers.measurement.cells import Cell, coded_value, is_coded, is_felt, is_recognized
 from recognizers.measurement.keys import felt_key, recognized_key
-from recognizers.measurement.protocols import Audio, Codec, Corpus, EmotionRecognizer, Mel, Recognizer
+from recognizers.measurement.protocols import Audio, Corpus, EmotionRecognizer, Mel, Recognizer
 from recognizers.measurement.shipped_tables import MeasuredCorpus, MeasuredEmotion, NoTable
 from recognizers.measurement.store import Store, digest
 from scenarios.errors import AmserError, Exit
@@ -31,17 +30,6 @@ class MeasurementError(AmserError):
     """An utterance cannot be measured; says which, under which codec, and why."""
 
     exit_code = Exit.FAILED
-
-
-def gives_mel(codec: Codec) -> bool:
-    """Whether the codec carries speech that a server can recognize (``fixed`` only has a size)."""
-    try:
-        codec.decode(b"")
-    except NoSpeechError:
-        return False
-    except Exception:  # any other complaint about the empty payload comes from a decoder of speech
-        return True
-    return True
 
 
 @dataclass
@@ -66,7 +54,6 @@ class Measuring:
     known: Known = field(default_factory=Known)
     recognizer_id: str = ""
     emotion_id: str = ""
-    spoken: dict[str, bool] = field(default_factory=dict)
     slice: int = field(default_factory=lambda: FIRST_SLICE)
 
     def __post_init__(self) -> None:
@@ -93,7 +80,7 @@ class Measuring:
         self.known.coded |= {
             cell.key: coded[cell.key]
             for cell in cells
-            if cell.key in coded and ("mel" in coded[cell.key] or not self._gives_mel(cell.codec))
+            if cell.key in coded and ("mel" in coded[cell.key] or not cell.codec.carries_speech)
         }
         mels = {coded["mel"] for coded in self.known.coded.values() if "mel" in coded}
         if self.recognizer is not None:
@@ -130,12 +117,6 @@ class Measuring:
                 coded, mels, held = {}, {}, 0
         self._finish(coded, mels)
 
-    def _gives_mel(self, codec: Codec) -> bool:
-        key = codec.fingerprint()
-        if key not in self.spoken:
-            self.spoken[key] = gives_mel(codec)
-        return self.spoken[key]
-
     def _finish(self, coded: dict[str, dict[str, Any]], mels: Mapping[str, Mel]) -> None:
         self.store.put(coded)
         self.known.coded |= coded
@@ -146,14 +127,14 @@ class Measuring:
     def _audio(self, cells: Sequence[Cell]) -> tuple[Audio, Mel | None]:
         utterance = cells[0].utterance
         if utterance.path is not None:
-            spoken = any(self._gives_mel(cell.codec) for cell in cells)
+            spoken = any(cell.codec.carries_speech for cell in cells)
             try:
                 audio = self.corpus.load_audio(utterance)
                 return audio, log_mel(audio, bands=self.bands) if spoken else None
             except Exception as error:
                 raise MeasurementError(f"cannot use the audio of '{utterance.id}': {error}") from error
         for cell in cells:
-            if self._gives_mel(cell.codec):
+            if cell.codec.carries_speech:
                 raise self._silent(cell)
         return np.zeros(round(utterance.duration_s * SAMPLE_RATE_HZ), dtype=np.float32), None
 
@@ -174,7 +155,7 @@ class Measuring:
     def _code(self, cell: Cell, audio: Audio, reference: Mel | None) -> tuple[dict[str, Any], Mel | None]:
         try:
             payload = cell.codec.encode(audio)
-            mel = cell.codec.decode(payload.data) if self._gives_mel(cell.codec) else None
+            mel = cell.codec.decode(payload.data) if cell.codec.carries_speech else None
         except Exception as error:
             name, codec = cell.utterance.id, cell.codec.name
             raise MeasurementError(f"utterance '{name}' fails under codec '{codec}': {told(error)}") from error

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from channel.codecs import Codec
 from recognizers.cache import default_cache
 from recognizers.measurement.bar import counting_bar
 from recognizers.measurement.cells import Cell, audio_digest
 from recognizers.measurement.fill_cache import MeasurementError, Measuring
 from recognizers.measurement.keys import coded_key
-from recognizers.measurement.protocols import Codec, Corpus, EmotionRecognizer, Recognizer
+from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
 from recognizers.measurement.shipped_tables import cache_entries, tables_with
 from recognizers.measurement.store import CacheError, Store
 from recognizers.measurement.table_frame import COLUMNS, add_errors, frame

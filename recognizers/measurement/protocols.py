@@ -1,4 +1,4 @@
-"""What the measurement needs of a corpus, a codec, a recognizer and an emotion network."""
+"""What the measurement needs of a corpus, a recognizer and an emotion network."""
 
 from __future__ import annotations
 
@@ -55,35 +55,6 @@ class Corpus(Protocol):
 
     def load_audio(self, utterance: Any, /) -> Audio:
         """Samples of shape (n,), float32 in [-1, 1] at 16 kHz."""
-
-
-class Payload(Protocol):
-    """An encoded utterance."""
-
-    @property
-    def data(self) -> bytes:
-        """The bytes that travel."""
-
-    @property
-    def container_bytes(self) -> int:
-        """How many of them are container (headers that a stream would send once)."""
-
-
-class Codec(Protocol):
-    """How an utterance becomes bytes and a Mel again."""
-
-    @property
-    def name(self) -> str:
-        """Name for messages."""
-
-    def encode(self, audio: Audio, /) -> Payload:
-        """Payload of ``audio``."""
-
-    def decode(self, data: bytes, /) -> Mel:
-        """Log-Mel of shape (bands, frames)."""
-
-    def fingerprint(self) -> str:
-        """Text that changes whenever the codec's output may."""
 
 
 class Transcript(Protocol):

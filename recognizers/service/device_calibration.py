@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recognizers.service.calibration import CalibrationError
-from recognizers.service.encode import EncodeCalibration, EncodeEntry, cost_key
+from recognizers.service.encode import EncodeCalibration, EncodeEntry
 from recognizers.service.machine import describe_machine
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def calibrated_codecs() -> list[Codec]:
     codecs += [build_codec(MelKltSpec(kind="mel-klt", step=step)) for step in (0.8, 0.4, 0.2, 0.1)]
     codecs += [build_codec(MelKltSpec.model_validate({"kind": "mel-klt", "snr": f"{db} dB"})) for db in (10, 20)]
     codecs.append(build_codec(MelSvdSpec.model_validate({"kind": "mel-svd", "energy": "99 %"})))
-    return list({cost_key(codec): codec for codec in reversed(codecs)}.values())[::-1]
+    return list({codec.cost_key(): codec for codec in reversed(codecs)}.values())[::-1]
 
 
 def calibrate_device(
@@ -67,7 +67,7 @@ def calibrate_device(
     score = seven_zip_score() if seven_zip_mips is None else seven_zip_mips
     entries = []
     for codec in codecs:
-        kind, setting = cost_key(codec)
+        kind, setting = codec.cost_key()
         report(f"timing {codec.name}")
         seconds = [encoding_s(codec, _piece(speech, duration_s), repeats) for duration_s in DURATIONS_S]
         constant_s, per_audio_second_s, worst = fit_line(DURATIONS_S, seconds)

@@ -6,14 +6,15 @@ same on every machine.  A device's own time is the host's times its profile's sc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from channel.codecs import Codec
+from channel.codecs.base import PLUGIN
 from recognizers.service.calibration import FOLDER, CalibrationError, first_fault, read_json
 
 NonNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -73,10 +74,7 @@ class EncodeCalibration(BaseModel):
         found = sorted((entry for entry in self.entries if entry.kind == kind), key=lambda entry: entry.setting or 0.0)
         if not found:
             known = ", ".join(sorted({entry.kind for entry in self.entries}))
-            raise CalibrationError(
-                f"no coding cost of codec kind '{kind}' is calibrated; there are {known}; a codec of your "
-                "own states it in an attribute encode_cost_s = (seconds, seconds per second of audio)"
-            )
+            raise CalibrationError(f"no coding cost of codec kind '{kind}' is calibrated; there are {known}")
         cost = _interpolate(found, setting)
         return EncodeCost(cost.constant_s * self.quiet_share, cost.per_audio_second_s * self.quiet_share)
 
@@ -109,53 +107,17 @@ def load_encode_calibration(path: str | None = None) -> EncodeCalibration:
         raise CalibrationError(f"{file} is not an encode calibration: {first_fault(error)}") from error
 
 
-def encode_cost(codec: object) -> EncodeCost:
-    """CPU seconds on the calibration host to encode with ``codec``.
+def encode_cost(codec: Codec) -> EncodeCost:
+    """CPU seconds on the calibration host to encode with ``codec``, as it states or as it is calibrated.
 
-    A codec of the user's own says its cost by an attribute ``encode_cost_s = (constant_s,
-    per_audio_second_s)``; without it, and in no calibration, it raises ``CalibrationError``.
+    Raises ``CalibrationError`` for a codec that states no cost and is in no calibration.
     """
-    stated = getattr(codec, "encode_cost_s", None)
-    if stated is not None:
-        constant_s, per_audio_second_s = stated
+    if codec.encode_cost_s is not None:
+        constant_s, per_audio_second_s = codec.encode_cost_s
         return EncodeCost(float(constant_s), float(per_audio_second_s))
-    kind, setting = cost_key(codec)
-    return load_encode_calibration().cost(kind, setting)
-
-
-_KINDS: Mapping[str, tuple[str, str | None]] = {  # class -> kind and the parameter that its cost depends on
-    "Pcm": ("pcm", None),
-    "MuLaw": ("mu-law", None),
-    "G722": ("g722", None),
-    "Flac": ("flac", "level"),
-    "Mp3": ("mp3", "rate_bps"),
-    "Opus": ("opus", "rate_bps"),
-    "AmrNb": ("amr-nb", "rate_bps"),
-    "Codec2": ("codec2", None),
-    "Lc3": ("lc3", "rate_bps"),
-    "Dsr": ("dsr", None),
-    "MelSvd": ("mel-svd", "rank"),
-    "MelKlt": ("mel-klt", "step"),
-    "Fixed": ("fixed", None),
-}
-_SEARCHED = ("energy", "rate_bps", "snr_db")  # mel-svd and mel-klt look for the setting that reaches a target
-
-
-def cost_key(codec: object) -> tuple[str, float | None]:
-    """Kind and setting under which a codec's cost is listed.
-
-    The kind is ``kind:target`` where the codec searches, ``opus:wide`` where a band is forced that libopus would not
-    choose.
-    """
-    kind, parameter = _KINDS.get(type(codec).__name__, (type(codec).__name__, None))
-    given: Mapping[str, Any] = getattr(codec, "parameters", dict)()
-    if kind in ("mel-svd", "mel-klt"):
-        for target in _SEARCHED:
-            if given.get(target) is not None:
-                return f"{kind}:{target}", float(given[target])
-    if kind == "opus" and given.get("band") in ("medium", "wide") and float(given["rate_bps"]) < 9_000.0:
-        kind = "opus:wide"  # where libopus would code half the band; above it codes all by itself
-    if kind == "codec2":
-        return kind, float(str(given["mode"]).rstrip("c"))
-    value = given.get(parameter) if parameter is not None else None
-    return kind, None if value is None else float(value)
+    if codec.kind == PLUGIN:
+        raise CalibrationError(
+            f"what coding with '{codec.name}' costs is not known; {type(codec).__name__} states it in an attribute "
+            "encode_cost_s = (seconds, seconds per second of audio)"
+        )
+    return load_encode_calibration().cost(*codec.cost_key())

@@ -12,7 +12,6 @@ from recognizers.measurement.codec_comparison import (
     COLUMNS,
     EQUAL_COLUMNS,
     at_equal_bytes,
-    family_of,
     study_codecs,
     summarise,
 )
@@ -135,12 +134,12 @@ def test_families_are_curves() -> None:
     from scenarios.quantities import SI
     from scenarios.schema.codec import OpusSpec
 
-    assert [family_of(build_codec(name)) for name in ("raw", "opus-8", "amser-25-int8", "klt-3")] == [
+    assert [build_codec(name).family for name in ("raw", "opus-8", "amser-25-int8", "klt-3")] == [
         "pcm",
         "opus",
         "mel-svd int8",
         "mel-klt",
     ]
     long = OpusSpec(kind="opus", rate=SI(6_000), frame=SI(0.06))
-    assert family_of(build_codec(long)) == "opus frames of 60 ms"
-    assert family_of(build_codec(long.model_copy(update={"container": "ogg"}))) == "opus frames of 60 ms in Ogg"
+    assert build_codec(long).family == "opus frames of 60 ms"
+    assert build_codec(long.model_copy(update={"container": "ogg"})).family == "opus frames of 60 ms in Ogg"

@@ -12,13 +12,14 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
 
-from channel.codecs.base import NoSpeechError
+from channel.codecs import Codec, NoSpeechError, Payload
 from channel.mel import log_mel
 from recognizers.measurement.cells import mel_snr_db
 from recognizers.measurement.measure import COLUMNS, MeasurementError, measure
@@ -48,31 +49,27 @@ class Clips:
         return np.frombuffer(utterance.path.read_bytes(), dtype=np.float32)
 
 
-@dataclass(frozen=True)
-class Coded:
-    data: bytes
-    container_bytes: int = 4
-
-
-@dataclass
-class Rounding:
+class Rounding(Codec):
     """Keeps audio to ``bits`` after the point; 0 keeps it exactly."""
 
-    name: str
-    bits: int = 0
-    encode_cost_s: tuple[float, float] = (0.001, 0.002)
-    calls: int = 0
+    encode_cost_s = (0.001, 0.002)
 
-    def encode(self, audio: Array) -> Coded:
+    def __init__(self, name: str, bits: int = 0) -> None:
+        super().__init__(name)
+        self.bits = bits
+        self.calls = 0
+
+    def encode(self, audio: npt.ArrayLike) -> Payload:
+        audio = np.asarray(audio, dtype=np.float32)
         self.calls += 1
         kept = audio if not self.bits else (np.round(audio * 2**self.bits) / 2**self.bits).astype(np.float32)
-        return Coded(kept.tobytes())
+        return Payload(kept.tobytes(), container_bytes=4)
 
     def decode(self, data: bytes) -> Array:
         return log_mel(np.frombuffer(data, dtype=np.float32), bands=80)
 
-    def fingerprint(self) -> str:
-        return f"rounding {self.bits}"
+    def parameters(self) -> dict[str, object]:
+        return {"bits": self.bits}
 
 
 @dataclass(frozen=True)
@@ -182,8 +179,8 @@ def test_a_changed_recording_is_measured_again(clips: Clips, tmp_path: Path) -> 
 
 def test_lossless_codecs_share_the_inference(clips: Clips, tmp_path: Path) -> None:
     class Other(Rounding):
-        def fingerprint(self) -> str:
-            return "another lossless codec"
+        def parameters(self) -> dict[str, object]:
+            return {"another": "lossless codec"}
 
     listener, empath = Listener(), Empath()
     measure(clips, {"pcm": Rounding("pcm"), "flac": Other("flac")}, listener, empath, cache_dir=tmp_path)
@@ -202,21 +199,21 @@ def test_emotion_without_recognizer_hears_no_words(clips: Clips, tmp_path: Path)
 
 
 def test_sizes_only(tmp_path: Path) -> None:
-    class Fixed:
-        name, encode_cost_s = "fixed", (0.0, 0.0)
+    class Fixed(Codec):
+        carries_speech, encode_cost_s = False, (0.0, 0.0)
 
-        def encode(self, audio: Array) -> Coded:
-            return Coded(bytes(audio.size // 160), 0)
+        def encode(self, audio: npt.ArrayLike) -> Payload:
+            return Payload(bytes(np.size(audio) // 160))
 
-        def decode(self, data: bytes) -> Array:
+        def decode(self, data: bytes) -> NoReturn:
             raise NoSpeechError("a fixed payload holds no Mel")
 
-        def fingerprint(self) -> str:
-            return "fixed"
+        def parameters(self) -> dict[str, object]:
+            return {}
 
     corpus = synthetic_corpus(SyntheticCorpusSpec.model_validate({"kind": "synthetic", "utterances": 5}))
     listener = Listener()
-    table = measure(corpus, {"fixed": Fixed()}, listener, cache_dir=tmp_path)
+    table = measure(corpus, {"fixed": Fixed("fixed")}, listener, cache_dir=tmp_path)
     assert listener.heard == []
     assert np.allclose(table["payload_bytes"], table["duration_s"] * 100, atol=1)
     assert table["hypothesis"].isna().all()

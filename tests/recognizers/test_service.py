@@ -13,12 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from channel.codecs import lossy
+from channel.codecs.waveform import Pcm
 from recognizers.service import CalibrationError, calibrations, encode_cost, load_calibration, load_service
 from recognizers.service.batches import Timing, fit, measure_batches, noise_mels
 from recognizers.service.calibration import FOLDER, Point, summaries
 from recognizers.service.derived_calibrations import PUBLISHED, calibration, encoder_operations, write_json
 from recognizers.service.device_calibration import added_to, calibrated_codecs, encoding_s, fit_line, parse_seven_zip
-from recognizers.service.encode import EncodeCalibration, EncodeEntry, cost_key, load_encode_calibration
+from recognizers.service.encode import EncodeCalibration, EncodeEntry, load_encode_calibration
 from recognizers.service.random_whisper import official_dimensions
 from scenarios.schema.server import NoRecognizerSpec, ServerSpec, WhisperSpec
 
@@ -256,15 +258,15 @@ def test_coding_costs_of_standard_codecs() -> None:
 
 
 def test_coding_costs_of_own_codecs() -> None:
-    class Stated:
+    class Stated(Pcm):
         encode_cost_s = (0.01, 0.002)
 
-    class Silent:
-        pass
+    class Opus(lossy.Opus):
+        """Neither its name nor its parent makes it cost what libopus costs."""
 
-    assert encode_cost(Stated()).host_s(5.0) == pytest.approx(0.02)
-    with pytest.raises(CalibrationError, match=r"codec kind 'Silent'.*encode_cost_s"):
-        encode_cost(Silent())
+    assert encode_cost(Stated("own")).host_s(5.0) == pytest.approx(0.02)
+    with pytest.raises(CalibrationError, match=r"'own'.*Opus states it in an attribute encode_cost_s"):
+        encode_cost(Opus("own", rate_bps=16_000.0))
 
 
 def test_costs_between_settings_are_linear() -> None:
@@ -290,10 +292,11 @@ def test_costs_between_settings_are_linear() -> None:
 def test_cost_keys() -> None:
     from channel.codecs.codec_from_spec import build_codec
 
-    assert cost_key(build_codec("flac")) == ("flac", 5.0)
-    assert cost_key(build_codec("opus-16")) == ("opus", 16_000.0)
-    assert cost_key(build_codec("raw")) == ("pcm", None)
-    assert cost_key(build_codec("amser-12.5")) == ("mel-svd", 10.0)
+    assert build_codec("flac").cost_key() == ("flac", 5.0)
+    assert build_codec("opus-16").cost_key() == ("opus", 16_000.0)
+    assert build_codec("raw").cost_key() == ("pcm", None)
+    assert build_codec("amser-12.5").cost_key() == ("mel-svd", 10.0)
+    assert build_codec("klt-4").cost_key() == ("mel-klt:rate_bps", 4_000.0)
 
 
 def test_encode_calibration_is_of_the_host_that_device_profiles_scale_from() -> None:
@@ -305,7 +308,7 @@ def test_encode_calibration_is_of_the_host_that_device_profiles_scale_from() -> 
 
 
 def test_encode_calibration_lists_what_its_command_times() -> None:
-    keys = {cost_key(codec) for codec in calibrated_codecs()} | {("fixed", None)}
+    keys = {codec.cost_key() for codec in calibrated_codecs()} | {("fixed", None)}
     assert {(entry.kind, entry.setting) for entry in load_encode_calibration().entries} == keys
 
 
