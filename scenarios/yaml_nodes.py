@@ -28,7 +28,7 @@ def parse(text: str, file: str) -> tuple[Any, dict[KeyPath, Place]]:
     """The data that ``text`` holds and where each of its keys and items is written.  Raises ``ScenarioError``."""
     if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         raise _fault(Place(file), (), f"is larger than {MOST_BYTES // 1024} KiB; no scenario needs so much")
-    yaml = YAML(pure=True)
+    yaml = YAML(typ="safe", pure=True)
     yaml.version = "1.2"
     try:
         root = yaml.compose(text)

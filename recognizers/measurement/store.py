@@ -95,7 +95,7 @@ class Store:
         """Turns faults of the disk and of the file into ``CacheError``."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # sqlite3 cites what is damaged, and decodes that
             kind = getattr(error, "sqlite_errorname", "")
             start = next((text for name, text in REMEDIES.items() if kind.startswith(name)), REMEDIES["SQLITE_NOTADB"])
             remedy = f"{start}, or set AMSER_CACHE to another folder"

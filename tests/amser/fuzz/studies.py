@@ -64,12 +64,23 @@ BASE: dict[str, Any] = {
     "sweep": {"grid": {"devices.phones.codec": ["big", "small"]}, "replications": 1},
 }
 """Many parts of the language in a study of a few uploads."""
+SMALL: dict[str, Any] = {
+    key: BASE[key]
+    for key in ("amser", "title", "duration", "warmup", "corpus", "recognizer", "emotion", "codecs", "sweep")
+} | {
+    "cells": {"a": {"capacity": "5 Mbit/s"}},
+    "devices": {
+        "phones": {k: v for k, v in BASE["devices"]["phones"].items() if k not in ("battery", "weight", "policy")}
+    },
+    "server": {"service": {"kind": "constant", "time": "50 ms"}},
+}
+"""A study of a few uploads for files that it names: most of a case is reading the scenario."""
 
 RATE = st.sampled_from(["1 bit/s", "1e-3 bit/s", "100 kbit/s", "3 Mbit/s", "1e15 bit/s"])
 TIME = st.sampled_from(["0 s", "1e-12 s", "1 ms", "0.5 s", "7 s", "1 h", "100 d"])
 POWER = st.sampled_from(["0 W", "1 uW", "2 W", "1e6 kW"])
 SHARE = st.sampled_from(["0 %", "0.1 %", "50 %", "99.9 %", "100 %"])
-SMALL = st.integers(0, 9)
+FEW = st.integers(0, 9)
 
 
 def _mapping(kind: str, **keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
@@ -104,7 +115,7 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
         st.fixed_dictionaries({"windows": st.lists(st.tuples(TIME, TIME), max_size=3)}),
     ),
     "cells.a.retry": st.fixed_dictionaries(
-        {}, optional={"timeout": TIME, "attempts": SMALL, "backoff": TIME, "deadline": TIME, "jitter": SHARE}
+        {}, optional={"timeout": TIME, "attempts": FEW, "backoff": TIME, "deadline": TIME, "jitter": SHARE}
     ),
     "cells.a.device_rates": st.one_of(
         _mapping("given", rates=st.lists(RATE, max_size=3)), _mapping("propagation", radius=st.just("300 m"))
@@ -125,11 +136,11 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     ),
     "devices.phones.policy": st.one_of(
         _mapping("fixed"),
-        _mapping("hold", longest=TIME, count=SMALL),
+        _mapping("hold", longest=TIME, count=FEW),
         _mapping("stream", block=TIME),
         _mapping("link", codecs=st.just(["big", "small"]), transfer=TIME),
         _mapping("deadline", codecs=st.just(["big", "small"]), deadline=TIME),
-        _mapping("load", codecs=st.just(["big", "small"]), above=st.lists(SMALL, max_size=2)),
+        _mapping("load", codecs=st.just(["big", "small"]), above=st.lists(FEW, max_size=2)),
         _mapping("battery", codecs=st.just(["big", "small"]), below=st.lists(SHARE, max_size=2)),
     ),
     "devices.phones.battery": st.one_of(
@@ -147,8 +158,8 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
         _mapping("affine", per_batch=TIME, per_utterance=TIME, per_audio_second=TIME),
         _mapping("table", times=st.dictionaries(st.integers(0, 9), TIME, max_size=3)),
     ),
-    "server.batching": st.fixed_dictionaries({}, optional={"largest": SMALL, "longest_wait": TIME}),
-    "server.queue_limit": SMALL,
+    "server.batching": st.fixed_dictionaries({}, optional={"largest": FEW, "longest_wait": TIME}),
+    "server.queue_limit": FEW,
     "corpus": st.one_of(
         st.sampled_from([{"kind": "shipped", "limit": 2}, {"kind": "manifest", "path": "/nowhere"}]),
         _mapping("synthetic", utterances=st.integers(0, 50)),
@@ -164,7 +175,7 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
             "replications": st.integers(0, 3),
             "zip": st.just({"devices.phones.count": [1, 2], "cells.a.rtt": ["1 s", "2 s"]}),
             "lhs": st.just({"points": 3, "ranges": {"cells.a.rtt": {"low": "1 ms", "high": "1 s", "scale": "log"}}}),
-            "precision": st.fixed_dictionaries({}, optional={"relative": SHARE, "most": SMALL}),
+            "precision": st.fixed_dictionaries({}, optional={"relative": SHARE, "most": FEW}),
         },
     ),
 }
