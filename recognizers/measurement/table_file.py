@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from scenarios.errors import AmserError, Exit
 
@@ -114,8 +115,9 @@ def read_rows(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
 
     try:
         table = pq.read_table(path, columns=None if columns is None else list(columns))
+        asked = table["hypothesis"].is_valid().to_numpy() if "hypothesis" in table.column_names else False
         for name in table.column_names:
-            if not _sound(name, table[name]):
+            if not _sound(name, table[name], asked):
                 raise DamagedTable(path, f"its column {name!r} holds values that it must not")
         frame: pd.DataFrame = table.to_pandas()
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -123,13 +125,14 @@ def read_rows(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
     return frame
 
 
-def _sound(name: str, column: pa.ChunkedArray) -> bool:
+def _sound(name: str, column: pa.ChunkedArray, asked: npt.NDArray[np.bool_] | Literal[False]) -> bool:
+    """Whether values are of their column's kind; ``asked``: the rows of which the recognizer must have said all."""
     import pyarrow.types as kinds
 
-    of_words = name in _WORDS
-    if column.null_count and not (of_words or name.startswith("emotion_")):
+    known = column.is_valid().to_numpy()
+    if not name.startswith("emotion_") and not np.all(known | ((name in _WORDS) & ~np.asarray(asked))):
         return False
-    if column.null_count == len(column):
+    if not known.any():
         return True
     if name not in _RANGES:
         if not (kinds.is_string(column.type) or kinds.is_large_string(column.type)):
@@ -140,5 +143,4 @@ def _sound(name: str, column: pa.ChunkedArray) -> bool:
         return False
     values = column.drop_null().to_numpy().astype(float)
     low, high = _RANGES[name]
-    unasked = np.isnan(values) if of_words else np.zeros(len(values), dtype=bool)
-    return bool(np.all(unasked | ((values >= low) & (values <= high))))
+    return bool(np.all((values >= low) & (values <= high)))

@@ -318,6 +318,14 @@ def test_store_with_many_keys_and_a_broken_file(tmp_path: Path) -> None:
     (broken / "measurements.sqlite").write_bytes(b"this is no database" * 100)
     with pytest.raises(CacheError, match="delete it"):
         Store(broken)
+    with Store(tmp_path / "schema"):
+        pass
+    file = tmp_path / "schema" / "measurements.sqlite"
+    raw = file.read_bytes()
+    assert raw.count(b"entries (key") == 1
+    file.write_bytes(raw.replace(b"entries (key", b"entr\xf5es (ke("))  # SQLite cites this in its message
+    with pytest.raises(CacheError, match="delete it"):
+        Store(tmp_path / "schema")
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheError, match="set AMSER_CACHE to a folder"):
         Store(tmp_path / "file")

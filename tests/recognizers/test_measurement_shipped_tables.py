@@ -233,6 +233,8 @@ def _resaved(made: MeasuredTable, path: Path, column: str, values: object) -> No
         ("audio", None),
         ("hypothesis", [1]),
         ("mel_snr_db", "much"),
+        ("avg_logprob", None),  # though the recognizer was asked
+        ("no_speech_prob", 7.0),
     ],
 )
 def test_a_table_with_values_that_none_has_is_refused(
