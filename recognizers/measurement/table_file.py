@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -115,7 +115,9 @@ def read_rows(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
 
     try:
         table = pq.read_table(path, columns=None if columns is None else list(columns))
-        asked = table["hypothesis"].is_valid().to_numpy() if "hypothesis" in table.column_names else False
+        asked = np.zeros(table.num_rows, dtype=bool)
+        if "hypothesis" in table.column_names:
+            asked = table["hypothesis"].is_valid().to_numpy()
         for name in table.column_names:
             if not _sound(name, table[name], asked):
                 raise DamagedTable(path, f"its column {name!r} holds values that it must not")
@@ -125,12 +127,12 @@ def read_rows(path: Path, columns: Sequence[str] | None) -> pd.DataFrame:
     return frame
 
 
-def _sound(name: str, column: pa.ChunkedArray, asked: npt.NDArray[np.bool_] | Literal[False]) -> bool:
+def _sound(name: str, column: pa.ChunkedArray, asked: npt.NDArray[np.bool_]) -> bool:
     """Whether values are of their column's kind; ``asked``: the rows of which the recognizer must have said all."""
     import pyarrow.types as kinds
 
     known = column.is_valid().to_numpy()
-    if not name.startswith("emotion_") and not np.all(known | ((name in _WORDS) & ~np.asarray(asked))):
+    if not name.startswith("emotion_") and not np.all(known | ((name in _WORDS) & ~asked)):
         return False
     if not known.any():
         return True
