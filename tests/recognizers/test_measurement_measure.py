@@ -325,7 +325,7 @@ def test_store_with_many_keys_and_a_broken_file(tmp_path: Path) -> None:
     assert raw.count(b"tableentries") == raw.count(b"entries (key") == 1
     # A name that is no UTF-8, which SQLite cites in its message, and a statement that it cannot read.
     file.write_bytes(raw.replace(b"tableentries", b"tableentr\xf5es").replace(b"entries (key", b"entries ((ey"))
-    with pytest.raises(CacheError, match="decode.*delete it"):
+    with pytest.raises(CacheError, match=r"decode.*delete it"):
         Store(tmp_path / "schema")
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheError, match="set AMSER_CACHE to a folder"):
