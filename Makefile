@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 # Scripts that run anywhere; validate_tcp.py wants root and network namespaces and is run by itself.
 BENCHMARKS := $(filter-out benchmarks/validate_tcp.py,$(shell grep -l __main__ benchmarks/*.py))
 
-.PHONY: demo test lint bench schema readme fuzz bounds install clean help
+.PHONY: demo test lint bench schema reference docs readme fuzz bounds install clean help
 
 help:
 	@echo "make demo    install, run the quickstart study, write its report, check eight of its measurements live"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint    ruff and mypy --strict"
 	@echo "make bench   speed against peers, as ratios in one run"
 	@echo "make schema  write docs/scenario.schema.json again, from which editors complete scenarios"
+	@echo "make docs    the documentation as a site, in build/site"
 	@echo "make readme  write the README's table again, from a run of the quickstart study"
 	@echo "make fuzz    50,000 made-up inputs of every kind (hours); none may end in a defect"
 	@echo "make bounds  the lowest and the newest versions of the dependencies, each in an environment of its own"
@@ -53,6 +54,14 @@ bench: $(STAMP)
 
 schema: $(STAMP)
 	$(BIN)/amser schema --output docs/scenario.schema.json
+
+reference: $(STAMP)
+	$(BIN)/python -m docs.make_reference
+
+docs: reference
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	$(BIN)/mkdocs build --quiet --strict
+	@echo "the documentation is in build/site/index.html"
 
 readme: $(STAMP)
 	$(BIN)/python scripts/readme_table.py

@@ -21,7 +21,7 @@ def list_(
         str | None,
         typer.Argument(
             help="scenarios, profiles, radios, local, codecs, recognizers, emotions, corpora, measured, "
-            "calibrations or traces; everything when left out."
+            "calibrations, traces or metrics; everything when left out."
         ),
     ] = None,
     sources: Annotated[bool, typer.Option("--sources", help="Show where each figure comes from.")] = False,
@@ -185,6 +185,12 @@ def _traces() -> Rows:
     return [{"name": str(p.relative_to(place)), "folder": str(place)} for p, place in found if p.suffix != ".txt"]
 
 
+def _metrics() -> Rows:
+    from amser.glossary import METRICS
+
+    return [{"name": metric.shown, "meaning": metric.formula} for metric in METRICS]
+
+
 LISTS: dict[str, Callable[[], Rows]] = {
     "scenarios": _scenarios,
     "profiles": lambda: _devices("profile"),
@@ -197,6 +203,7 @@ LISTS: dict[str, Callable[[], Rows]] = {
     "measured": _measured,
     "calibrations": _calibrations,
     "traces": _traces,
+    "metrics": _metrics,
 }
 
 

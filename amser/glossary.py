@@ -1,0 +1,136 @@
+"""What the figures of a study mean, and what stands in the files of its results folder.
+
+One place for both: `amser list metrics` and the reference of the documentation print it, and a test holds it complete
+against what a run writes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+STAGES = "encode|hold|wake|access|transfer|backhaul|queue|service|reply"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of ``summary.csv``, or a family of them.  ``pattern``: of the whole name."""
+
+    pattern: str
+    shown: str
+    formula: str
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("uploads", "uploads", "utterances spoken after the warm-up and before `duration`, whatever became of them"),
+    Metric("delivered_fraction", "delivered_fraction", "uploads whose reply came in time / `uploads`"),
+    Metric(
+        "(lost|rejected|late|battery-dead|unfinished)_fraction",
+        "lost_fraction, rejected_fraction, late_fraction, battery-dead_fraction, unfinished_fraction",
+        "uploads with that outcome / `uploads`",
+    ),
+    Metric(
+        "latency_mean_s",
+        "latency_mean_s",
+        "mean over uploads with a reply, late ones included, of reply time minus end of speech",
+    ),
+    Metric(r"latency_p\d+_s", "latency_p50_s, latency_p95_s, latency_p99_s", "percentiles of the same latencies"),
+    Metric(
+        f"stage_({STAGES})_mean_s",
+        "stage_encode_mean_s ... stage_reply_mean_s",
+        "mean time in that stage over uploads with a reply; the nine stages sum to `latency_mean_s`",
+    ),
+    Metric("energy_per_upload_j", "energy_per_upload_j", "joules of the device that uploads caused / uploads begun"),
+    Metric(
+        "energy_(encode|wake|transmit|tail)_j",
+        "energy_encode_j, energy_wake_j, energy_transmit_j, energy_tail_j",
+        "its parts: computing, waking the radio, sending (and receiving), keeping it awake afterwards",
+    ),
+    Metric(
+        "energy_server_j",
+        "energy_server_j",
+        "the server's joules for a batch, shared by its uploads; no part of the above",
+    ),
+    Metric("payload_mean_bytes", "payload_mean_bytes", "bytes of the codec's payload / uploads begun"),
+    Metric("wire_mean_bytes", "wire_mean_bytes", "bytes on the link with headers and retransmissions / uploads begun"),
+    Metric("payload_bitrate_bps", "payload_bitrate_bps", "8 x payload bytes / seconds of speech"),
+    Metric("batch_mean", "batch_mean", "mean size of the batch that an upload with a reply was served in"),
+    Metric(
+        "wer",
+        "wer",
+        "(substitutions + deletions + insertions) / reference words, each summed over uploads with a reply",
+    ),
+    Metric("ser_accuracy", "ser_accuracy", "uploads whose emotion was recognized / those with a label"),
+    Metric("ser_unweighted_accuracy", "ser_unweighted_accuracy", "mean of the classes' recalls"),
+    Metric("ser_f1_weighted", "ser_f1_weighted", "mean of the classes' F1, weighted by their labels"),
+    Metric("ser_f1_macro", "ser_f1_macro", "mean of the classes' F1"),
+    Metric("warmup_s", "warmup_s", "speech before this is simulated and not counted"),
+    Metric("warmup_found", "warmup_found", "1 where `warmup: auto` was sure of its cut"),
+    Metric("uplink_utilisation", "uplink_utilisation", "what the cells carried / what they could, over `duration`"),
+    Metric("server_utilisation", "server_utilisation", "busy seconds of accelerators / (their number x `duration`)"),
+    Metric("idle_power_w", "idle_power_w", "power that the devices draw without any upload"),
+    Metric("device_power_w", "device_power_w", "idle power and what uploads add"),
+    Metric(
+        "battery_lifetime_s",
+        "battery_lifetime_s",
+        "how long a full battery lasts at that power, in the group where that is shortest",
+    ),
+    Metric(
+        "uplink_growth_.+|server_growth",
+        "uplink_growth_CELL, server_growth",
+        "growth of what waits there / what comes in; clearly above 0, means depend on `duration`",
+    ),
+    Metric("events_per_upload", "events_per_upload", "events that the engine handled / uploads"),
+)
+"""In the order of ``summary.csv``."""
+
+FILES: dict[str, str] = {
+    "manifest.json": "what was run: versions, source digest, inputs and their digests, points, engine, warnings, times",
+    "scenario.yaml": "the scenario as it was given",
+    "resolved.yaml": "the same after `extends` and overrides, every default written out; runs by itself",
+    "summary.csv": "one row a point and metric",
+    "summary.json": "the same as JSON records",
+    "differences.csv": "each point minus the sweep's first codec, paired by replication or utterance",
+    "measurements.parquet": "one row an utterance and codec: what was measured, see `docs/measurement.md`",
+    "report.html": "the report, one file that needs no network",
+    "points/KEY-sSEED/uploads.parquet": "the upload log of one replication, as far as `log` keeps it",
+    "points/KEY-sSEED/recognized.parquet": "uploads by utterance and codec, from which accuracy is computed",
+    "points/KEY-sSEED/metrics.json": "the metrics of one replication",
+    "points/KEY-sSEED/status.json": "written last: sizes and digests of the files beside it",
+}
+
+UPLOAD_COLUMNS: dict[str, str] = {
+    "upload": "number of the upload, in order of speech",
+    "device": "number of the device within the fleet",
+    "group": "device group",
+    "utterance": "utterance of the corpus",
+    "codec": "codec that the policy picked",
+    "outcome": "delivered, late, lost, rejected, battery-dead or unfinished",
+    "speech_end_s": "when the speaker stopped, since the start of the run",
+    "encode_s": "waiting for the device's CPU and encoding",
+    "hold_s": "held back by the policy",
+    "wake_s": "waking the radio",
+    "access_s": "scheduling request and grant, or contention",
+    "transfer_s": "from the first bit to the last on the shared link",
+    "backhaul_s": "gateway to server",
+    "queue_s": "waiting for a batch",
+    "service_s": "recognition of the batch",
+    "reply_s": "server to device",
+    "latency_s": "sum of the stages; NaN without a reply",
+    "encode_j": "joules of encoding",
+    "wake_j": "joules of waking the radio",
+    "transmit_j": "joules of the radio while it sends and receives",
+    "tail_j": "joules of the radio after the last byte, as far as this upload caused them",
+    "energy_j": "sum of the device's joules",
+    "server_j": "this upload's share of the batch's joules",
+    "payload_bytes": "bytes of the payload",
+    "wire_bytes": "bytes on the link",
+    "batch": "size of the batch",
+    "radio_gap_s": "how long the radio had been quiet",
+    "radio_active_s": "how long it was active for this upload",
+}
+
+
+def formula_of(metric: str) -> str:
+    """What a metric is; empty where the glossary has none."""
+    return next((m.formula for m in METRICS if re.fullmatch(m.pattern, metric)), "")
