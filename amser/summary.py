@@ -51,6 +51,11 @@ class Estimate(NamedTuple):
         return self.over in CORPUS
 
     @property
+    def lopsided(self) -> bool:
+        """Whether one side of the interval is more than half as wide again as the other."""
+        return max(self.high - self.mean, self.mean - self.low) > 1.5 * min(self.high - self.mean, self.mean - self.low)
+
+    @property
     def basis(self) -> str:
         """What the figure rests on, such as ``90 utterances``; ``by speaker`` where those are drawn."""
         unit = "utterances" if self.of_corpus else self.over
@@ -58,8 +63,10 @@ class Estimate(NamedTuple):
         return f"{counted} by speaker" if self.over == "speakers" else counted
 
     def text(self, scale: Scale) -> str:
-        """The figure with its interval on ``scale``: ``±`` of replications, the ends of the corpus's."""
-        show = with_range if self.of_corpus else with_interval
+        """The figure with its interval on ``scale``: ``±`` of replications, both ends where it is lopsided."""
+        if math.isfinite(self.low) and not math.isfinite(self.high):
+            return f"{scale.text(self.mean)} (at least {scale.text(self.low)})"
+        show = with_range if self.of_corpus or self.lopsided else with_interval
         return show(scale, self.mean, self.low, self.high)
 
 

@@ -62,13 +62,13 @@ def _utterances(scenario: Scenario) -> float:
 
 def counter(scenario: Scenario, site: Site) -> Callable[[Rows], Counted] | None:
     """What counts chunks of rows at the compiled engine's speed; None where columns are counted instead."""
-    if choose(scenario).name == "simpy" or isinstance(scenario.warmup, str):
+    if choose(scenario).name == "simpy":
         return None
     from sim.compiled.counting import Counter
 
     service = site.server.service
     return Counter(
-        scenario.warmup,
+        scenario.warmup_s,
         site.duration_s,
         service.active_w - service.idle_w,
         site.tables.audio_s,

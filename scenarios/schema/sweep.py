@@ -19,7 +19,10 @@ SweptKey = Annotated[str, Field(max_length=500)]
 
 
 class PrecisionSpec(Spec):
-    """Replicate each point until the confidence interval of a metric is tight enough."""
+    """Replicate each point until the confidence interval of a metric is tight enough.
+
+    Stopping as soon as it is favours small spreads: PRECISION_COVERAGE.
+    """
 
     metric: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")] = "latency_mean_s"
     """Which figure must be precise, as it is called in the summary."""

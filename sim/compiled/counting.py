@@ -18,6 +18,7 @@ OF_ALL = (
 )  # fmt: skip
 OF_REPLIED = (
     "encode_s", "hold_s", "wake_s", "access_s", "transfer_s", "backhaul_s", "queue_s", "service_s", "reply_s", "batch",
+    "batches", "early", "early_s", "late", "late_s",
 )  # fmt: skip
 
 
@@ -54,6 +55,7 @@ def count(
     """Add the rows to the arrays; the number of latencies."""
     n = 0
     half_s = horizon_s / 2.0
+    middle_s = (warmup_s + horizon_s) / 2.0
     for i in range(len(rows)):
         r = rows[i]
         if r.outcome != LOST and r.outcome != REJECTED and r.outcome != BATTERY_DEAD:
@@ -93,6 +95,10 @@ def count(
             sums[17] += r.served_s - r.started_s
             sums[18] += r.replied_s - r.served_s
             sums[19] += r.batch
+            sums[20] += 1.0 / r.batch
+            part = 21 if r.spoken_s < middle_s else 23
+            sums[part] += 1.0
+            sums[part + 1] += r.replied_s - r.spoken_s
     return n
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from scenarios import Experiment
-from sim.figures.statistics import growth_warning, percentile_warning
+from sim.figures.metrics import DRIFT
+from sim.figures.statistics import ClusteredQuantile, drift_warning, growth_warning, mean_interval, percentile_warning
 
 
-def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[str, float]]) -> list[str]:
-    """One line for each doubt, by point."""
+def doubts_of(
+    experiment: Experiment,
+    metrics: Mapping[tuple[int, int], Mapping[str, float]],
+    percentiles: Sequence[Mapping[str, ClusteredQuantile]],
+) -> list[str]:
+    """One line for each doubt, by point; ``percentiles`` are each point's, by metric."""
     said: list[str] = []
     for i, point in enumerate(experiment.points):
         runs = [m for (p, _), m in metrics.items() if p == i]
@@ -18,7 +23,7 @@ def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[
             continue
         # A reader takes the point for what stands before the first ": ", and swept mappings hold some.
         label = ", ".join(f"{k}={v}".replace(": ", ":") for k, v in point.parameters.items()) or "the run"
-        said += [f"{label}: {text}" for text in _doubts(point.scenario, runs)]
+        said += [f"{label}: {text}" for text in _doubts(point.scenario, runs, percentiles[i])]
     if all(replication == 0 for _, replication in metrics):
         said.append(
             "one replication: latency and energy have intervals from batches of the run, where it was long enough, "
@@ -27,7 +32,7 @@ def doubts_of(experiment: Experiment, metrics: Mapping[tuple[int, int], Mapping[
     return said
 
 
-def _doubts(scenario: Any, runs: list[Mapping[str, float]]) -> list[str]:
+def _doubts(scenario: Any, runs: list[Mapping[str, float]], percentiles: Mapping[str, ClusteredQuantile]) -> list[str]:
     said = []
     silent = sum(m["uploads"] == 0 for m in runs)
     if silent:
@@ -52,6 +57,18 @@ def _doubts(scenario: Any, runs: list[Mapping[str, float]]) -> list[str]:
         said.append(f"the edge server is saturated ({server:.0%}); latencies grow with the duration")
     if unfinished > 0.0:
         said.append(f"{unfinished:.2%} of the uploads were unfinished at the end; their latencies are missing")
-    replied = int(sum(m["uploads"] * (m["delivered_fraction"] + m["late_fraction"]) for m in runs))
-    said += [w for q in (0.95, 0.99) if (w := percentile_warning(f"latency_p{round(q * 100)}_s", q, replied))]
+    if len(runs) > 1:
+        # At 99 %, so that few of the many points of a study are named by chance.
+        drift = mean_interval([m[DRIFT] for m in runs], 0.99)
+        said += [text for text in (drift_warning(drift),) if text]
+        said += _loose_percentiles(runs, percentiles)
     return said
+
+
+def _loose_percentiles(runs: list[Mapping[str, float]], percentiles: Mapping[str, ClusteredQuantile]) -> Iterator[str]:
+    """Percentiles that the uploads at hand do not bound from both sides."""
+    replied = round(sum(m["uploads"] * (m["delivered_fraction"] + m["late_fraction"]) for m in runs))
+    for metric, found in percentiles.items():
+        text = percentile_warning(metric, replied, found.needed)
+        if text:
+            yield text

@@ -1,15 +1,13 @@
 """Intervals of a point that was run once: batches of its uploads stand for replications.
 
 The uploads after the warm-up, in the order in which they were spoken, are cut into ``BATCHES`` equal batches (Law,
-Simulation Modeling and Analysis, 9.5).  A mean has Student's t interval over the batch means.  A percentile has one
-around the percentile of all uploads, as wide as those of the batches scatter around it (sectioning: Asmussen and
-Glynn, Stochastic Simulation, III.5), since the mean of the batches' percentiles is biased.  Where von Neumann's test
+Simulation Modeling and Analysis, 9.5).  A mean has Student's t interval over the batch means.  A percentile has that of
+``clustered_quantile``, with the batches as clusters.  Where von Neumann's test
 finds neighbouring batches correlated, the run is too short for an honest interval and none is given.
 """
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from pathlib import Path
 
@@ -18,11 +16,9 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from sim.figures.metrics import QUANTILES
-from sim.figures.statistics import Interval, batch_means, t_quantile
+from sim.figures.statistics import Histogram, Interval, batch_means, clustered_quantile, within
 
 BATCHES = 20
-SMALLEST_TAIL = 10
-"""Samples that a batch must have beyond a percentile; else the percentile of so small a batch is biased."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,18 +44,16 @@ def batched_intervals(latency_s: Floats, energy_j: Floats) -> dict[str, Interval
 
 def _mean(values: Floats) -> Interval | None:
     found = batch_means(values, BATCHES)
-    return found.interval if found.batches and found.independent else None
+    return within(found.interval) if found.batches and found.independent else None
 
 
 def _quantile(values: Floats, probability: float) -> Interval | None:
     size = values.size // BATCHES
-    if size * min(probability, 1 - probability) < SMALLEST_TAIL:
+    if not size:
         return None
     rows = values[values.size - size * BATCHES :].reshape(BATCHES, size)
-    sections = np.quantile(rows, probability, axis=1)
-    if not batch_means(sections, BATCHES).independent:
+    above = (rows > np.quantile(values, probability)).mean(axis=1)
+    if not batch_means(above, BATCHES).independent:
         return None
-    whole = float(np.quantile(values, probability))
-    scatter = math.sqrt(float(np.mean((sections - whole) ** 2)) / (BATCHES - 1))
-    half = t_quantile(0.95, BATCHES - 1) * scatter
-    return Interval(whole, whole - half, whole + half, BATCHES)
+    interval = clustered_quantile([Histogram.of(row) for row in rows], probability).interval
+    return interval._replace(mean=float(np.quantile(values, probability)))

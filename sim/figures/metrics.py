@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.figures.accuracy import recognized, values
-from sim.figures.statistics import mser
 from sim.figures.tally import Tally
 from sim.outcomes import BATTERY_DEAD, DELIVERED, LATE, OUTCOMES
 from sim.upload_log import COMPONENTS, STAGES, Columns, Counted
@@ -19,7 +18,8 @@ from sim.utterances import Tables
 
 Floats = npt.NDArray[np.float64]
 QUANTILES = (0.50, 0.95, 0.99)
-WINDOWS = 200  # the warm-up that is found ends after one of so many parts of the duration
+PERCENTILES = {f"latency_p{round(q * 100)}_s": q for q in QUANTILES}
+"""Metric of each."""
 
 UNITS: dict[str, str] = {
     "uploads": "1",
@@ -27,15 +27,18 @@ UNITS: dict[str, str] = {
     "uplink_utilisation": "1",
     "server_utilisation": "1",
     "batch_mean": "1",
+    "batch_seen_mean": "1",
     "payload_mean_bytes": "byte",
     "wire_mean_bytes": "byte",
     "payload_bitrate_bps": "bit/s",
     "idle_power_w": "W",
     "events_per_upload": "1",
-    "warmup_found": "1",
 }
 
 
+DRIFT = "latency_drift"
+SHARES = ("_fraction", "_utilisation")
+"""Ends of the names of what lies between 0 and 1."""
 GROUP_J = "energy_j of group "
 """Begins the name of a sum of one device group."""
 
@@ -51,41 +54,27 @@ def unit_of(metric: str) -> str:
 
 
 class Accumulator:
-    """Tallies the uploads spoken in [warm-up, ``duration_s``).
+    """Tallies the uploads spoken in [``warmup_s``, ``duration_s``)."""
 
-    ``warmup_s`` None: MSER-5 finds where the warm-up ends, to one of ``WINDOWS`` parts of the duration.
-    """
-
-    def __init__(self, tables: Tables, warmup_s: float | None, duration_s: float = float("inf")) -> None:
+    def __init__(self, tables: Tables, warmup_s: float, duration_s: float) -> None:
         self.tables = tables
         self.warmup_s = warmup_s
         self.duration_s = duration_s
         self.seen = 0
         """Uploads in all, those of the warm-up included."""
-        self._tallies = [Tally() for _ in range(1 if warmup_s is not None else WINDOWS)]
-        self._series: list[tuple[Floats, Floats]] = []
-        self._found: tuple[Tally, dict[str, float]] | None = None
+        self.tally = Tally()
 
     def add(self, columns: Columns) -> None:
         """Count one chunk of the log."""
-        self._found = None
         self.seen += len(columns["upload"])
-        spoken_s = np.asarray(columns["speech_end_s"], dtype=float)
-        if self.warmup_s is not None:
-            keep = spoken_s >= self.warmup_s
-            _add(self._tallies[0], self.tables, columns if keep.all() else _rows(columns, keep))
-            return
-        self._series.append((spoken_s, np.asarray(columns["latency_s"], dtype=float)))
-        window = np.minimum(spoken_s * (WINDOWS / self.duration_s), WINDOWS - 1).astype(np.int64)
-        order = np.argsort(window, kind="stable")
-        edges = np.flatnonzero(np.diff(window[order])) + 1
-        for rows in np.split(order, edges):
-            _add(self._tallies[int(window[rows[0]])], self.tables, _rows(columns, rows))
+        keep = np.asarray(columns["speech_end_s"], dtype=float) >= self.warmup_s
+        middle_s = middle(self.warmup_s, self.duration_s)
+        _add(self.tally, self.tables, columns if keep.all() else _rows(columns, keep), middle_s)
 
     def add_counted(self, counted: Counted) -> None:
-        """Take in a chunk of the log that has been counted already; for a warm-up that is given."""
+        """Take in a chunk of the log that has been counted already."""
         self.seen += counted.rows
-        tally = self._tallies[0]
+        tally = self.tally
         tally.outcomes += counted.outcomes
         for name, value in counted.sums.items():
             tally.sums[name] = tally.sums.get(name, 0.0) + value
@@ -97,11 +86,8 @@ class Accumulator:
 
     def merge(self, other: Accumulator) -> None:
         """Take in another site's uploads."""
-        self._found = None
         self.seen += other.seen
-        self._series += other._series
-        for mine, theirs in zip(self._tallies, other._tallies, strict=True):
-            mine.merge(theirs)
+        self.tally.merge(other.tally)
 
     def without_tables(self) -> Accumulator:
         """Itself, light enough to travel between processes; good for nothing but ``merge`` into another."""
@@ -109,34 +95,18 @@ class Accumulator:
         light.tables = None  # type: ignore[assignment]
         return light
 
-    def _settled(self) -> tuple[Tally, dict[str, float]]:
-        """The tally after the warm-up, and how long that was."""
-        if self.warmup_s is not None:
-            return self._tallies[0], {"warmup_s": self.warmup_s}
-        if self._found is None:
-            self._found = self._after_warmup()
-        return self._found
-
-    def _after_warmup(self) -> tuple[Tally, dict[str, float]]:
-        first, settled = _first_window(self._series, self.duration_s)
-        whole = Tally()
-        for tally in self._tallies[first:]:
-            whole.merge(tally)
-        return whole, {"warmup_s": first * self.duration_s / WINDOWS, "warmup_found": float(settled)}
-
     def recognized(self) -> pd.DataFrame:
         """The utterances and codecs that were recognized after the warm-up, each with its uploads."""
-        return recognized(self.tables, self._settled()[0].understood)
+        return recognized(self.tables, self.tally.understood)
 
     def group_energies_j(self) -> dict[int, float]:
         """Joules that the uploads after the warm-up added, by the number of their device group."""
-        sums = self._settled()[0].sums
+        sums = self.tally.sums
         return {int(k.removeprefix(GROUP_J)): v for k, v in sums.items() if k.startswith(GROUP_J)}
 
     def metrics(self, extra: Mapping[str, float]) -> dict[str, float]:
         """All figures; those without data are NaN."""
-        tally, found = self._settled()
-        sums = tally.sums
+        tally, sums = self.tally, self.tally.sums
         n, replied = int(tally.outcomes.sum()), int(tally.outcomes[DELIVERED] + tally.outcomes[LATE])
         result: dict[str, float] = {
             "uploads": float(n),
@@ -146,8 +116,8 @@ class Accumulator:
             {f"{name}_fraction": _ratio(float(k), n) for name, k in zip(OUTCOMES, tally.outcomes, strict=True)}
         )
         result["latency_mean_s"] = tally.latencies.mean()
-        quantiles = tally.latencies.quantiles(QUANTILES)
-        result.update({f"latency_p{round(q * 100)}_s": v for q, v in zip(QUANTILES, quantiles, strict=True)})
+        result[DRIFT] = _drift(sums)
+        result.update(zip(PERCENTILES, tally.latencies.quantiles(QUANTILES), strict=True))
         result.update({f"stage_{name}_mean_s": _ratio(sums.get(f"{name}_s", 0.0), replied) for name in STAGES})
         begun = sums.get("begun", 0.0)
         result["energy_per_upload_j"] = _ratio(sums.get("energy_j", 0.0), begun)
@@ -158,9 +128,11 @@ class Accumulator:
         result["payload_mean_bytes"] = _ratio(payload, begun)
         result["wire_mean_bytes"] = _ratio(sums.get("wire_bytes", 0.0), begun)
         result["payload_bitrate_bps"] = _ratio(payload * 8.0, sums.get("audio_s", 0.0))
-        result["batch_mean"] = _ratio(sums.get("batch", 0.0), replied)
+        # By batch, and as an upload sees it: large batches hold more uploads, so those see larger ones than there are.
+        result["batch_mean"] = _ratio(replied, sums.get("batches", 0.0))
+        result["batch_seen_mean"] = _ratio(sums.get("batch", 0.0), replied)
         result.update(values(self.recognized()))
-        result.update(found)
+        result["warmup_s"] = self.warmup_s
         result.update(extra)
         return result
 
@@ -169,7 +141,21 @@ def _rows(columns: Columns, rows: npt.NDArray[np.generic]) -> Columns:
     return {name: values[rows] for name, values in columns.items()}
 
 
-def _add(tally: Tally, tables: Tables, columns: Columns) -> None:
+def middle(warmup_s: float, duration_s: float) -> float:
+    """The middle of the time that is counted, seconds; utterances spoken before it count as early ones."""
+    return (warmup_s + duration_s) / 2.0
+
+
+def _drift(sums: Mapping[str, float]) -> float:
+    """Half of how much the later half's mean latency exceeds the earlier half's, over the mean of both.
+
+    Where latencies settle, and the later half has settled, it is what the beginning takes from the mean.
+    """
+    early, late = (_ratio(sums.get(f"{half}_s", 0.0), sums.get(half, 0.0)) for half in ("early", "late"))
+    return _ratio(late - early, late + early)
+
+
+def _add(tally: Tally, tables: Tables, columns: Columns, middle_s: float) -> None:
     outcome = np.asarray(columns["outcome"])
     tally.outcomes += np.bincount(outcome, minlength=len(OUTCOMES))
     for name in (*(f"{c}_j" for c in COMPONENTS), "energy_j", "server_j", "payload_bytes", "wire_bytes"):
@@ -184,28 +170,20 @@ def _add(tally: Tally, tables: Tables, columns: Columns) -> None:
     replied = (outcome == DELIVERED) | (outcome == LATE)
     if not replied.all():
         columns = _rows(columns, replied)
-    tally.latencies.add(np.asarray(columns["latency_s"], dtype=float))
+    latency_s = np.asarray(columns["latency_s"], dtype=float)
+    tally.latencies.add(latency_s)
+    late = np.asarray(columns["speech_end_s"], dtype=float) >= middle_s
+    for half, chosen in (("early", ~late), ("late", late)):
+        tally.add_sum(half, chosen.astype(float))
+        tally.add_sum(f"{half}_s", latency_s[chosen])
     for name in STAGES:
         tally.add_sum(f"{name}_s", np.asarray(columns[f"{name}_s"], dtype=float))
-    tally.add_sum("batch", np.asarray(columns["batch"], dtype=float))
+    batch = np.asarray(columns["batch"], dtype=float)
+    tally.add_sum("batch", batch)
+    tally.add_sum("batches", 1.0 / batch)
     shape = tables.payload_bytes.shape
     flat = np.asarray(columns["codec"]).astype(np.int64) * shape[1] + np.asarray(columns["utterance"])
     tally.add_understood(np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape))
-
-
-def _first_window(series: Sequence[tuple[Floats, Floats]], duration_s: float) -> tuple[int, bool]:
-    """The first window after the warm-up, and whether MSER-5 is sure: the latencies in order of speech."""
-    if not series:
-        return 0, False
-    spoken_s = np.concatenate([s for s, _ in series])
-    latency_s = np.concatenate([x for _, x in series])
-    replied = ~np.isnan(latency_s)
-    order = np.argsort(spoken_s[replied], kind="stable")
-    cut = mser(latency_s[replied][order])
-    if not cut.drop:
-        return 0, cut.converged
-    begun_s = float(spoken_s[replied][order][cut.drop])
-    return min(int(np.ceil(begun_s * WINDOWS / duration_s)), WINDOWS - 1), cut.converged
 
 
 def _ratio(numerator: float, denominator: float) -> float:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from sim.figures.statistics import QuantileSketch
+from sim.figures.statistics import Histogram, QuantileSketch
 from sim.outcomes import OUTCOMES
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 KEPT_LATENCIES = 4_000_000  # 32 MB; beyond it a sketch of a few kilobytes
 SKETCH_ERROR = 0.001
+FEW_LATENCIES = 20_000  # that a replication writes one by one: 160 kB
 
 
 class Latencies:
@@ -66,6 +67,17 @@ class Latencies:
         if self._sketch is not None:
             return self._sketch.mean
         return float(np.concatenate(self._parts).mean()) if self.count else float("nan")
+
+    def histogram(self) -> Histogram:
+        """All latencies while they are few, else in buckets within ``SKETCH_ERROR``: what a replication keeps."""
+        if self._sketch is None and self.count <= FEW_LATENCIES:
+            return Histogram.of(np.concatenate([np.zeros(0), *self._parts]))
+        if self._sketch is not None:
+            return self._sketch.histogram()
+        sketch = QuantileSketch(SKETCH_ERROR)
+        for part in self._parts:
+            sketch.add(part)
+        return sketch.histogram()
 
     def quantiles(self, probabilities: tuple[float, ...]) -> list[float]:
         """Quantiles in seconds; NaN of none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,10 +18,11 @@ from scenarios import Point
 from sim.figures.accuracy import ACCURACY
 from sim.figures.doubts import doubts_of
 from sim.figures.long_run import long_run_intervals
-from sim.figures.metrics import unit_of
-from sim.figures.statistics import Interval, mean_interval, paired_difference
+from sim.figures.metrics import DRIFT, PERCENTILES, SHARES, unit_of
+from sim.figures.statistics import Interval, mean_interval, paired_difference, within
 from sim.study.checkout import source_of, version_of
 from sim.study.disk import write_atomically
+from sim.study.percentiles import percentile_differences, percentiles_of
 from sim.study.points import ENGINE_VERSION, Study
 from sim.study.recognized import accuracies_of, differences_of
 from sim.study.results import quoted
@@ -52,8 +54,8 @@ def _summary(study: Study) -> Iterator[dict[str, Any]]:
         inner = _within_one_run(study, key, point, runs[0]) if planned == 1 else {}
         right = accuracies_of(folders)
         for metric in runs[0]:
-            interval, over = mean_interval([r[metric] for r in runs]), "replications"
-            mean, ends = interval.mean, interval
+            ends, over = interval_of(metric, runs, folders), "replications"
+            mean = ends.mean
             if metric in ACCURACY:
                 mean, *_, over = right[metric]
                 ends = Interval(*right[metric][:4])
@@ -61,6 +63,18 @@ def _summary(study: Study) -> Iterator[dict[str, Any]]:
                 ends, over = inner[metric], "batches"
             row = {"mean": mean, "low": ends.low, "high": ends.high, "n": ends.n, "over": over, "planned": planned}
             yield {**point.parameters, "metric": metric, "unit": unit_of(metric), **row}
+
+
+def interval_of(
+    metric: str, runs: Sequence[Mapping[str, float]], folders: tuple[Path, ...], confidence: float = 0.95
+) -> Interval:
+    """A figure of a point over its replications: percentiles of all their latencies together, else the mean."""
+    if metric in PERCENTILES:
+        return percentiles_of(folders, confidence)[metric].interval
+    interval = mean_interval([run[metric] for run in runs if metric in run], confidence)
+    if metric == DRIFT:  # the only one that may be negative
+        return interval
+    return within(interval, 1.0 if metric.endswith(SHARES) else math.inf)
 
 
 def _within_one_run(study: Study, key: str, point: Point, metrics: Mapping[str, float]) -> dict[str, Interval]:
@@ -89,9 +103,12 @@ def _costs(study: Study, point: int, base: int) -> dict[str, dict[str, Any]]:
     if one != two or len(pairs) < 2:
         return {}
     rows = {}
+    first, second = ([study.tasks[i, r].folder for r in sorted(shared)] for i in (point, base))
+    apart = {m: [a[m] - b[m] for a, b in pairs] for m in PERCENTILES if m in pairs[0][0] and m in pairs[0][1]}
+    of_percentiles = percentile_differences(first, second, apart)
     for metric in (name for name in pairs[0][0] if name in pairs[0][1] and name not in ACCURACY):
         paired = paired_difference([a[metric] for a, _ in pairs], [b[metric] for _, b in pairs])
-        mean, low, high, n = paired.difference
+        mean, low, high, n = of_percentiles.get(metric, paired.difference)
         rows[metric] = {"difference": mean, "low": low, "high": high, "n": n, "over": "replications"}
         rows[metric]["variance_reduction"] = paired.variance_reduction
     return rows
@@ -141,7 +158,7 @@ def write_manifest(study: Study) -> None:
             *dict.fromkeys([*experiment.warnings, *study.notes]),
             *study.imprecise,
             *recognition_doubts(study.measurements),
-            *doubts_of(experiment, study.metrics),
+            *doubts_of(experiment, study.metrics, [percentiles_of(folders) for folders in study.folders()]),
         ],
         "versions": _versions(),
         **({"source": source} if (source := source_of()) else {}),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from scenarios.schema.sweep import PrecisionSpec
 from sim.figures.accuracy import ACCURACY
-from sim.figures.statistics import mean_interval, replications_needed
+from sim.figures.statistics import Interval, replications_needed
+from sim.study.conclusion import interval_of
 from sim.study.points import Study
 
 AT_LEAST = 5  # an estimate of a variance from fewer runs says too little about how many more it takes
@@ -15,16 +17,15 @@ AT_ONCE = 2.0  # at most so many times the replications there are, for the same 
 def ask_for_more(study: Study) -> bool:
     """Add replications to every point that is not precise enough; False when there is nothing to add.
 
-    How many a point needs is estimated from the variance of those it has (Law, Simulation Modeling and Analysis,
-    9.4.1: (t s / (relative mean))^2), in rounds, so the count depends on the figures alone and never on how many
-    workers there were.  A point stops at ``most``, and a warning then says how far it got.
+    In rounds, so the count depends on the figures alone and never on how many workers there were.  A point stops at
+    ``most``, and a warning then says how far it got.
     """
     asked = study.experiment.points[0].scenario.sweep.precision
     if asked is None:
         return False
     study.imprecise = []
     added = False
-    planned, finished = study.planned(), study.runs()
+    planned, finished, folders = study.planned(), study.runs(), study.folders()
     for point, entry in enumerate(study.experiment.points):
         runs, have = finished[point], planned[point]
         if len(runs) < have:
@@ -35,31 +36,42 @@ def ask_for_more(study: Study) -> bool:
                 f"{label}: {asked.metric} is as precise as its corpus; no replication adds to that, utterances would"
             )
             continue
-        values = [run[asked.metric] for run in runs if asked.metric in run]
-        interval = mean_interval(values, asked.confidence)
-        half = (interval.high - interval.low) / 2.0
-        if have >= min(AT_LEAST, asked.most) and half <= asked.relative * abs(interval.mean):
-            continue
+        interval = interval_of(asked.metric, runs, folders[point], asked.confidence)
         if math.isnan(interval.mean):
             study.imprecise.append(f"{label}: {asked.metric} has no values, so it cannot become precise")
             continue
-        if have >= asked.most:
-            reached = f"{half / abs(interval.mean):.1%}" if interval.mean else "nothing"
+        values = [run[asked.metric] for run in runs if asked.metric in run]
+        wanted = wanted_replications(interval, values, asked)
+        if wanted is None:
+            reached = f"{interval.relative:.1%}" if math.isfinite(interval.relative) else "nothing"
             study.imprecise.append(
                 f"{label}: {asked.metric} is known to {reached} after {have} replications, not to "
                 f"{asked.relative:.1%}; raise sweep.precision.most or the duration"
             )
             continue
-        wanted = AT_LEAST if have < AT_LEAST else _needed(values, asked.relative, asked.confidence, have)
-        for replication in range(have, min(wanted, asked.most)):
+        for replication in range(have, wanted):
             study.add(point, replication)
             added = True
     return added
 
 
-def _needed(values: list[float], relative: float, confidence: float, have: int) -> int:
+def wanted_replications(interval: Interval, values: list[float], asked: PrecisionSpec) -> int | None:
+    """How many replications to have next, by what ``values`` and their interval say; None where no more are allowed.
+
+    How many a point needs is estimated from the variance of those it has (Law, Simulation Modeling and Analysis,
+    9.4.1).  Stopping when the interval happens to be narrow favours samples that happen to vary little, so that the
+    last interval holds the truth less often than it says: docs/results/coverage.md has by how much.
+    """
+    have = len(values)
+    if have >= min(AT_LEAST, asked.most) and interval.half_width <= asked.relative * abs(interval.mean):
+        return have
+    if have >= asked.most:
+        return None
+    if have < AT_LEAST:
+        return min(AT_LEAST, asked.most)
     limit = math.ceil(have * AT_ONCE)
     try:
-        return min(max(have + 1, replications_needed(values, relative, confidence)), limit)
+        needed = replications_needed(values, asked.relative, asked.confidence)
     except OverflowError:  # a mean of 0
-        return limit
+        needed = limit
+    return min(max(have + 1, needed), limit, asked.most)

@@ -19,7 +19,10 @@ from sim.draws import Draws
 from sim.figures.fleet_energy import fleet_energy
 from sim.figures.growth import Growth
 from sim.figures.metrics import Accumulator, as_json
+from sim.figures.statistics import Histogram
+from sim.study import percentiles
 from sim.study.disk import named, seal, write_atomically
+from sim.study.percentiles import FILE as LATENCIES
 from sim.study.recognized import FILE as RECOGNIZED
 from sim.study.results import LOG_NAMES, UploadLog
 from sim.upload_log import Columns, Figures, Rows, columns_of
@@ -57,6 +60,7 @@ class Outcome:
     """What a replication gave, beside its log."""
 
     metrics: dict[str, float]
+    latencies: Histogram
     recognized: pd.DataFrame
     """Which utterances were recognized, how often under which codec (``sim.figures.accuracy.COLUMNS``)."""
 
@@ -69,8 +73,7 @@ def run_site(situation: Situation, draws: Draws, keep: Keep, tick: Tick | None =
     """Run one site of one replication; ``share`` says how much of its log ``keep`` is given."""
     scenario = situation.scenario
     site = build_site(situation, draws)
-    warmup_s = None if isinstance(scenario.warmup, str) else scenario.warmup
-    accumulator = Accumulator(situation.tables, warmup_s, scenario.duration)
+    accumulator = Accumulator(situation.tables, scenario.warmup_s, scenario.duration)
     growth = Growth(np.array([group.cell for group in site.groups]), len(site.cells), scenario.duration)
     counter, luck = engine.counter(scenario, site), draws.key("log")
 
@@ -119,7 +122,7 @@ def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
     metrics = whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
     counted_s = scenario.duration - metrics["warmup_s"]
     energies = fleet_energy(scenario, whole.group_energies_j(), counted_s)
-    return Outcome({**metrics, **energies}, whole.recognized())
+    return Outcome({**metrics, **energies}, whole.tally.latencies.histogram(), whole.recognized())
 
 
 def simulate(
@@ -194,6 +197,8 @@ def leave(task: Task, work: Callable[[UploadLog], Outcome]) -> dict[str, float]:
         outcome = work(log)
         metrics = outcome.metrics
         log.close()
+        with named(part / LATENCIES):
+            percentiles.write(part, outcome.latencies)
         with named(part / RECOGNIZED):
             outcome.recognized.to_parquet(part / RECOGNIZED)
         write_atomically(part / "metrics.json", json.dumps(as_json(metrics), indent=1))

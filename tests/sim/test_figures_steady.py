@@ -11,12 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.figures.statistics import (
+    Interval,
     QuantileSketch,
     batch_means,
+    drift_warning,
     growth,
     growth_warning,
     mean_interval,
-    mser,
     paired_difference,
     percentile_warning,
 )
@@ -28,35 +29,6 @@ def lindley(gaps: Floats, services: Floats) -> Floats:
     """Waiting times of a FIFO queue that starts empty: W(n+1) = max(0, W(n) + S(n) - A(n+1)), vectorised."""
     steps = np.concatenate([[0.0], np.cumsum(services[:-1] - gaps[1:])])
     return steps - np.minimum.accumulate(steps)
-
-
-def test_mser_finds_a_planted_transient() -> None:
-    """A mean that falls from 10 to 0 over 500 of 5,000 observations is cut close to its end."""
-    rng = np.random.default_rng(1)
-    series = rng.normal(0, 1, 5000) + np.maximum(10 - np.arange(5000) / 50, 0)
-    found = mser(series)
-    assert found.converged
-    assert 400 <= found.drop <= 700 and found.drop % 5 == 0
-
-
-def test_mser_leaves_a_steady_series_alone() -> None:
-    drops = [mser(np.random.default_rng(seed).normal(0, 1, 2000)).drop for seed in range(20)]
-    assert np.median(drops) <= 100  # 5 % of the series: the minimum is flat, so it may fall anywhere near 0
-
-
-def test_mser_scores_by_definition() -> None:
-    """The vectorised sums against the definition, term by term."""
-    rng = np.random.default_rng(8)
-    series = rng.exponential(1.0, 200) + np.linspace(3, 0, 200)
-    means = series.reshape(40, 5).mean(axis=1)
-    scores = [np.square(means[d:] - means[d:].mean()).sum() / (40 - d) ** 2 for d in range(21)]
-    assert mser(series).drop == 5 * int(np.argmin(scores))
-
-
-def test_mser_of_a_short_or_drifting_series() -> None:
-    assert mser([1.0, 2.0, 3.0]) == (0, False)
-    assert not mser(np.linspace(10, 0, 1000)).converged
-    assert mser(np.ones(100)) == (0, True)
 
 
 def test_batch_means_of_independent_values() -> None:
@@ -89,7 +61,7 @@ def test_batch_means_cover_the_mm1_wait() -> None:
     for seed in range(200):
         rng = np.random.default_rng(seed)
         waits = lindley(rng.exponential(2.0, 40_000), rng.exponential(1.0, 40_000))
-        interval = batch_means(waits[mser(waits).drop :]).interval
+        interval = batch_means(waits[4_000:]).interval
         hits += interval.low <= 1.0 <= interval.high
     assert 0.90 <= hits / 200 <= 0.985
 
@@ -125,9 +97,15 @@ def test_common_random_numbers_cover_a_known_difference() -> None:
 
 
 def test_warnings() -> None:
-    assert percentile_warning("latency_p99_s", 0.99, 368) is None
-    told = percentile_warning("latency_p99_s", 0.99, 367)
-    assert told is not None and "367 samples" in told and "368" in told
+    assert percentile_warning("latency_p99_s", 4_000, 4_000) is None
+    told = percentile_warning("latency_p99_s", 1_500, 16_321)
+    assert told is not None and "1,500 latencies" in told and "16,000 would" in told
+    assert (
+        drift_warning(Interval(0.05, -0.01, 0.11, 5)) is None
+        and drift_warning(Interval(0.005, 0.004, 0.006, 5)) is None
+    )
+    moved = drift_warning(Interval(0.05, 0.02, 0.08, 5))
+    assert moved is not None and "off by +5.0% (+2.0% to +8.0%)" in moved
     assert growth_warning("cell", 1.0) is None
     unstable = growth_warning("cell 'street'", 1.25)
     assert unstable is not None and "cell 'street' is unstable" in unstable and "1.25 uploads" in unstable
@@ -149,6 +127,17 @@ def test_sketch_keeps_its_relative_error(values: list[float], probability: float
     true = sorted(values)[math.floor(probability * (len(values) - 1))]
     assert sketch.quantile(probability) == pytest.approx(true, rel=error * (1 + 1e-9), abs=1e-9)
     assert sketch.count == len(values) and sketch.mean == pytest.approx(np.mean(values))
+
+
+@given(values=VALUES)
+def test_sketch_as_a_histogram(values: list[float]) -> None:
+    """Each value within the sketch's error of its bucket's, and none lost."""
+    sketch = QuantileSketch(0.01)
+    sketch.add(values)
+    kept = sketch.histogram()
+    assert kept.counts.sum() == len(values) and (np.diff(kept.values) > 0).all()
+    again = np.repeat(kept.values, kept.counts)
+    assert again == pytest.approx(np.sort(values), rel=0.01 * (1 + 1e-9), abs=1e-9)
 
 
 @given(values=VALUES, cut=st.integers(0, 200))

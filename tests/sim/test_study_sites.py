@@ -121,33 +121,40 @@ def test_precision_must_be_possible() -> None:
             loads(TEXT + f"sweep: {{precision: {wrong}}}\n")
 
 
-def test_warm_up_is_found(run_text: Callable) -> None:  # type: ignore[type-arg]
-    """A queue that starts with a burst settles: MSER-5 leaves the burst out, and says where it cut."""
-    columns = {name: np.zeros(4_000) for name in ("encode_j", "wake_j", "transmit_j", "tail_j", "energy_j", "server_j")}
+def test_latency_that_moves_while_it_is_counted_is_told() -> None:
+    """20 * exp(-t / 20) s over 1 s, counted from 20 s to 1,000 s: its mean over the first half of 490 s is
+    20 * 20 / 490 * exp(-1) = 0.30 s, over the second nothing, so the later half is 0.30 s less: a drift of
+    -0.30 / (1.30 + 1)."""
+    columns = {
+        name: np.zeros(40_000) for name in ("encode_j", "wake_j", "transmit_j", "tail_j", "energy_j", "server_j")
+    }
     rng = np.random.default_rng(3)
-    spoken = np.sort(rng.uniform(0, 1_000, 4_000))
-    latency = 1.0 + 0.1 * rng.standard_normal(4_000) + 20.0 * np.exp(-spoken / 20.0)
+    spoken = np.sort(rng.uniform(0, 1_000, 40_000))
+    latency = 1.0 + 0.1 * rng.standard_normal(40_000) + 20.0 * np.exp(-spoken / 20.0)
     from sim.upload_log import STAGES
     from sim.utterances import Tables
 
-    columns |= {f"{stage}_s": np.zeros(4_000) for stage in STAGES}
-    columns |= {name: np.zeros(4_000) for name in ("payload_bytes", "wire_bytes", "batch")}
-    columns |= {name: np.zeros(4_000, np.int64) for name in ("utterance", "codec", "outcome", "upload", "group")}
+    columns |= {f"{stage}_s": np.zeros(40_000) for stage in STAGES}
+    columns |= {name: np.zeros(40_000) for name in ("payload_bytes", "wire_bytes")}
+    columns["batch"] = np.where(np.arange(40_000) % 4 == 0, 1.0, 3.0)  # as many batches of one as of three
+    columns |= {name: np.zeros(40_000, np.int64) for name in ("utterance", "codec", "outcome", "upload", "group")}
     columns |= {"speech_end_s": spoken, "latency_s": latency}
-    found = Accumulator(Tables.unrecognized({"c": 1}, np.ones(1)), None, 1_000.0)
-    for part in np.array_split(rng.permutation(4_000), 7):
+    found = Accumulator(Tables.unrecognized({"c": 1}, np.ones(1)), 20.0, 1_000.0)
+    for part in np.array_split(rng.permutation(40_000), 7):
         found.add({name: values[part] for name, values in columns.items()})  # type: ignore[index]
     metrics = found.metrics({})
-    # exp(-t / 20) * 20 falls below the noise of 0.1 at 106 s.
-    assert 60 < metrics["warmup_s"] < 160 and metrics["warmup_found"] == 1.0
-    assert metrics["latency_mean_s"] == pytest.approx(1.0, abs=0.02)
-    assert metrics["uploads"] == pytest.approx(4 * (1_000 - metrics["warmup_s"]), rel=0.05)
+    early = 400 / 490 * np.exp(-1)
+    assert metrics["latency_drift"] == pytest.approx(-early / (2 + early), rel=0.05)
+    assert metrics["uploads"] == (spoken >= 20).sum()
+    # By batch 2, but three of four uploads were in one of three.
+    assert metrics["batch_mean"] == pytest.approx(2.0, rel=0.02)
+    assert metrics["batch_seen_mean"] == pytest.approx(2.5, rel=0.02)
 
 
 def test_warm_up_auto_in_a_scenario(run_text: Callable) -> None:  # type: ignore[type-arg]
     body = TEXT.split("codecs:")[1].split("\n", 1)[1]
     metrics, log = run_text(body + "duration: 10 min\nwarmup: auto\n")
-    given, _ = run_text(body + f"duration: 10 min\nwarmup: {metrics['warmup_s']} s\n")
+    given, _ = run_text(body + "duration: 10 min\nwarmup: 1 min\n")
     for name, value in given.items():
         assert metrics[name] == pytest.approx(value, rel=1e-12, nan_ok=True)
     assert metrics["uploads"] == (log["speech_end_s"] >= metrics["warmup_s"]).sum()

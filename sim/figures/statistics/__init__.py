@@ -11,25 +11,28 @@ from sim.figures.statistics.intervals import (
     proportion_interval,
     replications_needed,
     t_quantile,
+    within,
 )
-from sim.figures.statistics.quantiles import needed_samples, quantile_interval
+from sim.figures.statistics.quantiles import ClusteredQuantile, Histogram, clustered_quantile
 from sim.figures.statistics.sketch import QuantileSketch
-from sim.figures.statistics.steady import batch_means, growth, growth_warning, mser, percentile_warning
+from sim.figures.statistics.steady import batch_means, drift_warning, growth, growth_warning, percentile_warning
 
 __all__ = [
+    "ClusteredQuantile",
+    "Histogram",
     "Interval",
     "Paired",
     "QuantileSketch",
     "batch_means",
+    "clustered_quantile",
+    "drift_warning",
     "growth",
     "growth_warning",
     "mean_interval",
-    "mser",
-    "needed_samples",
     "paired_difference",
     "percentile_warning",
     "proportion_interval",
-    "quantile_interval",
     "replications_needed",
     "t_quantile",
+    "within",
 ]

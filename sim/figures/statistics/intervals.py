@@ -56,6 +56,19 @@ def mean_interval(values: Numbers, confidence: float = 0.95) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
+def within(interval: Interval, most: float = math.inf) -> Interval:
+    """The interval of a figure that lies in [0, ``most``].
+
+    Where Student's t would reach below 0, which no latency does, the interval is the logarithm's (delta method):
+    mean * exp(+- half width / mean).  Shares end at 1.
+    """
+    mean, low, high, n = interval
+    if low < 0.0 < mean:
+        factor = math.exp(min((mean - low) / mean, 700.0))
+        low, high = mean / factor, mean * factor
+    return Interval(mean, max(low, 0.0), min(high, most), n)
+
+
 def t_quantile(confidence: float, degrees: float) -> float:
     """Two-sided quantile of Student's t for ``confidence`` in (0, 1)."""
     if not 0.0 < confidence < 1.0:

@@ -1,63 +1,87 @@
-"""Quantiles of a sample with their intervals from order statistics."""
+"""Quantiles of correlated values with their intervals from order statistics."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+import numpy.typing as npt
 
-from sim.figures.statistics.intervals import Interval, Numbers, finite
+from sim.figures.statistics.intervals import Interval, Numbers, finite, t_quantile
 
 
-def quantile_interval(values: Numbers, probability: float, confidence: float = 0.95) -> Interval:
-    """The ``probability`` quantile of independent ``values`` and its distribution-free interval.
+class Histogram(NamedTuple):
+    """Values in increasing order and how often each was seen."""
 
-    The number of samples below the true quantile is binomial(n, p), so two order statistics contain it
-    with known probability (David and Nagaraja, Order Statistics, section 7.1).  A bound is NaN where the
-    sample is too small to have one at this confidence; ``needed_samples`` says how many it takes.
-    Successive latencies of one run are not independent: use replications or batches for those.
+    values: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: Numbers) -> Histogram:
+        """Of single values; NaN are left out."""
+        return cls(*np.unique(finite(values), return_counts=True))
+
+
+class ClusteredQuantile(NamedTuple):
+    """A quantile of correlated values and what its interval rests on."""
+
+    interval: Interval
+    """``n`` counts clusters; ``high`` is NaN where the values do not bound the quantile from above."""
+    needed: int
+    """About so many values in all would bound it from both sides; those at hand where they do."""
+
+
+def clustered_quantile(parts: Sequence[Histogram], probability: float, confidence: float = 0.95) -> ClusteredQuantile:
+    """The quantile of all values together; each part is a cluster that is independent of the others.
+
+    Values of one replication are correlated, so the share of them below the quantile varies more than a binomial
+    count.  Its variance is taken from the replications instead, Student's t gives an interval of the share, and the
+    pooled order statistics at its ends bound the quantile (Woodruff 1952; clusters as in survey sampling).  Not a t
+    interval over the replications' own quantiles: from 1,500 uploads of an M/M/1 at a load of 0.7 a p99 is biased, and
+    such an interval held the truth in 80 % of cases.  Nor is an interval without an upper end left out: those that have
+    one come from samples that saw few long waits, and hold the truth less often.
     """
     _check(probability, confidence)
-    array = finite(values)
-    n = array.size
+    parts = [part for part in parts if len(part.values)]
+    sizes = np.array([part.counts.sum() for part in parts])
+    n, clusters = int(sizes.sum()), len(parts)
     if n == 0:
-        return Interval(math.nan, math.nan, math.nan, 0)
-    low, high = _ranks(n, probability, confidence)
-    wanted = [rank for rank in (low, high) if 1 <= rank <= n]
-    ordered = np.partition(array, [rank - 1 for rank in wanted]) if wanted else array
-    return Interval(
-        float(np.quantile(array, probability)),
-        float(ordered[low - 1]) if low >= 1 else math.nan,
-        float(ordered[high - 1]) if high <= n else math.nan,
-        n,
+        return ClusteredQuantile(Interval(math.nan, math.nan, math.nan, 0), 0)
+    values = np.concatenate([part.values for part in parts])
+    order = np.argsort(values, kind="stable")
+    values, below = values[order], np.cumsum(np.concatenate([part.counts for part in parts])[order])
+    found = _between(values, below, probability * (n - 1))
+    if clusters < 2:
+        return ClusteredQuantile(Interval(found, math.nan, math.nan, clusters), n)
+    passed = np.array([part.counts[part.values <= found].sum() for part in parts])
+    excess = passed - probability * sizes
+    variance = clusters / (clusters - 1) * float(np.square(excess - excess.mean()).sum()) / n**2
+    # Never less than independent values would have: few clusters can agree by chance.
+    variance = max(variance, probability * (1.0 - probability) / n)
+    half = t_quantile(confidence, clusters - 1) * math.sqrt(variance)
+    low, high = math.floor((probability - half) * n), math.ceil((probability + half) * n)
+    interval = Interval(
+        found,
+        _ranked(values, below, low) if low >= 1 else math.nan,
+        _ranked(values, below, high + 1) if high < n else math.nan,
+        clusters,
     )
+    room = min(probability, 1.0 - probability)
+    return ClusteredQuantile(interval, n if half < room else math.ceil(n * (half / room) ** 2))
 
 
-def _ranks(n: int, probability: float, confidence: float) -> tuple[int, int]:
-    """1-based ranks of the bounds; 0 and n + 1 where the sample has none.
-
-    Each tail gets half of the error: the largest ``low`` with P(B < low) <= tail and the smallest ``high``
-    with P(B >= high) <= tail for B binomial(n, p).
-    """
-    tail = (1.0 - confidence) / 2.0
-    low = int(stats.binom.ppf(tail, n, probability))
-    while low > 0 and stats.binom.cdf(low - 1, n, probability) > tail:
-        low -= 1
-    high = int(stats.binom.isf(tail, n, probability)) + 1
-    while high <= n and stats.binom.sf(high - 1, n, probability) > tail:
-        high += 1
-    return low, high
+def _ranked(values: npt.NDArray[np.float64], below: npt.NDArray[np.int64], rank: int) -> float:
+    """The order statistic of a rank, from 1, given how many values lie at or below each."""
+    return float(values[int(np.searchsorted(below, rank))])
 
 
-def needed_samples(probability: float, confidence: float = 0.95) -> int:
-    """Fewest independent samples whose order statistics bound the quantile from both sides.
-
-    The extremes must contain it: ``p^n`` and ``(1 - p)^n`` each at most ``(1 - confidence) / 2``.
-    """
-    _check(probability, confidence)
-    tail = (1.0 - confidence) / 2.0
-    return math.ceil(math.log(tail) / math.log(max(probability, 1.0 - probability)))
+def _between(values: npt.NDArray[np.float64], below: npt.NDArray[np.int64], place: float) -> float:
+    """What ``numpy.quantile`` gives: linear between the order statistics around ``place``, from 0."""
+    first = math.floor(place)
+    one, two = (_ranked(values, below, rank) for rank in (first + 1, min(first + 2, int(below[-1]))))
+    return one + (place - first) * (two - one)
 
 
 def _check(probability: float, confidence: float) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim.figures.statistics.intervals import Numbers
+from sim.figures.statistics.quantiles import Histogram
 
 
 class QuantileSketch:
@@ -71,6 +72,15 @@ class QuantileSketch:
         self.count += other.count
         self.total += other.total
         self.lowest, self.highest = min(self.lowest, other.lowest), max(self.highest, other.highest)
+
+    def histogram(self) -> Histogram:
+        """The buckets that hold something, by the value that stands for each."""
+        places = np.flatnonzero(self._counts)
+        values = 2.0 * self._growth ** (places + float(self._offset)) / (self._growth + 1.0)
+        values, counts = np.clip(values, self.lowest, self.highest), self._counts[places]
+        if self.zeros:
+            values, counts = np.r_[0.0, values], np.r_[self.zeros, counts]
+        return Histogram(values, counts)
 
     def quantile(self, probability: float) -> float:
         """The value below which a share ``probability`` lies, within the relative error; NaN if empty.

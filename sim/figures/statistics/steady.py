@@ -1,4 +1,4 @@
-"""Steady state: where the warm-up ends, batch means of one long run, and warnings."""
+"""Steady state: batch means of one long run, and warnings."""
 
 from __future__ import annotations
 
@@ -10,38 +10,6 @@ import numpy.typing as npt
 from scipy import stats
 
 from sim.figures.statistics.intervals import Interval, Numbers, mean_interval
-from sim.figures.statistics.quantiles import needed_samples
-
-
-class WarmUp(NamedTuple):
-    """Where a series' start-up transient ends by MSER."""
-
-    drop: int
-    """Observations to leave out at the start."""
-    converged: bool
-    """False where the minimum lies in the second half: the run is too short to tell."""
-
-
-def mser(series: Numbers, group: int = 5) -> WarmUp:
-    """White's MSER-5: the truncation that makes the mean's (marginal) standard error least.
-
-    ``series`` is in order of time.  It is averaged in groups of ``group``; with the first d of k group means
-    dropped, MSER(d) = sum of squared deviations of the rest / (k - d)^2 (White 1997; White, Cobb and Spratt
-    2000).  The minimum is looked for in the first half; one at its edge means the run is too short.
-    """
-    values = np.asarray(series, dtype=np.float64).ravel()
-    groups = values.size // group
-    if groups < 4:
-        return WarmUp(0, False)
-    means = values[: groups * group].reshape(groups, group).mean(axis=1)
-    means = means - means.mean()  # so that the sums below do not cancel
-    left = groups - np.arange(groups)
-    sums = np.cumsum(means[::-1])[::-1]
-    squares = np.cumsum(np.square(means)[::-1])[::-1]
-    scores = np.maximum(squares - sums**2 / left, 0.0) / left**2.0
-    half = groups // 2
-    best = int(np.argmin(scores[: half + 1]))
-    return WarmUp(best * group, best < half)
 
 
 class BatchMeans(NamedTuple):
@@ -88,14 +56,29 @@ def _von_neumann(means: npt.NDArray[np.float64]) -> tuple[float, bool]:
     return correlation, correlation <= limit
 
 
-def percentile_warning(name: str, probability: float, samples: int, confidence: float = 0.95) -> str | None:
-    """A sentence where ``samples`` are too few for the percentile's interval, else ``None``."""
-    needed = needed_samples(probability, confidence)
+def percentile_warning(name: str, samples: int, needed: int) -> str | None:
+    """A sentence where ``samples`` do not bound the percentile from above (``ClusteredQuantile``), else ``None``."""
     if samples >= needed:
         return None
+    shown = int(float(f"{needed:.2g}"))
     return (
-        f"{name} rests on {samples} samples; an interval of the {100 * probability:g}th percentile takes at "
-        f"least {needed} independent ones: run longer, or add replications"
+        f"{name} has no upper end to its interval: {samples:,} latencies do not bound it, about {shown:,} would; run "
+        "longer, or add replications"
+    )
+
+
+def drift_warning(drift: Interval) -> str | None:
+    """A sentence where the latency moves while it is counted, by more than chance and 1 % of it, else ``None``.
+
+    ``drift`` is the interval of half the difference between the second and the first half of the counted time, over
+    the mean: where a start from empty fades out over a longer time than the warm-up, about what it leaves in the mean.
+    """
+    if (not drift.low > 0.0 and not drift.high < 0.0) or abs(drift.mean) < 0.01:
+        return None
+    return (
+        f"the mean latency moves while it is counted: it may be off by {drift.mean:+.1%} "
+        f"({drift.low:+.1%} to {drift.high:+.1%}) of itself from the start alone; raise the warm-up or the duration, "
+        "unless the load itself changes"
     )
 
 
