@@ -21,7 +21,8 @@ SweptKey = Annotated[str, Field(max_length=500)]
 class PrecisionSpec(Spec):
     """Replicate each point until the confidence interval of a metric is tight enough.
 
-    Stopping as soon as it is favours small spreads: PRECISION_COVERAGE.
+    Stopping as soon as it is favours spreads that happen to be small, so that the last interval holds the truth less
+    often than `confidence` says (docs/results/coverage.md).
     """
 
     metric: Annotated[str, Field(pattern=r"^[a-z0-9_-]+$")] = "latency_mean_s"
