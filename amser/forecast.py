@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def forecast(experiment: Experiment) -> Forecast:
         for group in scenario.devices.values():
             key = f"{group.traffic.model_dump_json()} {group.count} {scenario.duration}"
             if key not in counted:
-                counted[key] = _arrivals(group, scenario, experiment.base_dir)
+                counted[key] = _arrivals(group, scenario)
             number, bounded = counted[key]
             number *= scenario.sites * experiment.replications
             uploads += number
@@ -103,7 +102,7 @@ def forecast(experiment: Experiment) -> Forecast:
     )
 
 
-def _arrivals(group: DeviceGroupSpec, scenario: Scenario, base_dir: Path) -> tuple[float, bool]:
+def _arrivals(group: DeviceGroupSpec, scenario: Scenario) -> tuple[float, bool]:
     """Utterances of a group in one run of one site, and whether that is only a bound."""
     import numpy as np
 
@@ -111,7 +110,7 @@ def _arrivals(group: DeviceGroupSpec, scenario: Scenario, base_dir: Path) -> tup
     from devices.sessions import TraceTraffic
 
     rng = np.random.default_rng(scenario.seed)
-    traffic: Any = build_traffic(group.traffic, group.count, rng, base_dir)
+    traffic: Any = build_traffic(group.traffic, group.count, rng)
     expected = getattr(traffic, "total_rate", 0.0) * scenario.duration
     if not traffic.open_loop:
         return expected or inf, True
@@ -122,12 +121,11 @@ def _arrivals(group: DeviceGroupSpec, scenario: Scenario, base_dir: Path) -> tup
 
 def _measurements(experiment: Experiment) -> int:
     from recognizers.measurement.hearing import corpora, rests_on_tables
-    from scenarios.paths import anchored
 
     sizes: dict[str, int] = {}
     pairs = {}
     for point in experiment.points:
-        scenario = anchored(point.scenario, experiment.base_dir)
+        scenario = point.scenario
         if rests_on_tables(scenario):
             continue
         corpus = scenario.corpus.model_dump_json()

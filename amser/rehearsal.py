@@ -11,7 +11,7 @@ from amser.exits import MissingError, UserError, describe, exit_code_of
 from scenarios.document import resolve
 from scenarios.errors import Exit
 from scenarios.faults import Fault, KeyPath, Place, ScenarioError, dotted
-from scenarios.paths import anchored, make_importable
+from scenarios.paths import make_importable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ def rehearse(experiment: Experiment) -> None:
     codes: set[Exit] = set()
     for point in experiment.points:
         make_importable(point.scenario, experiment.base_dir)
-        for path, build in _parts(point.scenario, experiment.base_dir, seen, experiment.warnings):
+        for path, build in _parts(point.scenario, seen, experiment.warnings):
             try:
                 build()
             except Exception as error:
@@ -63,7 +63,7 @@ def _place(experiment: Experiment, path: KeyPath) -> Place:
     return experiment.place(path)
 
 
-def _parts(scenario: Scenario, base_dir: Path, seen: set[str], warnings: list[str]) -> Iterator[Part]:
+def _parts(scenario: Scenario, seen: set[str], warnings: list[str]) -> Iterator[Part]:
     """How to build each part that ``seen`` does not hold yet; what is doubtful goes to ``warnings``."""
     import numpy as np
 
@@ -82,53 +82,52 @@ def _parts(scenario: Scenario, base_dir: Path, seen: set[str], warnings: list[st
     def rng() -> np.random.Generator:
         return np.random.default_rng(scenario.seed)
 
-    found = anchored(scenario, base_dir)
     # Tables must hold the words of every codec; audio is opened once.
-    heard = (scenario.recognizer, scenario.emotion, *scenario.codec_specs().values()) if rests_on_tables(found) else ()
-    if new(scenario.corpus, *heard):
-        yield ("corpus",), partial(_open_corpus, found, warnings)
+    heard = (scenario.recognizer, scenario.emotion, *scenario.codec_specs().values())
+    if new(scenario.corpus, *(heard if rests_on_tables(scenario) else ())):
+        yield ("corpus",), partial(_open_corpus, scenario, warnings)
     if new(scenario.recognizer):
-        yield ("recognizer",), partial(_find_recognizer, found)
+        yield ("recognizer",), partial(_find_recognizer, scenario)
     if new(scenario.emotion):
-        yield ("emotion",), partial(_find_weights, found.emotion.weights)
+        yield ("emotion",), partial(_find_weights, scenario.emotion.weights)
     for name, cell in scenario.cells.items():
         if new(cell):
-            yield ("cells", name), partial(build_cell, cell, base_dir, rng())
+            yield ("cells", name), partial(build_cell, cell, rng())
             if cell.device_rates is not None:
-                yield ("cells", name, "device_rates"), partial(_place_devices, cell, base_dir, rng())
+                yield ("cells", name, "device_rates"), partial(_place_devices, cell, rng())
     for name, group in scenario.devices.items():
         if new(group):
             yield ("devices", name, "profile"), partial(build_profile, group.profile)
             yield ("devices", name, "battery"), partial(_charge, group)
             yield ("devices", name, "radio"), partial(build_radio, group.radio)
             yield ("devices", name, "policy"), partial(build_policy, group)
-            yield ("devices", name, "traffic"), partial(_speak, scenario, group, rng(), base_dir)
+            yield ("devices", name, "traffic"), partial(_speak, scenario, group, rng())
     for name, spec in scenario.codec_specs().items():
         if new(spec):
             yield ("codecs", name), partial(build_codec, spec)
     if new(scenario.server, scenario.recognizer, scenario.emotion):
-        yield ("server", "service"), partial(load_service, found.server, found.recognizer, found.emotion)
+        yield ("server", "service"), partial(load_service, scenario.server, scenario.recognizer, scenario.emotion)
 
 
 MOST_UPLOADS = 1e11  # of a group in a replication: years of work, and near where counts lose their last digit
 
 
-def _speak(scenario: Scenario, group: DeviceGroupSpec, rng: np.random.Generator, base_dir: Path) -> object:
+def _speak(scenario: Scenario, group: DeviceGroupSpec, rng: np.random.Generator) -> object:
     """The traffic of a group, which must end some day."""
     from devices.fleet import build_traffic
 
-    traffic = build_traffic(group.traffic, group.count, rng, base_dir)
+    traffic = build_traffic(group.traffic, group.count, rng)
     uploads = getattr(traffic, "total_rate", 0.0) * scenario.duration
     if uploads > MOST_UPLOADS:
         raise UserError(f"about {uploads:.2g} uploads of this group in a replication; at most {MOST_UPLOADS:.0g}")
     return traffic
 
 
-def _place_devices(cell: CellSpec, base_dir: Path, rng: np.random.Generator) -> object:
+def _place_devices(cell: CellSpec, rng: np.random.Generator) -> object:
     """Places of some devices, which a cell may not cover."""
     from channel.links import build_cell
 
-    return build_cell(cell, base_dir, rng).device_rates(lambda devices, i: rng.random(len(devices)), 100)
+    return build_cell(cell, rng).device_rates(lambda devices, i: rng.random(len(devices)), 100)
 
 
 def _charge(group: DeviceGroupSpec) -> object:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from numpy.random import Generator
 
 from devices.sessions import ClosedLoopTraffic, TraceTraffic
@@ -14,16 +12,16 @@ from scenarios.schema.traffic import ClosedLoopTrafficSpec, TraceTrafficSpec, Tr
 GroupTraffic = OpenTraffic | ClosedLoopTraffic | TraceTraffic | Traffic
 
 
-def build_traffic(spec: TrafficSpec, devices: int, rng: Generator, base_dir: Path | None = None) -> GroupTraffic:
+def build_traffic(spec: TrafficSpec, devices: int, rng: Generator) -> GroupTraffic:
     """The traffic of a group of ``devices``; ``open_loop`` of the result says whether it waits for replies.
 
-    ``rng`` is for a user's class.  ``base_dir`` is where relative trace files lie (the scenario's folder).  Raises
-    ``DeviceError`` for a broken trace, ``PluginError`` for a class that cannot be used.
+    ``rng`` is for a user's class.  Raises ``DeviceError`` for a broken trace, ``PluginError`` for a class that cannot
+    be used.
     """
     if isinstance(spec, ClosedLoopTrafficSpec):
         return ClosedLoopTraffic(spec, devices)
     if isinstance(spec, TraceTrafficSpec):
-        return TraceTraffic(spec, devices, base_dir)
+        return TraceTraffic(spec, devices)
     if isinstance(spec, TrafficPluginSpec):
         return make(spec.class_, Traffic, "traffic", spec.options, devices=devices, rng=rng)
     return open_traffic(spec, devices)

@@ -50,8 +50,8 @@ class TraceTraffic:
 
     open_loop = True
 
-    def __init__(self, spec: TraceTrafficSpec, devices: int, base_dir: Path | None = None) -> None:
-        path = Path(spec.file) if base_dir is None else base_dir / spec.file
+    def __init__(self, spec: TraceTrafficSpec, devices: int) -> None:
+        path = Path(spec.file)
         self.times_s, owners = read_trace(path)
         if owners is not None and int(owners.max()) >= devices:
             raise DeviceError(

@@ -24,6 +24,7 @@ from scenarios.document import (
     resolve,
 )
 from scenarios.faults import Fault, KeyPath, Place, ScenarioError
+from scenarios.paths import anchored
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.sweep import SweepSpec
 from scenarios.validation import suggest, validate
@@ -37,12 +38,14 @@ class Point:
 
     parameters: Mapping[str, Any]
     """Swept dotted keys and their values as written."""
+    written: Scenario
     scenario: Scenario
+    """As written, but with the files that it names found."""
 
     @property
     def key(self) -> str:
-        """Hash of all that can change the figures; names and prose cannot."""
-        content = self.scenario.model_dump(
+        """Hash of all that is written and can change the figures; names, prose and the folder cannot."""
+        content = self.written.model_dump(
             mode="json", exclude={"name", "title", "description", "sweep", "log", "seed"}
         )
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
@@ -177,7 +180,7 @@ def _experiment(document: Document, path: Path, text: str, sets: Sequence[str]) 
         _refuse_unknown_target(document, key, place)
         document = assign(document, key, value, place)
     whole = validate(document)
-    points = tuple(_points(document, whole))
+    points = tuple(_points(document, whole, path.absolute().parent))
     return Experiment(
         whole.name,
         whole.title,
@@ -195,7 +198,7 @@ def _experiment(document: Document, path: Path, text: str, sets: Sequence[str]) 
 Swept = tuple[KeyPath, Any]
 
 
-def _points(document: Document, whole: Scenario) -> Iterator[Point]:
+def _points(document: Document, whole: Scenario, base_dir: Path) -> Iterator[Point]:
     faults: set[Fault] = set()
     points: list[Point] = []
     _refuse_too_many(whole.sweep, document)
@@ -203,7 +206,7 @@ def _points(document: Document, whole: Scenario) -> Iterator[Point]:
     for combination in _combinations(whole.sweep):
         try:
             scenario = _at(document, combination) if combination else whole
-            points.append(Point(_labels(combination), scenario))
+            points.append(Point(_labels(combination), scenario, anchored(scenario, base_dir)))
             same = seen.setdefault(_content(scenario), combination)
             if same is not combination:
                 faults.add(_twice(same, combination, document))

@@ -4,51 +4,61 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+from pydantic import BaseModel
 
 from scenarios.plugins import classes, trust
-from scenarios.schema.corpus import CorpusSpec, MixtureCorpusSpec
 from scenarios.schema.scenario import Scenario
-from scenarios.schema.server import CalibratedServiceSpec, WhisperSpec
+from scenarios.schema.server import CalibratedServiceSpec, EmotionSpec, WhisperSpec
 
 CHECKPOINTS = (".pt", ".pth", ".safetensors")
+PartT = TypeVar("PartT", bound=BaseModel)
 
 
-def anchored(scenario: Scenario, base_dir: Path) -> Scenario:
-    """``scenario`` with the corpus, checkpoint, weights and calibration that it names by path found from ``base_dir``.
+def anchored(part: PartT, base_dir: Path) -> PartT:
+    """A scenario, or a part of one, with the files that it names found from ``base_dir``, the scenario's folder.
 
-    ``~`` and ``$NAME`` are expanded.  A relative path that is not beside the scenario stays as it is, so that it
-    starts at the working folder.  Names of what ships (``nano``, ``shipped``, ``host-cpu``) are left alone.
-    Traces are looked for by the links, which have places of their own for them.
+    The loader does this once, so that nobody after it asks where a scenario lay.  ``~`` and ``$NAME`` are expanded.  A
+    relative path that is not beside the scenario stays as it is, so that it starts at the working folder, and traces
+    are looked for in places of their own.  Names of what ships (``nano``, ``shipped``, ``host-cpu``) are left alone.
     """
-    changes: dict[str, Any] = {}
-    corpus, recognizer, emotion, service = (
-        scenario.corpus,
-        scenario.recognizer,
-        scenario.emotion,
-        scenario.server.service,
-    )
-    changes["corpus"] = _anchored_corpus(corpus, base_dir)
-    if isinstance(recognizer, WhisperSpec) and (recognizer.model.endswith(CHECKPOINTS) or "/" in recognizer.model):
-        changes["recognizer"] = recognizer.model_copy(update={"model": _checkpoint(recognizer.model, base_dir)})
-    if emotion.weights != "shipped":
-        changes["emotion"] = emotion.model_copy(update={"weights": beside(emotion.weights, base_dir)})
-    if isinstance(service, CalibratedServiceSpec) and service.hardware.endswith(".json"):
-        found = service.model_copy(update={"hardware": beside(service.hardware, base_dir)})
-        changes["server"] = scenario.server.model_copy(update={"service": found})
-    return scenario.model_copy(update=changes)
+    changes: dict[str, object] = {}
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        found = _found(part, name, value, base_dir)
+        if found is not value:
+            changes[name] = found
+    return part.model_copy(update=changes) if changes else part
 
 
-def _anchored_corpus(corpus: CorpusSpec, base_dir: Path) -> CorpusSpec:
-    if isinstance(corpus, MixtureCorpusSpec):
-        return corpus.model_copy(update={"parts": tuple(_anchored_corpus(part, base_dir) for part in corpus.parts)})
-    path = getattr(corpus, "path", None)  # some kinds lie in a folder, some ship
-    return corpus if path is None else corpus.model_copy(update={"path": beside(path, base_dir)})
+def _found(part: BaseModel, name: str, value: object, base_dir: Path) -> object:
+    match value:
+        case BaseModel():
+            return anchored(value, base_dir)
+        case tuple() if any(isinstance(one, BaseModel) for one in value):
+            return tuple(_found(part, name, one, base_dir) for one in value)
+        case dict() if any(isinstance(one, BaseModel) for one in value.values()):
+            return {key: _found(part, name, one, base_dir) for key, one in value.items()}
+        case str() if _names_a_file(part, name, value):
+            found = beside(value, base_dir)
+            return _told_from_a_name(found) if isinstance(part, WhisperSpec) else found
+    return value
 
 
-def _checkpoint(model: str, base_dir: Path) -> str:
-    """The path of a checkpoint.  A folder is told from the name of a model by its slash, which stays: ``./base``."""
-    found = beside(model, base_dir)
+def _names_a_file(part: BaseModel, name: str, value: str) -> bool:
+    match part:
+        case WhisperSpec():
+            return name == "model" and (value.endswith(CHECKPOINTS) or "/" in value)
+        case EmotionSpec():
+            return name == "weights" and value != "shipped"
+        case CalibratedServiceSpec():
+            return name == "hardware" and value.endswith(".json")
+    return name in ("path", "file")
+
+
+def _told_from_a_name(found: str) -> str:
+    """A folder of weights is told from the name of a model by its slash, which stays: ``./base``."""
     return found if found.endswith(CHECKPOINTS) or "/" in found else f"./{found}"
 
 

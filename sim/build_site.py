@@ -18,7 +18,6 @@ from devices.radios import build_radio
 from recognizers.service import load_service
 from recognizers.service.encode import load_encode_calibration
 from scenarios import Scenario
-from scenarios.paths import anchored
 from scenarios.schema.device import DeviceGroupSpec
 from sim.draws import Draws
 from sim.engine import choose
@@ -44,7 +43,7 @@ def build_site(situation: Situation, draws: Draws) -> Site:
     """
     scenario = situation.scenario
     cells = {
-        name: build_cell(spec, situation.base_dir, draws.generator("channel", name))
+        name: build_cell(spec, draws.generator("channel", name))
         for name, spec in scenario.cells.items()
     }
     groups: list[Group] = []
@@ -56,7 +55,7 @@ def build_site(situation: Situation, draws: Draws) -> Site:
     return Site(
         groups=groups,
         cells=list(cells.values()),
-        server=_server(anchored(scenario, situation.base_dir)),
+        server=_server(scenario),
         tables=situation.tables,
         draws=draws,
         duration_s=scenario.duration,
@@ -85,7 +84,7 @@ def _group(
         policy=build_policy(spec),
         profile=profile,
         radio=radio,
-        traffic=build_traffic(spec.traffic, spec.count, draws.generator("traffic", name), situation.base_dir),
+        traffic=build_traffic(spec.traffic, spec.count, draws.generator("traffic", name)),
         battery=build_batteries(spec.battery, profile, spec.count, idle_w, draws.of_devices("battery", name)),
         rates_bps=rates_bps,
         weight=spec.weight,
@@ -110,12 +109,11 @@ def _server(scenario: Scenario) -> Server:
     )
 
 
-def describe(scenario: Scenario, base_dir: Path) -> dict[str, Any]:
+def describe(scenario: Scenario) -> dict[str, Any]:
     """Where the figures of a scenario come from, by part: for manifests and reports."""
     draws = Draws(scenario.seed, 0)
-    scenario = anchored(scenario, base_dir)
     service = load_service(scenario.server, scenario.recognizer, scenario.emotion)
-    cells = {n: build_cell(s, base_dir, draws.generator("channel", n)).sources for n, s in scenario.cells.items()}
+    cells = {n: build_cell(s, draws.generator("channel", n)).sources for n, s in scenario.cells.items()}
     groups = {}
     for name, spec in scenario.devices.items():
         profile, radio = profile_of(spec), build_radio(spec.radio)

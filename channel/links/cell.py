@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,15 +59,14 @@ class Cell:
         return place(self.rates, devices, uniforms) if isinstance(self.rates, Radio) else None
 
 
-def build_cell(spec: schema.CellSpec, base_dir: Path | None = None, rng: np.random.Generator | None = None) -> Cell:
+def build_cell(spec: schema.CellSpec, rng: np.random.Generator | None = None) -> Cell:
     """Compile a cell.
 
-    ``base_dir`` is the folder of the scenario file (traces are looked for there first); ``rng`` draws what is
-    random about the channel itself and is needed only where something is.  Raises `LinkError`, for a trace
-    `TraceError`.
+    ``rng`` draws what is random about the channel itself and is needed only where something is.  Raises
+    `LinkError`, for a trace `TraceError`.
     """
     sources: dict[str, str] = {}
-    capacity = build.capacity(spec, base_dir, rng, sources)
+    capacity = build.capacity(spec, rng, sources)
     transport = build.transport(spec, sources)
     rates: schema.GivenRatesSpec | Radio | None = None
     if isinstance(spec.device_rates, schema.GivenRatesSpec):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -48,9 +47,9 @@ _GIVEN = "given in the scenario"
 Rng = np.random.Generator | None
 
 
-def capacity(spec: schema.CellSpec, base_dir: Path | None, rng: Rng, sources: dict[str, str]) -> Capacity:
+def capacity(spec: schema.CellSpec, rng: Rng, sources: dict[str, str]) -> Capacity:
     """Capacity with its outages."""
-    inner = _capacity(spec.capacity, base_dir, rng, sources)
+    inner = _capacity(spec.capacity, rng, sources)
     outage = spec.outages
     if outage is None:
         return inner
@@ -60,7 +59,7 @@ def capacity(spec: schema.CellSpec, base_dir: Path | None, rng: Rng, sources: di
     return OutageCapacity(inner, mean_up_s=outage.mean_up, mean_down_s=outage.mean_down, rng=drawn)
 
 
-def _capacity(spec: schema.CapacitySpec, base_dir: Path | None, rng: Rng, sources: dict[str, str]) -> Capacity:
+def _capacity(spec: schema.CapacitySpec, rng: Rng, sources: dict[str, str]) -> Capacity:
     sources["capacity"] = _GIVEN
     if isinstance(spec, schema.ConstantCapacitySpec):
         return ConstantCapacity(spec.rate)
@@ -76,16 +75,15 @@ def _capacity(spec: schema.CapacitySpec, base_dir: Path | None, rng: Rng, source
     if isinstance(spec, schema.CapacityPluginSpec):
         drawn = _needed(rng, f"capacity plugin {spec.class_}")
         return make(spec.class_, Capacity, "capacity", spec.options, rng=drawn)
-    return _trace(spec, base_dir, rng, sources)
+    return _trace(spec, rng, sources)
 
 
 def _trace(
     spec: schema.MahimahiCapacitySpec | schema.CsvCapacitySpec,
-    base_dir: Path | None,
     rng: Rng,
     sources: dict[str, str],
 ) -> Capacity:
-    path = find_trace(spec.file, base_dir)
+    path = find_trace(spec.file)
     trace = read_mahimahi(path) if isinstance(spec, schema.MahimahiCapacitySpec) else read_csv(path)
     sources["capacity"] = trace.source
     if spec.start == "random":

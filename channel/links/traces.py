@@ -52,19 +52,17 @@ class Trace:
         return PeriodicCapacity(self.starts_s, rates, self.period_s, offset_s)
 
 
-def find_trace(name: str, base_dir: Path | None = None) -> Path:
+def find_trace(name: str) -> Path:
     """Return the file that a scenario calls ``name``.
 
-    Looked for beside the scenario (``base_dir``), in the folder named by AMSER_TRACES, then among the
-    library's own traces.  Raises `TraceError` that lists the places.
+    One that lies beside the scenario has its whole path already; others are looked for in the folder named by
+    AMSER_TRACES, then among the library's own traces.  Raises `TraceError` that lists the places.
     """
     given = Path(name).expanduser()
     places: list[Path] = []
     if given.is_absolute():
         places.append(given)
     else:
-        if base_dir is not None:
-            places.append(base_dir / given)
         if os.environ.get(TRACES_VARIABLE):
             places.append(Path(os.environ[TRACES_VARIABLE]) / given)
         places.append(library_traces() / given)
@@ -73,7 +71,7 @@ def find_trace(name: str, base_dir: Path | None = None) -> Path:
             return place
     looked = ", ".join(str(p) for p in places)
     hint = "" if os.environ.get(TRACES_VARIABLE) else f"; the variable {TRACES_VARIABLE} is not set"
-    raise TraceError(name, None, f"no such trace file (looked at {looked}{hint})")
+    raise TraceError(name, None, f"no such trace file beside the scenario (looked at {looked} too{hint})")
 
 
 def library_traces() -> Path:

@@ -41,12 +41,12 @@ class Hearing:
 
 
 def hearings(scenario: Scenario) -> list[Hearing]:
-    """The corpora of a scenario whose paths are anchored, each with its recognizer and network."""
+    """The corpora of a scenario, each with its recognizer and network."""
     return [_hearing(part, scenario) for part in _parts(scenario)]
 
 
 def corpora(scenario: Scenario) -> list[Corpus]:
-    """The corpora of a scenario whose paths are anchored."""
+    """The corpora of a scenario."""
     return [corpus_of(part, scenario.recognizer) for part in _parts(scenario)]
 
 
@@ -80,7 +80,7 @@ def _has_words(spec: OneCorpusSpec, scenario: Scenario) -> bool:
 def measured(
     scenario: Scenario, specs: Mapping[str, CodecSpec], *, cache_dir: Path | None = None, progress: bool = False
 ) -> pd.DataFrame:
-    """The measurement table of a scenario whose paths are anchored, under the codecs of ``specs``.
+    """The measurement table of a scenario, under the codecs of ``specs``.
 
     Columns and errors are those of ``measure``; rows go codec by codec.  Utterances of a mixture are named
     ``corpus/utterance``.  ``frame.attrs["tables"]`` names the measured tables that were used."""

@@ -15,7 +15,6 @@ from typing import Any
 from channel.links import TraceError, find_trace
 from recognizers.service import calibrations
 from scenarios import Scenario
-from scenarios.paths import anchored
 from scenarios.plugins import classes, sources
 from scenarios.schema.server import CalibratedServiceSpec
 
@@ -39,10 +38,10 @@ def _paths(scenario: Scenario, base_dir: Path) -> Iterator[tuple[str, Path]]:
     dumped = scenario.model_dump()
     for name in _named_files(dumped):
         with suppress(TraceError):
-            yield name, find_trace(name, base_dir)
+            yield _written(name, base_dir), find_trace(name)
     for path in classes(dumped):
         yield from sources(path.partition(":")[0], base_dir).items()
-    service = anchored(scenario, base_dir).server.service
+    service = scenario.server.service
     if isinstance(service, CalibratedServiceSpec):
         name = service.hardware
         place = Path(name) if name.endswith(".json") else calibrations().get(name)
@@ -51,6 +50,12 @@ def _paths(scenario: Scenario, base_dir: Path) -> Iterator[tuple[str, Path]]:
     yield "encode-host.json", Path(str(files("recognizers") / "data" / "calibration" / "encode-host.json"))
     for name in DEVICE_DATA:
         yield name, Path(str(files("devices") / "data" / name))
+
+
+def _written(name: str, base_dir: Path) -> str:
+    """The name of a file as the scenario has it: the folder that holds both is no part of what they say."""
+    path = Path(name)
+    return path.relative_to(base_dir).as_posix() if path.is_relative_to(base_dir) else name
 
 
 def _named_files(node: Any) -> Iterator[str]:

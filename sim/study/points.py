@@ -17,9 +17,7 @@ import pandas as pd
 
 from recognizers.corpora import left_out
 from recognizers.measurement.hearing import Hearing, described, hearings, measured
-from scenarios import Experiment, Point, Scenario
-from scenarios.paths import anchored
-from scenarios.schema.codec import CodecSpec
+from scenarios import Experiment, Point
 from sim.build_site import Situation, describe
 from sim.study.disk import named, own, release, release_abandoned, write_atomically
 from sim.study.inputs import input_digests
@@ -123,7 +121,7 @@ class Study:
 
 def prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progress: bool) -> Study:
     """Measure what the points need, give every point its key, and make the folder."""
-    frames = {id(p): f for p, f in _measure(experiment.points, experiment.base_dir, cache_dir, progress)}
+    frames = {id(p): f for p, f in _measure(experiment.points, cache_dir, progress)}
     keys = []
     started = datetime.now(UTC)
     situations = []
@@ -139,8 +137,8 @@ def prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progress
     first = experiment.points[0].scenario
     unique = {id(f): f for f in frames.values()}
     used = {table["table"]: table for frame in unique.values() for table in frame.attrs.get("tables", [])}
-    heard = hearings(anchored(first, experiment.base_dir))
-    provenance = {**_inputs(experiment, heard, list(used.values())), **describe(first, experiment.base_dir)}
+    heard = hearings(first)
+    provenance = {**_inputs(experiment, heard, list(used.values())), **describe(first)}
     measurements = pd.concat(unique.values(), ignore_index=True).drop_duplicates(
         ["utterance", "codec"], ignore_index=True
     )
@@ -155,7 +153,7 @@ def prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progress
 
 
 def _measure(
-    points: Iterable[Point], base_dir: Path, cache_dir: Path | None, progress: bool
+    points: Iterable[Point], cache_dir: Path | None, progress: bool
 ) -> Iterator[tuple[Point, pd.DataFrame]]:
     """The measurement table of each point; points that hear alike are measured together."""
     alike: dict[str, list[Point]] = {}
@@ -169,20 +167,12 @@ def _measure(
         clash = any(c != codecs[n] for p in group for n, c in p.scenario.codec_specs().items())
         if clash:
             for point in group:
-                yield (
-                    point,
-                    _measured(point.scenario, point.scenario.codec_specs(), base_dir, cache_dir, progress),
-                )
+                specs = point.scenario.codec_specs()
+                yield point, measured(point.scenario, specs, cache_dir=cache_dir, progress=progress)
             continue
-        frame = _measured(group[0].scenario, codecs, base_dir, cache_dir, progress)
+        frame = measured(group[0].scenario, codecs, cache_dir=cache_dir, progress=progress)
         for point in group:
             yield point, frame
-
-
-def _measured(
-    scenario: Scenario, specs: Mapping[str, CodecSpec], base_dir: Path, cache_dir: Path | None, progress: bool
-) -> pd.DataFrame:
-    return measured(anchored(scenario, base_dir), specs, cache_dir=cache_dir, progress=progress)
 
 
 def _key(point: Point, frame: pd.DataFrame, base_dir: Path) -> str:

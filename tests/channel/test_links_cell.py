@@ -87,9 +87,9 @@ def test_the_same_seed_gives_the_same_channel() -> None:
     assert one.cumulative(1000.0) == other.cumulative(1000.0)
 
 
-def test_scenario_folder_is_searched(tmp_path: Path) -> None:
+def test_a_trace_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "mine.up").write_text("1\n")
-    cell = build_cell(cell_spec(capacity={"kind": "mahimahi", "file": "mine.up"}), tmp_path)
+    cell = build_cell(cell_spec(capacity={"kind": "mahimahi", "file": str(tmp_path / "mine.up")}))
     assert cell.link.capacity.mean_rate_bps == pytest.approx(12e6)
     assert "mine.up" in cell.sources["capacity"]
 

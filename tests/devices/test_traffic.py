@@ -27,8 +27,8 @@ from scenarios.schema.traffic import TrafficSpec
 ADAPTER: TypeAdapter[Any] = TypeAdapter(TrafficSpec)
 
 
-def make(devices: int, base_dir: Path | None = None, **spec: Any) -> Any:
-    return build_traffic(ADAPTER.validate_python(spec), devices, np.random.default_rng(1), base_dir)
+def make(devices: int, **spec: Any) -> Any:
+    return build_traffic(ADAPTER.validate_python(spec), devices, np.random.default_rng(1))
 
 
 def test_closed_loop_thinks_exponentially_or_constantly() -> None:
@@ -50,11 +50,11 @@ def write(folder: Path, text: str) -> Path:
 
 def test_trace_is_played_once_or_again(tmp_path: Path) -> None:
     write(tmp_path, "time_s,device\n0.5,1\n2,0\n4,1\n")
-    once = make(2, base_dir=tmp_path, kind="trace", file="t.csv")
+    once = make(2, kind="trace", file=str(tmp_path / "t.csv"))
     assert isinstance(once, TraceTraffic)
     rows = once.rows(0.0, 100.0)
     assert (rows.times_s.tolist(), rows.devices.tolist()) == ([0.5, 2.0, 4.0], [1, 0, 1])
-    again = make(2, base_dir=tmp_path, kind="trace", file="t.csv", repeat=True)
+    again = make(2, kind="trace", file=str(tmp_path / "t.csv"), repeat=True)
     rows = again.rows(0.0, 9.0)
     assert rows.times_s.tolist() == [0.5, 2.0, 4.0, 4.5, 6.0, 8.0, 8.5]
     assert rows.numbers.tolist() == list(range(7))
@@ -97,18 +97,18 @@ def test_a_repeated_trace_does_not_depend_on_how_time_is_cut(cuts: list[float]) 
 def test_each_broken_trace_has_its_own_message(tmp_path: Path, text: str, message: str) -> None:
     write(tmp_path, text)
     with pytest.raises(DeviceError, match=message):
-        make(5, base_dir=tmp_path, kind="trace", file="t.csv")
+        make(5, kind="trace", file=str(tmp_path / "t.csv"))
 
 
 def test_missing_binary_and_unrepeatable_traces(tmp_path: Path) -> None:
     with pytest.raises(DeviceError, match="cannot be read"):
-        make(5, base_dir=tmp_path, kind="trace", file="none.csv")
+        make(5, kind="trace", file=str(tmp_path / "none.csv"))
     (tmp_path / "t.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DeviceError, match=r"not a text file .byte 0xff is not UTF-8"):
-        make(5, base_dir=tmp_path, kind="trace", file="t.csv")
+        make(5, kind="trace", file=str(tmp_path / "t.csv"))
     write(tmp_path, "time_s\n0\n")
     with pytest.raises(DeviceError, match="cannot repeat"):
-        make(5, base_dir=tmp_path, kind="trace", file="t.csv", repeat=True)
+        make(5, kind="trace", file=str(tmp_path / "t.csv"), repeat=True)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scenarios import loads, plugins
-from scenarios.paths import anchored, make_importable
+from scenarios.paths import make_importable
 
 TEXT = """\
 amser: 1
@@ -26,7 +26,7 @@ server: {service: mine.json}
 
 
 def named(text: str, base_dir: Path) -> list[Any]:
-    found: Any = anchored(loads(text).points[0].scenario, base_dir)
+    found: Any = loads(text, base_dir=base_dir).points[0].scenario
     return [found.corpus.path, found.recognizer.model, found.emotion.weights, found.server.service.hardware]
 
 
@@ -37,6 +37,19 @@ def test_what_is_beside_the_scenario_is_found_there(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("WEIGHTS", "/weights")
     paths = [str(tmp_path / name) for name in ("speech/manifest.tsv", "mine.pt")]
     assert named(TEXT, tmp_path) == [*paths, "/weights/mine.safetensors", str(tmp_path / "mine.json")]
+
+
+def test_traces_of_cells_and_traffic_are_found_too(tmp_path: Path) -> None:
+    """However deep a part lies; and a point's key tells of nothing but what is written."""
+    (tmp_path / "mine.up").touch()
+    (tmp_path / "said.csv").touch()
+    text = TEXT.replace("capacity: 10 Mbit/s", "capacity: {kind: mahimahi, file: mine.up}")
+    text = text.replace("{kind: poisson, rate: 2 /min}", "{kind: trace, file: said.csv}")
+    here, elsewhere = loads(text, base_dir=tmp_path).points[0], loads(text, base_dir=tmp_path / "empty").points[0]
+    found: Any = here.scenario
+    assert found.cells["uplink"].capacity.file == str(tmp_path / "mine.up")
+    assert found.devices["phones"].traffic.file == str(tmp_path / "said.csv")
+    assert here.key == elsewhere.key and here.scenario != elsewhere.scenario
 
 
 def test_a_folder_of_weights_is_a_path_by_its_slash(tmp_path: Path) -> None:

@@ -28,9 +28,9 @@ HOURS = [0, 0, 0, 0, 0, 0.5, 1, 2, 3, 2, 2, 2, 2, 2, 2, 2, 3, 4, 5, 5, 4, 3, 2, 
 AUDIO_S = np.linspace(1.0, 4.0, 13)
 
 
-def group(devices: int, base_dir: Path | None = None, *, name: str = "g", index: int = 0, **spec: Any) -> Any:
+def group(devices: int, *, name: str = "g", index: int = 0, **spec: Any) -> Any:
     delivery = Delivery(block_s=1.0) if spec.pop("streamed", False) else IMMEDIATE
-    traffic = build_traffic(ADAPTER.validate_python(spec), devices, np.random.default_rng(1), base_dir)
+    traffic = build_traffic(ADAPTER.validate_python(spec), devices, np.random.default_rng(1))
     policy = SimpleNamespace(delivery=delivery)
     return SimpleNamespace(index=index, name=name, count=devices, traffic=traffic, policy=policy)
 
@@ -187,9 +187,9 @@ def test_endless_conversation_alternates_speech_and_pause() -> None:
 
 def test_recorded_times_without_devices_draw_them(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("time_s\n" + "\n".join(str(0.01 * n) for n in range(3000)), encoding="utf-8")
-    window = said([group(5, tmp_path, kind="trace", file="t.csv")], 31.0, window_s=2.5)
+    window = said([group(5, kind="trace", file=str(tmp_path / "t.csv"))], 31.0, window_s=2.5)
     assert stats.chisquare(np.bincount(window.device, minlength=5)).pvalue > 0.01
-    whole = said([group(5, tmp_path, kind="trace", file="t.csv")], 31.0)
+    whole = said([group(5, kind="trace", file=str(tmp_path / "t.csv"))], 31.0)
     for column, same in zip(window, whole, strict=True):
         np.testing.assert_array_equal(column, same)
 
