@@ -83,6 +83,8 @@ EQUAL_COLUMNS: Mapping[str, str] = {
 
 Floats = npt.NDArray[np.float64]
 _REFERENCE = "raw"
+
+
 def study_codecs(
     corpus: Corpus,
     codecs: Iterable[str] | Mapping[str, Codec] = DEFAULT_CODECS,
