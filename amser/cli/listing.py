@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +20,7 @@ def list_(
     what: Annotated[
         str | None,
         typer.Argument(
-            help="scenarios, profiles, radios, local, codecs, recognizers, emotions, corpora, measured, "
+            help="scenarios, cells, profiles, radios, local, codecs, recognizers, emotions, corpora, measured, "
             "calibrations, traces or metrics; everything when left out."
         ),
     ] = None,
@@ -63,6 +63,23 @@ def _scenarios() -> Rows:
         points = f"{len(experiment.points)} x {experiment.replications}"
         rows.append({"name": name, "title": experiment.title, "points": points})
     return rows
+
+
+def _cells() -> Rows:
+    from scenarios.presets import presets
+
+    about = [(p, {"status": p.status, "source": p.source}) for p in presets().values()]
+    return [{"name": p.name, "title": p.title, **_cell_figures(p.cell), **sources} for p, sources in about]
+
+
+def _cell_figures(cell: Mapping[str, Any]) -> dict[str, str]:
+    sharing, capacity = cell["sharing"], cell["capacity"]
+    band = cell.get("device_rates", {}).get("bandwidth")
+    return {
+        "sharing": sharing if isinstance(sharing, str) else sharing["kind"],
+        "capacity": (capacity if isinstance(capacity, str) else capacity["kind"]) + (f", {band}" if band else ""),
+        "round trip": cell["rtt"],
+    }
 
 
 def _devices(kind: str) -> Rows:
@@ -193,6 +210,7 @@ def _metrics() -> Rows:
 
 LISTS: dict[str, Callable[[], Rows]] = {
     "scenarios": _scenarios,
+    "cells": _cells,
     "profiles": lambda: _devices("profile"),
     "radios": lambda: _devices("radio"),
     "local": lambda: _devices("local"),

@@ -14,6 +14,7 @@ from channel.links.propagation import Placement, Radio, Uniforms, place
 from channel.links.retry import Retry
 from channel.links.sharing import SharedLink
 from channel.links.transport import Transport
+from scenarios.presets import presets
 from scenarios.schema import link as schema
 
 
@@ -66,6 +67,8 @@ def build_cell(spec: schema.CellSpec, rng: np.random.Generator | None = None) ->
     `LinkError`, for a trace `TraceError`.
     """
     sources: dict[str, str] = {}
+    if spec.preset is not None:
+        sources["preset"] = f"{spec.preset}: {presets()[spec.preset].source}"
     capacity = build.capacity(spec, rng, sources)
     transport = build.transport(spec, sources)
     rates: schema.GivenRatesSpec | Radio | None = None

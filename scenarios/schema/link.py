@@ -55,6 +55,8 @@ from scenarios.schema.link_radio import DeviceRatesSpec, GivenRatesSpec, Propaga
 class CellSpec(Spec):
     """One shared uplink in front of an edge server."""
 
+    preset: str | None = None
+    """The ready cell (`amser list cells`) that the rest was taken from, unless written here."""
     capacity: CapacitySpec
     """Capacity over time."""
     outages: OutageSpec | None = None

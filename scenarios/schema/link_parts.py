@@ -26,7 +26,7 @@ class FifoSharingSpec(Spec):
 
 
 class EqualSharingSpec(Spec):
-    """All active uploads share the capacity equally at every moment (processor sharing)."""
+    """All active uploads share the capacity equally at every moment: a base station or a fair queue, not a router's."""
 
     kind: Literal["equal"] = "equal"
     """`equal`: everybody gets the same."""
@@ -95,7 +95,7 @@ class ProportionalFairSharingSpec(Spec):
 
 
 class RouterSharingSpec(Spec):
-    """One FIFO packet queue at a router; senders with congestion windows put one round after the other in it."""
+    """One FIFO packet queue for all, as in home routers; senders with congestion windows fill it round by round."""
 
     kind: Literal["router"] = "router"
     """`router`: a packet queue shared by windows, round by round."""

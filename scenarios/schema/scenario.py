@@ -76,7 +76,7 @@ class Scenario(Spec):
     codecs: Mapping[Name, CodecSpec] = Field(default_factory=dict)
     """Codecs of your own, by name; the standard ones need no entry (`amser list codecs`)."""
     cells: Annotated[Mapping[Name, CellSpec], Field(min_length=1)]
-    """Shared uplinks by name."""
+    """Shared uplinks by name; `city: lte-10mhz` is a ready cell of `amser list cells`."""
     devices: Annotated[Mapping[Name, DeviceGroupSpec], Field(min_length=1)]
     """Groups of like devices by name."""
     server: ServerSpec

@@ -152,9 +152,7 @@ def prepare(experiment: Experiment, root: Path, cache_dir: Path | None, progress
     return study
 
 
-def _measure(
-    points: Iterable[Point], cache_dir: Path | None, progress: bool
-) -> Iterator[tuple[Point, pd.DataFrame]]:
+def _measure(points: Iterable[Point], cache_dir: Path | None, progress: bool) -> Iterator[tuple[Point, pd.DataFrame]]:
     """The measurement table of each point; points that hear alike are measured together."""
     alike: dict[str, list[Point]] = {}
     for point in points:
