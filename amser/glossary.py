@@ -34,7 +34,16 @@ METRICS: tuple[Metric, ...] = (
         "latency_mean_s",
         "mean over uploads with a reply, late ones included, of reply time minus end of speech",
     ),
-    Metric(r"latency_p\d+_s", "latency_p50_s, latency_p95_s, latency_p99_s", "percentiles of the same latencies"),
+    Metric(
+        "latency_drift",
+        "latency_drift",
+        "(mean latency of the later half - of the earlier half) / their sum: about what an empty start leaves",
+    ),
+    Metric(
+        r"latency_p\d+_s",
+        "latency_p50_s, latency_p95_s, latency_p99_s",
+        "percentiles of the same latencies, of all replications together",
+    ),
     Metric(
         f"stage_({STAGES})_mean_s",
         "stage_encode_mean_s ... stage_reply_mean_s",
@@ -54,7 +63,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("payload_mean_bytes", "payload_mean_bytes", "bytes of the codec's payload / uploads begun"),
     Metric("wire_mean_bytes", "wire_mean_bytes", "bytes on the link with headers and retransmissions / uploads begun"),
     Metric("payload_bitrate_bps", "payload_bitrate_bps", "8 x payload bytes / seconds of speech"),
-    Metric("batch_mean", "batch_mean", "mean size of the batch that an upload with a reply was served in"),
+    Metric("batch_mean", "batch_mean", "mean size of the server's batches, over batches"),
+    Metric("batch_seen_mean", "batch_seen_mean", "mean size of the batch that an upload with a reply was served in"),
     Metric(
         "wer",
         "wer",
@@ -65,7 +75,6 @@ METRICS: tuple[Metric, ...] = (
     Metric("ser_f1_weighted", "ser_f1_weighted", "mean of the classes' F1, weighted by their labels"),
     Metric("ser_f1_macro", "ser_f1_macro", "mean of the classes' F1"),
     Metric("warmup_s", "warmup_s", "speech before this is simulated and not counted"),
-    Metric("warmup_found", "warmup_found", "1 where `warmup: auto` was sure of its cut"),
     Metric("uplink_utilisation", "uplink_utilisation", "what the cells carried / what they could, over `duration`"),
     Metric("server_utilisation", "server_utilisation", "busy seconds of accelerators / (their number x `duration`)"),
     Metric("idle_power_w", "idle_power_w", "power that the devices draw without any upload"),
@@ -95,6 +104,7 @@ FILES: dict[str, str] = {
     "report.html": "the report, one file that needs no network",
     "points/KEY-sSEED/uploads.parquet": "the upload log of one replication, as far as `log` keeps it",
     "points/KEY-sSEED/recognized.parquet": "uploads by utterance and codec, from which accuracy is computed",
+    "points/KEY-sSEED/latencies.parquet": "latencies and how many uploads had each, for percentiles",
     "points/KEY-sSEED/metrics.json": "the metrics of one replication",
     "points/KEY-sSEED/status.json": "written last: sizes and digests of the files beside it",
 }
