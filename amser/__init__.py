@@ -12,18 +12,18 @@ amser.plot(results, "figure.pdf", x="count", y="latency_p95_s", by="codec")
 from typing import TYPE_CHECKING, Any
 
 from amser.api import load, open_results, plot, run, write_report
+from amser.version import __version__
 
 if TYPE_CHECKING:
     from scenarios import Experiment, ScenarioError
     from sim.study.results import Results, ResultsError
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Experiment",
     "Results",
     "ResultsError",
     "ScenarioError",
+    "__version__",
     "load",
     "open_results",
     "plot",

@@ -9,7 +9,7 @@ import sys
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from amser import __version__
+from amser.version import __version__
 
 OPTIONAL = {
     "pocketsphinx": "sphinx",

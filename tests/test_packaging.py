@@ -6,6 +6,8 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -22,21 +24,66 @@ def sources(floor: str) -> list[Path]:
     return sorted((ROOT / floor).rglob("*.py"))
 
 
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
 def imports(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
+    """Every name that is imported, wherever it stands, but those for annotations alone."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "imports are absolute: `from channel.codecs import ...`"
-            yield (node.module or "").split(".")[0]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        yield from imports(node)
 
 
-@pytest.mark.parametrize("floor", FLOOR)
-def test_a_floor_imports_only_what_stands_below_it(floor: str) -> None:
-    for path in sources(floor):
-        for name in imports(ast.parse(path.read_text(encoding="utf-8"))):
-            if name in FLOOR and name != floor:
-                assert FLOOR[name] < FLOOR[floor], f"{path.relative_to(ROOT)} imports {name}"
+@cache
+def graph() -> dict[str, set[str]]:
+    """Which of our files each of our files imports."""
+    trees = {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for floor in FLOOR for path in sources(floor)}
+    found = {}
+    for name, tree in trees.items():
+        named = {one if one in trees else one.rpartition(".")[0] for one in imports(tree)}
+        found[name] = (named & set(trees)) - {name}
+    return found
+
+
+def test_a_floor_imports_only_what_stands_below_it() -> None:
+    for name, imported in graph().items():
+        for other in imported:
+            above, below = name.split(".")[0], other.split(".")[0]
+            assert above == below or FLOOR[below] < FLOOR[above], f"{name} imports {other}"
+
+
+def test_no_circle_of_files() -> None:
+    """Imports inside functions count: a circle that is only met later is one all the same."""
+    try:
+        TopologicalSorter(graph()).prepare()
+    except CycleError as error:
+        pytest.fail(f"these import each other: {', '.join(error.args[1])}")
+
+
+def test_no_two_folders_import_each_other() -> None:
+    """A folder and one within it may: the outer one is the front of the inner."""
+    home = {name: name if (ROOT / name.replace(".", "/")).is_dir() else name.rpartition(".")[0] for name in graph()}
+    crossed = {
+        (home[name], home[other])
+        for name, imported in graph().items()
+        for other in imported
+        if not f"{home[name]}.".startswith(f"{home[other]}.") and not f"{home[other]}.".startswith(f"{home[name]}.")
+    }
+    assert {(one, other) for one, other in crossed if (other, one) in crossed} == set()
+
+
+def test_only_the_command_line_and_the_reproduction_train() -> None:
+    may = ("recognizers.training", "amser.cli", "amser.reproduction")
+    for name, imported in graph().items():
+        trains = [other for other in imported if other.startswith("recognizers.training")]
+        assert not trains or name.startswith(may), f"{name} imports {trains}"
 
 
 @pytest.mark.parametrize("floor", FLOOR)

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from amser import __version__
 from amser.cli import (
     audio,
     calibrate,
@@ -28,6 +27,7 @@ from amser.cli import (
     scenario,
 )
 from amser.exits import Stopped
+from amser.version import __version__
 
 EPILOG = (
     "Exit codes: 0 done, 1 ran but invalid, 2 bad scenario or command line, 3 missing file, model or "

@@ -11,6 +11,7 @@ from amser.exits import UserError
 from amser.plots.columns import Column, find
 from amser.plots.look import INK, legend_below, line_style, new_figure
 from amser.plots.panels import series_of
+from amser.plots.xy import xy_figure
 from amser.report.material import Study
 from amser.report.palette import COMPONENT_COLOURS
 from amser.summary import PointKey
@@ -26,8 +27,6 @@ SPAN = 6.0  # a distribution whose ends differ by more is drawn over a logarithm
 
 def tradeoff(study: Study, points: Sequence[PointKey], width: str) -> Figure:
     """Word errors, emotion accuracy and energy against bytes, one mark a point; the fronts of accuracy are drawn."""
-    from amser.plots.plot import xy_figure
-
     summary = study.view.summary
     drawn = [m for m in ("wer", "ser_accuracy", "energy_per_upload_j") if any(summary.get(p, m) for p in points)]
     if not drawn or not any(summary.get(p, "payload_mean_bytes") for p in points):

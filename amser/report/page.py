@@ -11,7 +11,6 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
-from amser import __version__
 from amser.console import Table
 from amser.report import charts as figures
 from amser.report.against import against
@@ -20,6 +19,7 @@ from amser.report.material import Study
 from amser.report.provenance import provenance_section, warnings_section
 from amser.report.tradeoff import trade_off
 from amser.report.view import View
+from amser.version import __version__
 
 CONFIG = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
 

@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
-from amser import __version__
 from amser.console import Table
 from amser.installation import installation
 from amser.report.look import legend_below, styled
@@ -19,6 +18,7 @@ from amser.report.page import CONFIG, html_table
 from amser.reproduction import row_tables as tables
 from amser.reproduction.published import Published
 from amser.reproduction.rows import Part, Row
+from amser.version import __version__
 
 COLOURS = ("#08457E", "#A33C00", "#00583F", "#8B2F6B", "#B07D00", "#57534E")
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "x", "star")

@@ -79,6 +79,6 @@ def _wer(head: Row, rows: pd.DataFrame) -> list[Row]:
 def _flagged(head: Row, rows: pd.DataFrame) -> list[Row]:
     if not rows["avg_logprob"].notna().any():
         return []  # PocketSphinx tells no probabilities
-    from recognizers.measurement.doubt import flagged
+    from recognizers.scores.doubt import flagged
 
     return [replace(head, metric="flagged", value=float(flagged(rows).mean()))]

@@ -2,8 +2,9 @@
 
 from recognizers.corpora.check import CorpusReport, check_corpus
 from recognizers.corpora.classes import FOUR_CLASSES, Classes
+from recognizers.corpora.faults import CorpusError, Fault
 from recognizers.corpora.opening import CORPUS_KINDS, corpus_kind, open_corpus
-from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, canonical_emotion, left_out
+from recognizers.corpora.types import Corpus, Utterance, canonical_emotion, left_out
 
 __all__ = [
     "CORPUS_KINDS",

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from recognizers.corpora.audio import AUDIO_SUFFIXES, LOSSY_SUFFIXES, probe
-from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance
+from recognizers.corpora.faults import CorpusError, Fault
+from recognizers.corpora.types import Corpus, Utterance
 
 __all__ = ["find_cremad", "find_emodb", "find_ravdess", "open_cremad", "open_emodb", "open_ravdess"]
 

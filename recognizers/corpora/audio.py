@@ -11,7 +11,7 @@ import numpy.typing as npt
 import soundfile
 
 from channel.mel import HOP_SAMPLES, LONGEST_S, AudioError, checked_audio
-from recognizers.corpora.types import CorpusError, Fault
+from recognizers.corpora.faults import CorpusError, Fault
 
 __all__ = ["AUDIO_SUFFIXES", "LOSSY_SUFFIXES", "SAMPLE_RATE_HZ", "probe", "read_audio", "resample"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from recognizers.corpora.faults import CorpusError, Fault
 from recognizers.corpora.opening import corpus_kind, open_corpus
-from recognizers.corpora.types import Corpus, CorpusError, Fault
+from recognizers.corpora.types import Corpus
 
 __all__ = ["CorpusReport", "check_corpus"]
 

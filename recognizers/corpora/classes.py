@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recognizers.corpora.types import EMOTION_NAMES, Corpus, CorpusError, canonical_emotion
+from recognizers.corpora.faults import CorpusError
+from recognizers.corpora.types import EMOTION_NAMES, Corpus, canonical_emotion
 
 __all__ = ["FOUR_CLASSES", "Classes"]
 

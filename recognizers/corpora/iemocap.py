@@ -16,7 +16,8 @@ from pathlib import Path
 
 from recognizers.corpora.audio import probe
 from recognizers.corpora.classes import FOUR_CLASSES, Classes
-from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, canonical_emotion, text_lines
+from recognizers.corpora.faults import CorpusError, Fault
+from recognizers.corpora.types import Corpus, Utterance, canonical_emotion, text_lines
 
 __all__ = ["find_iemocap", "open_iemocap"]
 

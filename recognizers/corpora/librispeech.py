@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from recognizers.corpora.audio import probe
-from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, text_lines
+from recognizers.corpora.faults import CorpusError, Fault
+from recognizers.corpora.types import Corpus, Utterance, text_lines
 
 __all__ = ["find_librispeech", "open_librispeech"]
 

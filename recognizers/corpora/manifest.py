@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from recognizers.corpora.audio import probe
-from recognizers.corpora.types import Corpus, CorpusError, Fault, Utterance, canonical_emotion
+from recognizers.corpora.faults import CorpusError, Fault
+from recognizers.corpora.types import Corpus, Utterance, canonical_emotion
 from scenarios.textfile import Row, TextFileError, read_table
 from scenarios.textfile import columns as names_of
 

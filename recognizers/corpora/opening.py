@@ -14,10 +14,11 @@ from recognizers.corpora.acted import (
     open_ravdess,
 )
 from recognizers.corpora.classes import Classes
+from recognizers.corpora.faults import CorpusError
 from recognizers.corpora.iemocap import find_iemocap, open_iemocap
 from recognizers.corpora.librispeech import find_librispeech, open_librispeech
 from recognizers.corpora.manifest import open_manifest
-from recognizers.corpora.types import Corpus, CorpusError
+from recognizers.corpora.types import Corpus
 
 __all__ = ["CORPUS_KINDS", "corpus_kind", "open_corpus", "open_human", "open_shipped"]
 

@@ -11,14 +11,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from scenarios.errors import AmserError, Exit
+from recognizers.corpora.audio import read_audio
+from recognizers.corpora.faults import CorpusError, Fault
 from scenarios.textfile import TextFileError, read_lines
 
 __all__ = [
     "EMOTION_NAMES",
     "Corpus",
-    "CorpusError",
-    "Fault",
     "Utterance",
     "canonical_emotion",
     "corpus_digest",
@@ -43,12 +42,6 @@ EMOTION_NAMES: Mapping[str, str] = {
 """The spellings that corpora use for an emotion, and the one that this project uses."""
 
 
-class CorpusError(AmserError, ValueError):
-    """A corpus cannot be opened, or one of its files cannot be read: says what, where and what to do."""
-
-    exit_code = Exit.MISSING
-
-
 @dataclass(frozen=True, slots=True)
 class Utterance:
     """One spoken recording and what is known of it."""
@@ -69,17 +62,6 @@ class Utterance:
     """Such as `train` or `test`; empty where the corpus defines none."""
     session: str = ""
     """The recording session (IEMOCAP's `1` to `5`); empty where the corpus has none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One file or line that could not be used."""
-
-    path: Path
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
 
 
 @dataclass(frozen=True)
@@ -121,8 +103,6 @@ class Corpus:
 
     def load_audio(self, utterance: Utterance) -> npt.NDArray[np.float32]:
         """Read an utterance as 16 kHz mono float32 in [-1, 1], shape (samples,). Raises `CorpusError`."""
-        from recognizers.corpora.audio import read_audio
-
         return read_audio(utterance.path)
 
     def select(

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.codecs import Codec, build_codec
-from recognizers.measurement.doubt import flagged
 from recognizers.measurement.measure import DEFAULT_BANDS, measure
 from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
 from recognizers.scores import (
@@ -30,6 +29,7 @@ from recognizers.scores import (
     word_counts,
     word_scores,
 )
+from recognizers.scores.doubt import flagged
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from recognizers.measurement.doubt import is_doubtful
+from recognizers.scores.doubt import is_doubtful
 from recognizers.whisper.listening import Aligner, Listening, Segment
 from recognizers.whisper.options import DecodingOptionError, WhisperOptions, fingerprint
 from recognizers.whisper.padding import floor_of

@@ -16,7 +16,7 @@ TIMEOUT_S = 10.0
 
 def version_of(root: Path = HERE) -> str:
     """The version of the code that runs, as the build reads it: packages on a path are in no list of installed ones."""
-    found = re.search(r'^__version__ = "([^"]+)"', (root / "amser" / "__init__.py").read_text(encoding="utf-8"), re.M)
+    found = re.search(r'^__version__ = "([^"]+)"', (root / "amser" / "version.py").read_text(encoding="utf-8"), re.M)
     return found.group(1) if found else "unknown"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from recognizers.measurement.doubt import recognition_doubts
+from recognizers.scores.doubt import recognition_doubts
 from scenarios import Point
 from sim.figures.accuracy import ACCURACY
 from sim.figures.doubts import doubts_of

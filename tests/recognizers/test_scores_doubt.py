@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from recognizers.measurement.doubt import flagged, is_doubtful, recognition_doubts
+from recognizers.scores.doubt import flagged, is_doubtful, recognition_doubts
 
 NAN = float("nan")
 
