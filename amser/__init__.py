@@ -12,7 +12,7 @@ amser.plot(results, "figure.pdf", x="count", y="latency_p95_s", by="codec")
 from typing import TYPE_CHECKING, Any
 
 from amser.api import load, open_results, plot, run, write_report
-from amser.version import __version__
+from amser.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from scenarios import Experiment, ScenarioError
@@ -23,7 +23,6 @@ __all__ = [
     "Results",
     "ResultsError",
     "ScenarioError",
-    "__version__",
     "load",
     "open_results",
     "plot",
