@@ -9,7 +9,8 @@ from concurrent.futures import Executor, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread, current_thread, main_thread
+from ssl import SSLError
+from threading import current_thread, main_thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,12 +46,18 @@ class Certificates:
                 raise UserError(f"{option}: missing; TLS needs --tls-ca, --tls-cert and --tls-key")
             if not path.is_file():
                 raise MissingError(f"{option}: {path}: no such file")
-        return Security(
+        security = Security(
             tls_ca_file=str(self.ca),
             tls_client_cert=str(self.cert),
             tls_client_key=str(self.key),
             require_encryption=True,
         )
+        try:
+            security.get_connection_args("client")
+        except (SSLError, OSError) as error:
+            files = f"{self.ca}, {self.cert} and {self.key}"
+            raise UserError(f"--tls-ca, --tls-cert, --tls-key: {files} are no certificates and key: {error}") from None
+        return security
 
 
 class ClusterExecutor(Watched):
@@ -134,28 +141,43 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def _client(address: str, security: Security | None) -> Client:
-    """A connected client; Dask's own timeout does not cover a server that accepts and says nothing."""
+    """A connected client.
+
+    A connection is tried first: a client that waits for a server which accepts and says nothing, or for one that wants
+    a certificate, outlives its own timeout and is closed only when the process ends, half a minute later."""
+    import asyncio
+
     from distributed import Client
+    from distributed import Security as Configured
 
-    clients: list[Client] = []
-    errors: list[Exception] = []
+    tls = (security or Configured()).get_connection_args("client")
+    try:
+        asyncio.run(_answered(address, tls))
+        return Client(address, timeout=f"{ANSWERS_WITHIN_S}s", security=security, set_as_default=False)
+    except ValueError as error:
+        raise MissingError(f"--cluster: {address} is no address of a Dask scheduler: {error}") from None
+    except Exception as error:
+        # Refused, too late, or another service that answers in its own protocol: what to do about it is the same.
+        raise MissingError(f"--cluster: no Dask scheduler answers at {address}; {_remedy(security, error)}") from None
 
-    def connect() -> None:
-        try:
-            clients.append(Client(address, timeout=f"{ANSWERS_WITHIN_S}s", security=security, set_as_default=False))
-        except Exception as error:
-            errors.append(error)
 
-    thread = Thread(target=connect, daemon=True)
-    thread.start()
-    thread.join(ANSWERS_WITHIN_S + 1.0)
-    if clients:
-        return clients[0]
-    if errors and isinstance(errors[0], ValueError):
-        raise MissingError(f"--cluster: {address} is no address of a Dask scheduler: {errors[0]}")
-    # Refused, too late, or another service that answers in its own protocol: what to do about it is the same.
-    tls = "; one that speaks TLS wants --tls-ca, --tls-cert and --tls-key" if security is None else ""
-    raise MissingError(
-        f"--cluster: no Dask scheduler answers at {address}; start one with `dask scheduler`, it prints its address"
-        + tls
-    )
+async def _answered(address: str, tls: dict[str, Any]) -> None:
+    from asyncio import wait_for
+
+    from distributed.comm import connect
+
+    comm = await wait_for(connect(address, timeout=ANSWERS_WITHIN_S, **tls), ANSWERS_WITHIN_S + 1.0)
+    await comm.close()
+
+
+def _remedy(security: Security | None, error: BaseException) -> str:
+    if security is None:
+        start = "start one with `dask scheduler`, it prints its address"
+        return f"{start}; one that speaks TLS wants --tls-ca, --tls-cert and --tls-key"
+    why: BaseException | None = error
+    while why is not None and not isinstance(why, SSLError):
+        why = why.__cause__ or why.__context__
+    if why is None:
+        start = "start one with `dask scheduler --protocol tls`, it prints its address"
+        return f"{start}; one that runs refuses certificates that its authority has not signed"
+    return f"TLS failed ({why.reason or why}): both ends want certificates that the authority of --tls-ca has signed"

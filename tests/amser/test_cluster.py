@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import shutil
 import socket
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,7 +20,7 @@ from sim.study.results import Results
 from sim.study.workers import WorkersLost
 from tests.sim.small_study import TEXT, contents
 
-pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+Security = pytest.importorskip("distributed", reason="the extra `cluster` is not installed").Security
 
 
 def test_a_server_that_accepts_and_says_nothing_is_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,14 +31,77 @@ def test_a_server_that_accepts_and_says_nothing_is_no_scheduler(monkeypatch: pyt
             pass
 
 
-def test_certificates_come_as_three_files(tmp_path: Path) -> None:
-    here = tmp_path / "ca.pem"
-    here.touch()
+def _openssl(folder: Path, *words: str) -> None:
+    subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority `ca`, a member `me` that it has signed, and a stranger who signed himself."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the command openssl")
+    folder = tmp_path_factory.mktemp("tls")
+    for name in ("ca", "stranger"):
+        _openssl(folder, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}-key.pem",
+                 "-out", f"{name}.pem", "-days", "2", "-subj", f"/CN={name}")  # fmt: skip
+    _openssl(folder, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", "me-key.pem", "-out", "me.csr",
+             "-subj", "/CN=me")  # fmt: skip
+    _openssl(folder, "x509", "-req", "-in", "me.csr", "-CA", "ca.pem", "-CAkey", "ca-key.pem", "-CAcreateserial",
+             "-out", "me.pem", "-days", "2")  # fmt: skip
+    return folder
+
+
+def holding(folder: Path, ca: str, who: str, key: str = "") -> Certificates:
+    return Certificates(folder / f"{ca}.pem", folder / f"{who}.pem", folder / f"{key or who}-key.pem")
+
+
+@pytest.mark.slow
+def test_only_holders_of_a_certificate_reach_a_cluster_that_speaks_tls(certificates: Path) -> None:
+    from distributed import LocalCluster
+
+    member = holding(certificates, "ca", "me")
+    with LocalCluster(
+        n_workers=1,
+        processes=False,
+        protocol="tls",
+        security=Security(
+            tls_ca_file=str(certificates / "ca.pem"),
+            require_encryption=True,
+            **{
+                f"tls_{role}_{part}": str(certificates / f"me{end}.pem")
+                for role in ("scheduler", "worker", "client")
+                for part, end in (("cert", ""), ("key", "-key"))
+            },
+        ),
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+    ) as cluster:
+        address = cluster.scheduler_address
+        with cluster_executor(address, 1, member) as executor:
+            assert executor is not None and executor.submit(pow, 2, 5).result(60) == 32
+        for there, who, told in (
+            (address, Certificates(), "one that speaks TLS wants --tls-ca"),
+            (address.replace("tls://", "tcp://"), Certificates(), "one that speaks TLS wants --tls-ca"),
+            (address, holding(certificates, "ca", "stranger"), "refuses certificates that its authority has not"),
+            (address, holding(certificates, "stranger", "me"), "CERTIFICATE_VERIFY_FAILED"),
+        ):
+            with pytest.raises(MissingError, match=told), cluster_executor(there, 1, who):
+                pass
+
+
+@pytest.mark.parametrize("cert", ["me", "ca-key"])
+def test_certificates_that_are_none_or_do_not_fit_their_key_are_one_message(certificates: Path, cert: str) -> None:
+    with pytest.raises(UserError, match=rf"--tls-cert.*{cert}\.pem and .*stranger-key\.pem are no certificates"):
+        holding(certificates, "ca", cert, "stranger").security()
+
+
+def test_certificates_come_as_three_files(tmp_path: Path, certificates: Path) -> None:
+    here = certificates / "ca.pem"
     with pytest.raises(UserError, match="--tls-cert: missing; TLS needs"):
         Certificates(ca=here).security()
     with pytest.raises(MissingError, match=r"--tls-key: .*key\.pem: no such file"):
         Certificates(here, here, tmp_path / "key.pem").security()
-    security = Certificates(here, here, here).security()
+    security = holding(certificates, "ca", "me").security()
     assert security is not None and security.require_encryption and security.tls_ca_file == str(here)
     assert Certificates().security() is None
 
