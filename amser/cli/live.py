@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -16,9 +17,12 @@ from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from amser.live.application import Application, Service
+    from amser.live.client import Address
     from amser.live.limits import Limits
+    from amser.live.plan import Plan
 
 DEFAULT = "live"  # of the library
+LEAD_S = 0.5  # between a plan's being ready and its start
 TOKEN = "AMSER_TOKEN"  # name of the environment variable
 
 Token = Annotated[
@@ -75,6 +79,83 @@ def serve(
     run(service, listening, _say)
     sys.stderr.write("stopped: all that was taken has been answered\n")
     return Exit.DONE
+
+
+def phone(
+    scenario: Annotated[
+        str | None, typer.Argument(metavar="[SCENARIO]", help="What to speak; default: the library's `live`.")
+    ] = None,
+    server: Annotated[str | None, typer.Option(metavar="URL", help="The server, as `amser serve` prints it.")] = None,
+    sets: Sets = None,
+    plan: Annotated[Path | None, typer.Option(metavar="DIR", help="Speak this plan instead of a scenario.")] = None,
+    write_plan: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the scenario's plan, to be spoken elsewhere.")
+    ] = None,
+    bands: Annotated[int, typer.Option(help="Mel bands of a plan that is written: 80 or 128.")] = 80,
+    log: Annotated[Path, typer.Option(metavar="FILE", help="The log: a JSON object on a line for each upload.")] = (
+        Path("phone.jsonl")
+    ),
+    token_file: Token = None,
+    start: Annotated[float | None, typer.Option(hidden=True)] = None,
+) -> int:
+    """Speak a scenario's utterances at its times: encode each for real, upload it, log every stage."""
+    import tempfile
+
+    if plan is not None and (scenario is not None or sets or write_plan is not None):
+        raise UserError("--plan says all there is to say: leave out SCENARIO, --set and --write-plan")
+    if write_plan is not None:
+        _sketch(write_plan, scenario, sets, bands)
+        sys.stdout.write(f"{write_plan}: speak it with  amser phone --plan {write_plan} --server URL\n")
+        return Exit.DONE
+    if server is None:
+        raise UserError("--server: say where the server is, as `amser serve` prints it")
+    from amser.live.client import Address, Connection
+    from amser.live.plan import read_plan
+
+    address = Address.of(server, _token(token_file))
+    about = Connection(address).get("/v1/about")
+    with tempfile.TemporaryDirectory(prefix="amser-plan-") as place:
+        folder = plan or _sketch(Path(place) / "plan", scenario, sets, int(about["bands"]))
+        found = read_plan(folder)
+        if found.bands != about["bands"]:
+            raise UserError(
+                f"{folder}: made for {found.bands} Mel bands, the server's recognizer takes {about['bands']}"
+            )
+        with log.open("w", encoding="utf-8") as lines:
+            _spoken(found, address, lines, start)
+    sys.stdout.write(f"log      {log}\n")
+    return Exit.DONE
+
+
+def _sketch(folder: Path, scenario: str | None, sets: list[str] | None, bands: int) -> Path:
+    import scenarios
+    from amser.live.sketch import sketched_plan
+
+    if folder.exists():
+        raise UserError(f"{folder}: there already; name a folder that is not")
+    experiment = scenarios.load(scenario or DEFAULT, sets or ())
+    sketched_plan(folder, experiment.points[0].scenario, experiment.base_dir, bands)
+    return folder
+
+
+def _spoken(plan: Plan, address: Address, log: TextIO, start: float | None) -> None:
+    """Speak a plan, with a bar on a terminal; the first Ctrl-C stops speaking, what is under way is followed."""
+    from amser.cli.progress import progress_bar
+    from amser.live import clock
+    from amser.live.phone import Phones
+    from amser.live.words import summary
+
+    total = len(plan.spoken)
+    with progress_bar() as progress:
+        tell = progress or (lambda share, text: None)
+        phones = Phones(plan, address, log, lambda done: tell(done / max(1, total), f"{done} of {total} uploads"))
+        phones.warm()
+        before = signal.signal(signal.SIGINT, lambda *_: phones.stopped.set())
+        try:
+            phones.speak(clock.now() + LEAD_S if start is None else start)
+        finally:
+            signal.signal(signal.SIGINT, before)
+    sys.stdout.write(summary(log.name, total))
 
 
 def _service(
