@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from benchmarks.netns import SERVER_IP, Network, fork
+from amser.live.netns import SERVER_IP, Network, fork
 
 PORT = 5005
 _HEADER = struct.Struct("!II")  # number of the upload, its bytes (this header included)

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
-from benchmarks.netns import Network, Unavailable, network
+from amser.live.netns import Network, Unavailable, network
 from benchmarks.uploads import Timing, upload
 from channel.links import PacketLoss, TcpTransport, build_cell, replay
 from scenarios.quantities import SI

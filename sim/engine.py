@@ -14,6 +14,9 @@ from sim.draws import Key, uniforms
 from sim.site import Site
 from sim.upload_log import Counted, Figures, Rows
 
+Play = Callable[[Scenario, Site, Callable[[Rows], None], Callable[[float], None] | None], Figures]
+"""Lets a site live through its scenario and gives its rows to a sink: ``run``, or an observation of a real one."""
+
 SMALL = 2_000
 """Utterances of a replication, below which SimPy has finished before the compiled engine is loaded."""
 

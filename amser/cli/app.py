@@ -84,6 +84,7 @@ _command("rerun", results.rerun, "Run a study again; exit 1 where a figure diffe
 _command("capacity", capacity.capacity, "Find the most devices that meet a service level.")
 _command("serve", live.serve, "Recognize real uploads, with the scenario's batching.")
 _command("phone", live.phone, "Speak a scenario to a real server; log every stage.")
+_command("observe", live.observe, "Observe a scenario with a real server and real phones.")
 _command("encode", audio.encode, "Write a recording's payload and say what it costs.")
 _command("decode", audio.decode, "Rebuild the Mel spectrogram from a payload.")
 app.add_typer(codecs.app, name="study")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from amser.cli.options import Sets
+from amser.cli.options import Json, ScenarioName, Sets
 from amser.exits import UserError
 from scenarios.errors import Exit
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from amser.live.client import Address
     from amser.live.limits import Limits
     from amser.live.plan import Plan
+    from scenarios import Scenario
 
 DEFAULT = "live"  # of the library
 LEAD_S = 0.5  # between a plan's being ready and its start
@@ -55,6 +56,7 @@ def serve(
     speech: Annotated[float, typer.Option(min=0.1, max=600.0, help="Most seconds of speech in a payload.")] = 60.0,
     body: Annotated[int, typer.Option(min=1, help="Most bytes of a payload.")] = 4_000_000,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which an upload is answered.")] = 60.0,
+    plan: Annotated[Path | None, typer.Option(hidden=True, help="The plan whose scenario to take.")] = None,
 ) -> int:
     """Recognize uploads: POST payloads to /v1/recognise. Ctrl-C answers what has been taken, then stops."""
     from amser.live.extra import needed
@@ -75,7 +77,13 @@ def serve(
     options += [f"server.accelerators={accelerators}"] if accelerators else []
     options += [f"server.queue_limit={queue}"] if queue is not None else []
     limits = Limits(body_bytes=body, speech_s=speech, answer_s=timeout, batch_s=timeout)
-    service = _service(scenario, [*(sets or ()), *options], device, threads, limits, token)
+    if plan is None:
+        chosen, base_dir = _chosen(scenario, [*(sets or ()), *options])
+    else:
+        from amser.live.plan import read_plan
+
+        chosen, base_dir = read_plan(plan).scenario, plan
+    service = _service(chosen, base_dir, device, threads, limits, token)
     run(service, listening, _say)
     sys.stderr.write("stopped: all that was taken has been answered\n")
     return Exit.DONE
@@ -158,10 +166,53 @@ def _spoken(plan: Plan, address: Address, log: TextIO, start: float | None) -> N
     sys.stdout.write(summary(log.name, total))
 
 
-def _service(
-    scenario: str | None, assignments: list[str], device: str, threads: int, limits: Limits, token: str | None
-) -> Service:
+def observe(
+    scenario: ScenarioName,
+    sets: Sets = None,
+    replications: Annotated[
+        int | None, typer.Option("--replications", "-r", min=1, help="Observations of each point.")
+    ] = None,
+    network: Annotated[
+        str, typer.Option(metavar="WHERE", help="namespaces (root), loopback, or auto: the first that works.")
+    ] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of each of the server's processes.")] = 1,
+    results: Annotated[Path, typer.Option("--results", metavar="DIR", help="Where results folders go.")] = Path(
+        "results"
+    ),
+    report: Annotated[bool, typer.Option(help="Write report.html into the results folder.")] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no warnings.")] = False,
+    json: Json = False,
+) -> int:
+    """Observe a scenario on this machine: a real server, real phones, real time; results as `amser run` leaves them."""
     import scenarios
+    from amser.cli.progress import progress_bar
+    from amser.cli.run import finish
+    from amser.live.extra import needed
+
+    needed()
+    from amser.live.observing import Setting, observe
+
+    if network not in ("auto", "loopback", "namespaces"):
+        raise UserError(f"--network {network}: auto, loopback or namespaces")
+    assignments = [*(sets or ()), *([f"sweep.replications={replications}"] if replications else [])]
+    experiment = scenarios.load(scenario, assignments)
+    with progress_bar(not quiet) as progress:
+        setting = Setting(network, threads)  # type: ignore[arg-type]
+        found = observe(experiment, setting, results_root=results, progress=progress)
+    sys.stderr.write(f"network: {found.manifest['observed']['network']}\n")
+    return finish(found, report=report, quiet=quiet, json=json)
+
+
+def _chosen(scenario: str | None, assignments: list[str]) -> tuple[Scenario, Path]:
+    import scenarios
+
+    experiment = scenarios.load(scenario or DEFAULT, assignments)
+    return experiment.points[0].scenario, experiment.base_dir
+
+
+def _service(
+    scenario: Scenario, base_dir: Path, device: str, threads: int, limits: Limits, token: str | None
+) -> Service:
     from amser.cli.options import check_device
     from amser.live.application import Service
     from amser.live.batcher import Rule
@@ -169,11 +220,9 @@ def _service(
 
     if device != "cpu":
         check_device("--device", device)
-    experiment = scenarios.load(scenario or DEFAULT, assignments)
-    chosen = experiment.points[0].scenario
-    server = chosen.server
+    server = scenario.server
     rule = Rule(server.accelerators, server.batching.largest, server.batching.longest_wait, server.queue_limit)
-    return Service(equipment_of(chosen, experiment.base_dir, device, threads), rule, limits, token)
+    return Service(equipment_of(scenario, base_dir, device, threads), rule, limits, token)
 
 
 def _token(file: Path | None) -> str | None:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amser.live.errors import LiveError
+from scenarios.paths import anchored
 from scenarios.quantities import SI
 from scenarios.schema.scenario import Scenario
 
@@ -100,7 +101,7 @@ def write_plan(folder: Path, situation: Situation, draws: Draws, load: Callable[
         "format": FORMAT,
         "version": VERSION,
         "bands": bands,
-        "scenario": scenario.model_dump(mode="json", by_alias=True),
+        "scenario": anchored(scenario, situation.base_dir).model_dump(mode="json", by_alias=True, exclude_unset=True),
         "utterances": list(tables.utterances),
         "audio_s": tables.audio_s.tolist(),
         "payload_bytes": dict(zip(tables.codecs, tables.payload_bytes.tolist(), strict=True)),

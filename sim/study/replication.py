@@ -69,7 +69,14 @@ Keep = Callable[[Columns], None]
 """Takes the part of the upload log that is kept, in chunks."""
 
 
-def run_site(situation: Situation, draws: Draws, keep: Keep, tick: Tick | None = None, share: LogShare = "all") -> Site:
+def run_site(
+    situation: Situation,
+    draws: Draws,
+    keep: Keep,
+    tick: Tick | None = None,
+    share: LogShare = "all",
+    play: engine.Play = engine.run,
+) -> Site:
     """Run one site of one replication; ``share`` says how much of its log ``keep`` is given."""
     scenario = situation.scenario
     site = build_site(situation, draws)
@@ -94,7 +101,7 @@ def run_site(situation: Situation, draws: Draws, keep: Keep, tick: Tick | None =
             columns["site"] = np.full(len(kept), draws.site, dtype=np.int32)
         keep(columns)
 
-    return Site(accumulator, engine.run(scenario, site, sink, tick), growth)
+    return Site(accumulator, play(scenario, site, sink, tick), growth)
 
 
 def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
@@ -157,7 +164,7 @@ def _site_tick(tick: Tick | None, site: int, sites: int, duration_s: float) -> T
     return lambda now: tick((site + min(now / duration_s, 1.0)) / sites)
 
 
-def replicate(task: Task, tick: Tick | None = None) -> dict[str, float]:
+def replicate(task: Task, tick: Tick | None = None, play: engine.Play = engine.run) -> dict[str, float]:
     """Run a task and leave its folder: log, metrics, and last the status that makes it count as finished.
 
     The folder appears whole or not at all, so a kill at any moment leaves nothing half-written behind.
@@ -172,6 +179,7 @@ def replicate(task: Task, tick: Tick | None = None) -> dict[str, float]:
                 log.write,
                 _site_tick(tick, draws.site, scenario.sites, scenario.duration),
                 scenario.log.keep,
+                play,
             )
             for draws in task.draws()
         )

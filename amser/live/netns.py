@@ -1,4 +1,4 @@
-"""A two-ended network of Linux namespaces with a shaped uplink and a delay, for validation against a real kernel.
+"""A two-ended network of Linux namespaces with a shaped uplink and a delay.
 
     client --veth-- router --(relay: rate, buffer, delay)-- server
 
@@ -22,14 +22,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from amser.live.errors import LiveError
+
 CLIENT_IP, SERVER_IP = "10.201.1.2", "10.201.2.2"
 _TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x0001, 0x1000
 _CLONE_NEWNET = 0x40000000
 _LONGEST_S = 1800.0  # no relay lives longer, whatever happens to its parent
 
 
-class Unavailable(RuntimeError):
-    """This machine does not allow the network that the validation needs."""
+class Unavailable(LiveError):
+    """This machine does not allow a network of namespaces."""
 
 
 def ip(*words: str) -> str:
