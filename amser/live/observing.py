@@ -24,7 +24,7 @@ from recognizers.measurement.hearing import hearings
 from recognizers.measurement.protocols import Corpus
 from recognizers.service.machine import describe_machine
 from scenarios import Experiment, Scenario
-from scenarios.paths import anchored, make_importable
+from scenarios.paths import make_importable
 from scenarios.schema.corpus import MeasuredCorpusSpec
 from scenarios.schema.link import ConstantCapacitySpec, PacketLossSpec, RouterSharingSpec
 from sim.draws import Draws
@@ -68,7 +68,7 @@ def observe(
     tell = progress or (lambda share, text: None)
     for point in experiment.points:
         make_importable(point.scenario, experiment.base_dir)
-        _check(point.scenario, experiment.base_dir)
+        _check(point.scenario)
     study = prepare(experiment, results_root, cache_dir, bool(progress))
     own = secrets.token_hex(8)  # a run must never find these, nor another observation
     study.keys[:] = [f"observed-{hashlib.sha256(f'{own}{key}'.encode()).hexdigest()[:12]}" for key in study.keys]
@@ -99,11 +99,11 @@ def _end(study: Study) -> None:
 
 
 def _one(study: Study, at: tuple[int, int], task: Task, setting: Setting, tick: Callable[[float], None]) -> None:
-    scenario, base_dir = task.situation.scenario, task.situation.base_dir
-    corpus = spoken_corpus(scenario, base_dir)
+    scenario = task.situation.scenario
+    corpus = spoken_corpus(scenario)
     with tempfile.TemporaryDirectory(prefix="amser-observe-") as place, _stage(study, scenario, setting) as stage:
         draws = Draws(task.seed, task.replication)
-        plan = write_plan(Path(place) / "plan", task.situation, draws, audio_of(corpus), _bands(scenario, base_dir))
+        plan = write_plan(Path(place) / "plan", task.situation, draws, audio_of(corpus), _bands(scenario))
         entries: list[Entry] = []
 
         def play(_: Scenario, site: Site, sink: Callable[[Rows], None], __: object = None) -> Figures:
@@ -184,10 +184,10 @@ def _shaped(found: Network, scenario: Scenario) -> str:
     )
 
 
-def _check(scenario: Scenario, base_dir: Path) -> None:
+def _check(scenario: Scenario) -> None:
     """Raise ``LiveError`` for what cannot be observed."""
     observable(scenario)
-    spoken_corpus(scenario, base_dir)
+    spoken_corpus(scenario)
     if isinstance(scenario.corpus, MeasuredCorpusSpec) and scenario.emotion.kind != "none":
         raise LiveError(
             "this corpus's emotions are those of cross-validation, which no server has: --set emotion.kind=none"
@@ -209,8 +209,8 @@ def _check(scenario: Scenario, base_dir: Path) -> None:
             raise LiveError(f"{where}.loss: independent losses of packets are observed, not `{cell.loss.kind}`")
 
 
-def _bands(scenario: Scenario, base_dir: Path) -> int:
-    return hearings(anchored(scenario, base_dir))[0].bands
+def _bands(scenario: Scenario) -> int:
+    return hearings(scenario)[0].bands
 
 
 def _machine() -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from amser.live.errors import LiveError
-from scenarios.paths import anchored
+from scenarios.paths import has_plugins
 from scenarios.quantities import SI
 from scenarios.schema.scenario import Scenario
 
@@ -72,6 +72,8 @@ def observable(scenario: Scenario) -> None:
             raise LiveError(f"{where}.policy: phones do not see the server's queue; watch `uploads`")
         if group.battery is not None:
             raise LiveError(f"{where}.battery: phones do not follow a battery; leave it out")
+    if has_plugins(scenario):
+        raise LiveError("phones do not have classes of your own: name ready parts")
     if scenario.sites != 1:
         raise LiveError(f"sites: one site is observed at a time, not {scenario.sites}")
     kinds = {name: spec.kind for name, spec in scenario.codec_specs().items()}
@@ -101,7 +103,7 @@ def write_plan(folder: Path, situation: Situation, draws: Draws, load: Callable[
         "format": FORMAT,
         "version": VERSION,
         "bands": bands,
-        "scenario": anchored(scenario, situation.base_dir).model_dump(mode="json", by_alias=True, exclude_unset=True),
+        "scenario": scenario.model_dump(mode="json", by_alias=True, exclude_unset=True),
         "utterances": list(tables.utterances),
         "audio_s": tables.audio_s.tolist(),
         "payload_bytes": dict(zip(tables.codecs, tables.payload_bytes.tolist(), strict=True)),

@@ -15,7 +15,7 @@ from recognizers.measurement.hearing import corpora
 from recognizers.measurement.protocols import Corpus
 from recognizers.service import encode_cost
 from scenarios import Scenario
-from scenarios.paths import anchored, make_importable
+from scenarios.paths import make_importable
 from sim.build_site import Situation
 from sim.draws import Draws
 from sim.utterances import Tables
@@ -25,7 +25,7 @@ def sketched_plan(folder: Path, scenario: Scenario, base_dir: Path, bands: int, 
     """Write the plan of one replication into ``folder``; the arrivals are those that a simulation draws."""
     observable(scenario)
     make_importable(scenario, base_dir)
-    corpus = spoken_corpus(scenario, base_dir)
+    corpus = spoken_corpus(scenario)
     codecs = {n: build_codec(s, bands=bands, name=n) for n, s in scenario.codec_specs().items()}
     picks = any(group.policy.kind != "fixed" for group in scenario.devices.values())
     tables = _tables(corpus, codecs, sizes=picks)
@@ -33,9 +33,9 @@ def sketched_plan(folder: Path, scenario: Scenario, base_dir: Path, bands: int, 
     return write_plan(folder, Situation(scenario, tables, base_dir), draws, audio_of(corpus), bands)
 
 
-def spoken_corpus(scenario: Scenario, base_dir: Path) -> Corpus:
+def spoken_corpus(scenario: Scenario) -> Corpus:
     """The one corpus of a scenario, which must have audio.  Raises ``LiveError``."""
-    found = corpora(anchored(scenario, base_dir))
+    found = corpora(scenario)
     if len(found) > 1:
         raise LiveError("phones speak one corpus, not a mixture: --set corpus=shipped")
     if any(utterance.path is None for utterance in found[0].utterances):

@@ -56,7 +56,7 @@ def test_a_plan_says_what_a_simulation_draws(tmp_path):
     from amser.live.sketch import _tables, spoken_corpus
     from channel.codecs import build_codec
 
-    corpus = spoken_corpus(scenario, experiment.base_dir)
+    corpus = spoken_corpus(scenario)
     tables = _tables(corpus, {"amser-12.5": build_codec("amser-12.5")}, sizes=False)
     site = build_site(Situation(scenario, tables, experiment.base_dir), Draws(scenario.seed, 0))
     rows = [
