@@ -7,11 +7,12 @@ results.summary            # a tidy pandas frame: the point, metric, unit, mean,
 results.uploads()          # every upload: stages in seconds, energies in joules
 amser.write_report(results)
 amser.plot(results, "figure.pdf", x="count", y="latency_p95_s", by="codec")
+amser.advise([6.2], uplink="2 Mbit/s", radio="lte-2021").frame()  # codecs for clips of 6.2 s, and the one to take
 """
 
 from typing import TYPE_CHECKING, Any
 
-from amser.api import load, open_results, plot, run, write_report
+from amser.api import advise, load, open_results, plot, run, write_report
 from amser.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ __all__ = [
     "Results",
     "ResultsError",
     "ScenarioError",
+    "advise",
     "load",
     "open_results",
     "plot",

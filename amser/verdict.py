@@ -27,12 +27,18 @@ def change(metric: str, before: float, after: float) -> str:
         if abs(points) < 0.05:
             return "the same"
         return f"{'+' if points >= 0 else '−'}{abs(points):.1f} points"
+    return factor(metric, before, after)
+
+
+def factor(metric: str, before: float, after: float) -> str:
+    """How many times smaller or larger a cost became, such as ``5.6× smaller``; empty where one is zero."""
     if before <= 0 or after <= 0:
         return ""
     ratio = after / before
     if 0.995 <= ratio <= 1.005:
         return "the same"
-    return f"{significant(1 / ratio, 2)} times less" if ratio < 1 else f"{significant(ratio, 2)} times more"
+    less, more = ("smaller", "larger") if metric.startswith("payload") else ("lower", "higher")
+    return f"{significant(1 / ratio, 2)}× {less}" if ratio < 1 else f"{significant(ratio, 2)}× {more}"
 
 
 def in_points(gap: Estimate) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from amser.cli import (
+    advise,
     audio,
     calibrate,
     capacity,
@@ -85,6 +86,7 @@ _command("capacity", capacity.capacity, "Find the most devices that meet a servi
 _command("serve", live.serve, "Recognize real uploads, with the scenario's batching.")
 _command("phone", live.phone, "Speak a scenario to a real server; log every stage.")
 _command("observe", live.observe, "Observe a scenario with a real server and real phones.")
+_command("advise", advise.advise, "Say how to send clips over a link, and which codec to take.")
 _command("encode", audio.encode, "Write a recording's payload and say what it costs.")
 _command("decode", audio.decode, "Rebuild the Mel spectrogram from a payload.")
 app.add_typer(codecs.app, name="study")

@@ -55,7 +55,7 @@ def test_a_codec_sweep_has_every_section(codec_study: Path) -> None:
         "words and emotions of 200 utterances",
     ):
         assert heading in text
-    assert "7.8 times less" in text  # 96 000 B against 12 300 B
+    assert "7.8× smaller" in text  # 96 000 B against 12 300 B
     assert "+0.6 points" in text and "−2.0 points" in text
     assert "sha256 0123456789ab" in text
 
@@ -67,7 +67,7 @@ def test_amser_is_the_smallest_payload_that_understands_as_well(codec_study: Pat
     # WER of amser-12.5 is 0.6 points above raw's, within the point that is tolerated.
     assert [s.name for s in pair] == ["raw", "amser-12.5"]
     text = sentence(view, view.slices[0], {})
-    assert text.startswith("amser-12.5 against raw: payload 7.8 times less, latency ")
+    assert text.startswith("amser-12.5 against raw: payload 7.8× smaller, latency ")
     assert text.endswith("emotion accuracy −2.0 points")
     paired = {"wer": Estimate(0.006, -0.002, 0.0141, 200, "utterances")}
     text = sentence(view, view.slices[0], paired)
@@ -130,8 +130,9 @@ def test_warm_up_is_left_out_of_the_distribution(codec_study: Path) -> None:
 @pytest.mark.parametrize(
     ("metric", "before", "after", "text"),
     [
-        ("latency_mean_s", 1.0, 0.5, "2.0 times less"),
-        ("latency_mean_s", 0.5, 1.0, "2.0 times more"),
+        ("latency_mean_s", 1.0, 0.5, "2.0× lower"),
+        ("latency_mean_s", 0.5, 1.0, "2.0× higher"),
+        ("payload_mean_bytes", 100.0, 20.0, "5.0× smaller"),
         ("wer", 0.02, 0.02, "the same"),
         ("wer", 0.02, 0.035, "+1.5 points"),
         ("ser_accuracy", 0.8, 0.79, "−1.0 points"),
