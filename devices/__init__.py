@@ -3,7 +3,6 @@
 from devices.battery import BatteryBank, build_batteries, lifetime_s
 from devices.catalogue import Entry, catalogue
 from devices.delivery import Delivery, HoldBuffer, stream_blocks
-from devices.energy import Components, GroupEnergy, isolated_upload
 from devices.errors import DeviceError
 from devices.fleet import GroupTraffic, build_traffic
 from devices.ledger import Charge, RadioLedger
@@ -21,12 +20,10 @@ __all__ = [
     "BatteryBank",
     "Charge",
     "ClosedLoopTraffic",
-    "Components",
     "Context",
     "Delivery",
     "DeviceError",
     "Entry",
-    "GroupEnergy",
     "GroupTraffic",
     "HoldBuffer",
     "HostRating",
@@ -44,7 +41,6 @@ __all__ = [
     "build_radio",
     "build_traffic",
     "catalogue",
-    "isolated_upload",
     "lifetime_s",
     "load_local",
     "load_profile",

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from recognizers.service import ServiceTime
-from sim.outcomes import OUTCOMES
 
 Columns = dict[str, npt.NDArray[np.generic]]
 Rows = npt.NDArray[np.void]
@@ -92,8 +91,3 @@ def _stages(rows: Rows) -> Columns:
         "service_s": rows["served_s"] - rows["started_s"],
         "reply_s": rows["replied_s"] - rows["served_s"],
     }
-
-
-def outcome_name(number: int) -> str:
-    """The outcome's name in files."""
-    return OUTCOMES[number]

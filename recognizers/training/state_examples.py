@@ -30,10 +30,6 @@ class Labels:
     labels: tuple[str, ...]
     corpus: str
 
-    def speaker_numbers(self) -> Ints:
-        """(N,): the place of each utterance's speaker among the sorted speakers."""
-        return np.unique(np.array(self.speakers), return_inverse=True)[1].astype(np.int64)
-
 
 class StateExamples:
     """N utterances under several codecs.

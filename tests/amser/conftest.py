@@ -80,7 +80,7 @@ def _rows(codec: str, load: float, rng: np.random.Generator, uploads: int) -> pd
 def _metrics(codec: str, frame: pd.DataFrame) -> dict[str, tuple[str, float]]:
     size, wer, emotion = CODECS[codec]
     found = {"uploads": ("1", float(len(frame))), "latency_mean_s": ("s", frame["latency_s"].mean())}
-    found |= {f"latency_p{q}_s": ("s", frame["latency_s"].quantile(q / 100)) for q in (50, 95, 99)}
+    found |= {f"latency_p{q}_s": ("s", float(frame["latency_s"].quantile(q / 100))) for q in (50, 95, 99)}
     found |= {f"stage_{s}_mean_s": ("s", frame[f"{s}_s"].mean()) for s in STAGES}
     found |= {f"energy_{p}_j": ("J", frame[f"{p}_j"].mean()) for p in ("encode", "wake", "transmit", "tail")}
     found["energy_per_upload_j"] = ("J", sum(v for k, (_, v) in found.items() if k.startswith("energy_")))

@@ -35,8 +35,9 @@ CODECS = (
     "amr-5.15",
     "codec2-1600",
     "lc3-16",
+    "dsr-4.8",
+    "dsr-4.4",
 )
-CODECS += ("dsr-4.8", "dsr-4.4")
 
 
 def more() -> list[Codec]:

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.battery import BatteryBank, build_batteries, lifetime_s
-from devices.energy import Components, GroupEnergy, isolated_upload
 from devices.errors import DeviceError
 from devices.profile import load_profile
 from devices.radios import load_radio
@@ -89,24 +88,10 @@ def test_batteries_of_a_group() -> None:
 def test_lifetime_in_closed_form() -> None:
     """Pixel 8, an isolated LTE upload every 10 minutes: 63.4 kJ / (37 mW + 20 mW + 13.4 J / 600 s)."""
     phone, radio = load_profile("pixel-8"), load_radio("lte")
-    upload = isolated_upload(phone, radio, 1_152_000, 5e6)
+    upload_j = sum(radio.isolated_upload_j(1_152_000, 5e6))
     idle_w = phone.idle_power_w + radio.idle_power_w
     assert phone.battery_j is not None
-    expected = phone.battery_j / (idle_w + upload.total_j / 600.0)
-    assert lifetime_s(phone.battery_j, idle_w, upload.total_j, 1 / 600.0) == pytest.approx(expected)
+    expected = phone.battery_j / (idle_w + upload_j / 600.0)
+    assert lifetime_s(phone.battery_j, idle_w, upload_j, 1 / 600.0) == pytest.approx(expected)
     assert expected / 86400 == pytest.approx(9.3, rel=0.01)
     assert lifetime_s(100.0, 0.0, 0.0, 1.0) == math.inf
-
-
-def test_marginal_and_total_energy_are_kept_apart() -> None:
-    one = Components(encode_j=0.1, wake_j=0.2, transmit_j=0.3, tail_j=0.4)
-    assert (one + one).total_j == pytest.approx(2.0)
-    group = GroupEnergy(one + one, uploads=2, devices=10, time_s=100.0, idle_power_w=0.5, battery_j=1000.0)
-    assert group.per_upload_j == pytest.approx(1.0)
-    assert group.baseline_j == 500.0
-    assert group.total_j == pytest.approx(502.0)
-    # Each device sends 2 / (10 * 100) uploads a second at 1 J: 0.502 W in all.
-    assert group.lifetime_s == pytest.approx(1000.0 / 0.502)
-    silent = GroupEnergy(Components(), uploads=0, devices=1, time_s=1.0, idle_power_w=0.5)
-    assert silent.per_upload_j == 0.0
-    assert silent.lifetime_s is None

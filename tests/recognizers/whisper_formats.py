@@ -101,10 +101,10 @@ def ctranslate2_variables(model: Whisper, dtype: str = "f2") -> dict[str, np.nda
     state = {name: tensor.numpy().astype(dtype) for name, tensor in model.state_dict().items()}
     found: dict[str, np.ndarray] = {
         "decoder/embeddings/weight": state["decoder.token_embedding.weight"],
-        "decoder/scale_embeddings": np.int8(0),
+        "decoder/scale_embeddings": np.array(0, dtype=np.int8),
     }
     for side, norm in (("encoder", "ln_post"), ("decoder", "ln")):
-        found[f"{side}/num_heads"] = np.int16(2)
+        found[f"{side}/num_heads"] = np.array(2, dtype=np.int16)
         found[f"{side}/position_encodings/encodings"] = state[f"{side}.positional_embedding"]
         for ours, theirs in (("weight", "gamma"), ("bias", "beta")):
             found[f"{side}/layer_norm/{theirs}"] = state[f"{side}.{norm}.{ours}"]

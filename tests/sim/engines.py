@@ -63,7 +63,7 @@ def agree(reference: pd.DataFrame, compiled_log: pd.DataFrame) -> None:
     """Every upload: the same codec and outcome, stage times within 1e-9 s, energies within 1e-9 of their size."""
     assert len(reference) == len(compiled_log)
     assert list(reference) == list(compiled_log)
-    for name in reference:
+    for name in map(str, reference):
         one, other = reference[name].to_numpy(), compiled_log[name].to_numpy()
         if name in EXACT:
             np.testing.assert_array_equal(other, one, err_msg=name)

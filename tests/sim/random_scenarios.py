@@ -77,7 +77,7 @@ WEIGHTS = ("weighted", "airtime", "wifi")
 def _cell(draw: st.DrawFn) -> dict[str, Any]:
     sharing = draw(st.sampled_from(["equal", "fifo", "weighted", *OWN_RATES]))
     transport = draw(_transport)
-    losses = [{"kind": "none"}, {"kind": "payload", "probability": draw(_percent(0, 60))}]
+    losses: list[dict[str, Any]] = [{"kind": "none"}, {"kind": "payload", "probability": draw(_percent(0, 60))}]
     if transport["kind"] == "udp":
         losses.append({"kind": "packet", "probability": draw(_percent(0, 5)), "mean_burst": draw(st.floats(1.0, 4.0))})
     how = {"kind": "blocks", "scheduler": "round-robin"} if sharing == "round robin" else sharing
