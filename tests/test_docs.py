@@ -119,6 +119,17 @@ def test_links_between_pages_lead_somewhere() -> None:
     assert not missing
 
 
+def test_files_that_pages_name_are_there() -> None:
+    top = "amser|sim|recognizers|channel|devices|scenarios|tests|benchmarks|docs|scripts"
+    named = {
+        (page.name, path)
+        for page in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]
+        for path in re.findall(rf"`((?:{top})/[\w/.-]+)`", page.read_text(encoding="utf-8"))
+    }
+    assert len(named) > 50
+    assert [f"{page}: {path}" for page, path in sorted(named) if not (ROOT / path).exists()] == []
+
+
 def test_every_page_can_be_found_from_the_first() -> None:
     reached, left = set(), [ROOT / "docs" / "index.md"]
     while left:
