@@ -188,13 +188,13 @@ def plot_bytes(tables: list[Heard]) -> None:
     plt.close(figure)
 
 
-def insert(name: str, text: str) -> None:
+def insert(name: str, text: str, file: Path = PAGE) -> None:
     """Put a table between the page's comments of that name."""
-    page = PAGE.read_text(encoding="utf-8")
+    page = file.read_text(encoding="utf-8")
     region = re.compile(rf"(<!-- measured {name}: begin -->\n).*?(<!-- measured {name}: end -->)", re.DOTALL)
     if not region.search(page):
-        raise SystemExit(f"{PAGE}: no comments `measured {name}`")
-    PAGE.write_text(region.sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", page), encoding="utf-8")
+        raise SystemExit(f"{file}: no comments `measured {name}`")
+    file.write_text(region.sub(lambda match: f"{match[1]}\n{text}\n\n{match[2]}", page), encoding="utf-8")
 
 
 def main() -> None:

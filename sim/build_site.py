@@ -15,6 +15,7 @@ from devices.fleet import build_traffic
 from devices.policy import build_policy
 from devices.profile import HostRating, Profile, build_profile
 from devices.radios import build_radio
+from recognizers.measurement.parts_from_spec import encoder_of
 from recognizers.service import load_service
 from recognizers.service.encode import load_encode_calibration
 from scenarios import Scenario
@@ -98,7 +99,9 @@ def _server(scenario: Scenario) -> Server:
     """The edge server with its calibrated service times."""
     spec = scenario.server
     return Server(
-        service=load_service(spec, scenario.recognizer, scenario.emotion),
+        service=load_service(
+            spec, scenario.recognizer, scenario.emotion, encoder_of(scenario.emotion, scenario.corpus)
+        ),
         accelerators=spec.accelerators,
         largest=spec.batching.largest,
         longest_wait_s=spec.batching.longest_wait,
@@ -109,7 +112,9 @@ def _server(scenario: Scenario) -> Server:
 def describe(scenario: Scenario) -> dict[str, Any]:
     """Where the figures of a scenario come from, by part: for manifests and reports."""
     draws = Draws(scenario.seed, 0)
-    service = load_service(scenario.server, scenario.recognizer, scenario.emotion)
+    service = load_service(
+        scenario.server, scenario.recognizer, scenario.emotion, encoder_of(scenario.emotion, scenario.corpus)
+    )
     cells = {n: build_cell(s, draws.generator("channel", n)).sources for n, s in scenario.cells.items()}
     groups = {}
     for name, spec in scenario.devices.items():

@@ -107,6 +107,10 @@ def table(
     classes: Annotated[
         Path | None, typer.Option(help="Predicted emotions, as `amser evaluate --encoder` writes them.")
     ] = None,
+    words_of: Annotated[
+        list[str] | None,
+        typer.Option("--words-of", help="Recognize only what these codecs sent; repeatable. By default all."),
+    ] = None,
     recall: Annotated[bool, typer.Option(help="Measure nothing: write what the cache knows completely.")] = False,
 ) -> int:
     """Measure a corpus under many codecs and write a measured table: words, errors and sizes, no audio.
@@ -126,10 +130,14 @@ def table(
     head = MeasuredTable(output, corpus, model, weights, listener, language, bands, source, licence, commit)
     speech = open_corpus(folder)
     speech = tabling.nested(speech if split is None else speech.select(split=split), limit)
+    codecs = codec or tabling.TABLE_CODECS
+    if strange := sorted(set(words_of or ()) - set(codecs)):
+        raise UserError(f"--words-of {strange[0]}: no codec of the table; give --codec {strange[0]} too")
+    unheard = frozenset(codecs) - frozenset(words_of) if words_of else frozenset()
     if not recall:
-        tabling.measure_all(speech, codec or tabling.TABLE_CODECS, recognizer)
+        tabling.measure_all(speech, codecs, recognizer, unheard)
     felt = None if classes is None else _predictions(classes)
-    rows = tabling.make_table(speech, codec or tabling.TABLE_CODECS, recognizer, head, classes=felt)
+    rows = tabling.make_table(speech, codecs, recognizer, head, classes=felt, unheard=unheard)
     sys.stdout.write(f"{output}: {rows} rows\n")
     return Exit.DONE
 
@@ -138,7 +146,7 @@ def _predictions(path: Path) -> pd.DataFrame:
     import pandas as pd
     from pyarrow import ArrowInvalid
 
-    wanted = ["utterance", "codec", "network", "seed", "emotion_predicted"]
+    wanted = ["utterance", "codec", "network", "training", "seed", "emotion_predicted"]
     try:
         return pd.read_parquet(path, columns=wanted)
     except (OSError, ArrowInvalid) as error:

@@ -30,8 +30,14 @@ Codecs = Annotated[
     list[str] | None, typer.Option("--codec", "-c", help="Codecs to test, for --encoder; repeatable. Default: rates.")
 ]
 
-READ: dict[str, tuple[int, ...]] = {"base": (2, 3, 4), "tiny.en": (1, 2, 3)}
-"""Blocks whose states are read: the middle ones. The first know little of the voice, the last ones little but words."""
+Padded = Annotated[
+    bool,
+    typer.Option("--padded", help="Read the states of the 30 s that the words need, not of a short pass (--encoder)."),
+]
+Language = Annotated[
+    str | None,
+    typer.Option(metavar="CODE", help="Spoken language, for the words of --encoder's recognizer. Default: detected."),
+]
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,14 @@ class StateOptions:
     seeds: tuple[int, ...]
     epochs: int | None
     output: Path
+    padded: bool = False
+    language: str | None = None
 
 
 def evaluate_states(corpus: str | None, train: str | None, test: str | None, options: StateOptions, json: bool) -> int:
     """Leave one speaker of ``corpus`` out, or train on one corpus and test on another; print and keep the rows."""
     from recognizers.corpora import open_corpus
+    from recognizers.emotion.states import READ
     from recognizers.training.state_evaluation import across_corpora, across_speakers
 
     if (train is None) != (test is None) or (corpus is None) == (train is None):
@@ -70,7 +79,8 @@ def evaluate_states(corpus: str | None, train: str | None, test: str | None, opt
     path = options.output / f"{Path(test or str(corpus)).name}-{options.encoder}-predictions.parquet"
     rows.to_parquet(path)
     said = "none" if options.modalities == "audio" else options.words
-    _show(rows, f"{protocol}, encoder {options.encoder}, words from {said}, predictions in {path}", json)
+    read = f"encoder {options.encoder} ({'padded' if options.padded else 'short'} pass)"
+    _show(rows, f"{protocol}, {read}, words from {said}, predictions in {path}", json)
     return Exit.DONE
 
 
@@ -78,7 +88,7 @@ def _study(options: StateOptions, advance: Callable[[int, int, str], None]) -> S
     from dataclasses import replace
 
     from recognizers.cache import default_cache
-    from recognizers.emotion.states import WhisperStates
+    from recognizers.emotion.states import READ, WhisperStates
     from recognizers.training.state_evaluation import StateStudy
     from recognizers.whisper import load_whisper
     from scenarios.schema.codec import STANDARD_CODECS
@@ -86,7 +96,9 @@ def _study(options: StateOptions, advance: Callable[[int, int, str], None]) -> S
     for codec in options.codecs or ():
         choice("--codec: there is no", codec, list(STANDARD_CODECS))
     whisper = load_whisper(options.encoder)
-    states = WhisperStates(whisper.model, whisper.name, whisper.weights_hash, READ[options.encoder])
+    states = WhisperStates(
+        whisper.model, whisper.name, whisper.weights_hash, READ[options.encoder], padded=options.padded
+    )
     study = StateStudy(states, options.encoder, default_cache() / "states", seeds=options.seeds, advance=advance)
     if options.clean:
         study = replace(study, trained=("raw",))
@@ -110,7 +122,7 @@ def _words(options: StateOptions) -> Words | None:
 
     recognizer = load_whisper(options.words)
     if recognizer.tokens is None and recognizer.model.is_multilingual:
-        recognizer = recognizer.with_options(WhisperOptions(language=None))
+        recognizer = recognizer.with_options(WhisperOptions(language=options.language))
 
     def heard(corpus: Corpus, codec: str) -> Sequence[str]:
         table = measure(corpus, {codec: build_codec(codec)}, recognizer)

@@ -21,7 +21,15 @@ from recognizers.emotion.state_network import StateDims, StateNetwork, collate_s
 from recognizers.emotion.states import EncoderStates
 from recognizers.emotion.types import Emotion, EmotionError, Mel
 
-__all__ = ["STATE_FORMAT", "StateRecognizer", "StateSpec", "is_of_states", "load_states", "save_states"]
+__all__ = [
+    "STATE_FORMAT",
+    "StateRecognizer",
+    "StateSpec",
+    "encoder_of_file",
+    "is_of_states",
+    "load_states",
+    "save_states",
+]
 
 STATE_FORMAT = "amser-states-1"
 MOST_MEMBERS = 64
@@ -115,6 +123,12 @@ def is_of_states(path: Path) -> bool:
             return (file.metadata() or {}).get("format") == STATE_FORMAT
     except (SafetensorError, OSError):
         return False
+
+
+def encoder_of_file(path: Path) -> str:
+    """The Whisper that a weights file of such a network names; raises `EmotionError` where it cannot be read."""
+    with safe_open(str(path), framework="pt") as file:
+        return _spec(path, file.metadata() or {}).encoder
 
 
 def load_states(path: Path) -> StateRecognizer:

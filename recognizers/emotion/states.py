@@ -6,7 +6,7 @@ which is a pass of its own at a small part of the cost; positions count from the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from whisper.model import Whisper
 
-__all__ = ["STRETCH", "EncoderStates", "Stretches", "WhisperStates"]
+__all__ = ["READ", "STRETCH", "EncoderStates", "Stretches", "WhisperStates"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -29,6 +29,8 @@ STRETCH = 8
 """Steps in a stretch: 0.32 s, about a syllable or two. The network attends to stretches: their means and variances
 keep the utterance's mean and deviation over steps, in an eighth of their memory."""
 MOST_TOKENS = 64
+READ: Mapping[str, tuple[int, ...]] = {"base": (2, 3, 4), "tiny.en": (1, 2, 3)}
+"""Blocks whose states are read: the middle ones. The first know little of the voice, the last ones little but words."""
 
 
 @dataclass(frozen=True)

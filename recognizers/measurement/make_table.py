@@ -6,7 +6,7 @@ first, batch by batch into the cache, so making a table can be stopped and goes 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,9 @@ __all__ = [
     "complete_rows",
     "make_table",
     "measure_all",
+    "named",
     "nested",
+    "predictions_of",
     "verify",
     "with_classes",
 ]
@@ -71,15 +73,20 @@ def nested(corpus: Corpus, limit: int | None) -> Corpus:
     return replace(corpus, utterances=tuple(corpus.utterances[place] for place in places[:limit]), digest="")
 
 
-def measure_all(corpus: Corpus, codecs: Sequence[str], recognizer: WhisperRecognizer) -> None:
-    """Measure into the cache what it does not know, a few utterances after another."""
+def measure_all(
+    corpus: Corpus, codecs: Sequence[str], recognizer: WhisperRecognizer, unheard: Collection[str] = ()
+) -> None:
+    """Measure into the cache what it does not know, a few utterances after another; ``unheard`` codecs only code."""
     from recognizers.measurement.measure import measure
 
     built = {name: build_codec(name, bands=recognizer.bands) for name in codecs}
+    heard = {name: codec for name, codec in built.items() if name not in unheard}
+    coded = {name: codec for name, codec in built.items() if name in unheard}
     with counting_bar("measuring", len(corpus) * len(built)) as advance:
         for start in range(0, len(corpus), AT_ONCE):
             part = replace(corpus, utterances=corpus.utterances[start : start + AT_ONCE], digest="")
-            measure(part, built, recognizer)
+            measure(part, heard, recognizer)
+            measure(part, coded)
             advance(len(part) * len(built))
 
 
@@ -90,38 +97,77 @@ def make_table(
     head: MeasuredTable,
     cache_dir: Path | None = None,
     classes: pd.DataFrame | None = None,
+    unheard: Collection[str] = (),
 ) -> int:
     """Write the rows that the cache knows completely; how many.  Raises ``NoTable`` where there are none.
 
-    ``classes`` are predictions of emotion networks (``amser evaluate --encoder``), which become columns."""
-    rows = complete_rows(corpus, codecs, recognizer, cache_dir)
+    ``classes`` are predictions of emotion networks (``amser evaluate --encoder``), which become columns.  Of
+    ``unheard`` codecs the table has no words, even where the cache has them: part of them would say nothing."""
+    rows = complete_rows(corpus, codecs, recognizer, cache_dir, unheard)
     if rows.empty:
         raise NoTable(f"the cache knows no utterance of {corpus.name} under all of {len(codecs)} codecs")
     if classes is not None:
         rows = with_classes(rows, classes)
-        head = replace(head, networks=tuple(sorted(classes["network"].unique())))
+        head = replace(head, networks=tuple(sorted(named(classes))))
     write_table(rows, head)
     return len(rows)
 
 
 def with_classes(rows: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:
-    """The rows with a column for each network of ``classes``: what its first seed found, empty where it was not asked.
+    """The rows with a column for each of the networks ``named`` in ``classes``: empty where it was not asked.
 
-    One seed and not the vote of several: a vote would be better than any network that a server could run.  Raises
-    ``NoTable`` where the predictions are of other utterances."""
+    Raises ``NoTable`` where the predictions are of other utterances."""
     if not set(rows["utterance"]) <= set(classes["utterance"]):
         strange = sorted(set(rows["utterance"]) - set(classes["utterance"]))
         raise NoTable(f"{len(strange)} utterances of the table have no predicted emotion, such as {strange[0]}")
-    for network, part in classes.groupby("network"):
-        first = part[part["seed"] == part["seed"].min()].set_index(["utterance", "codec"])["emotion_predicted"]
-        cells = zip(rows["utterance"], rows["codec"], strict=True)
-        known = first.to_dict()
-        rows = rows.assign(**{network_column(str(network)): [known.get(cell, "") for cell in cells]})
+    cells = list(zip(rows["utterance"], rows["codec"], strict=True))
+    for name, part in named(classes).items():
+        known = part.set_index(["utterance", "codec"])["emotion_predicted"].to_dict()
+        rows = rows.assign(**{network_column(name): [known.get(cell, "") for cell in cells]})
     return rows
 
 
+def named(classes: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Predictions of each training on its own: ``amser`` of its first seed, ``amser-2`` of the second, and
+    ``amser-clean`` of one that met raw speech alone.
+
+    Each seed and not their vote: a vote would be better than any network that a server runs.  Raises ``NoTable``
+    where a network was trained in two ways that share a name."""
+    found: dict[str, pd.DataFrame] = {}
+    for (network, training), part in classes.groupby(["network", "training"]):
+        for place, (_, one) in enumerate(part.groupby("seed"), start=1):
+            ends = [str(network), "clean" if training == "clean" else "", str(place) if place > 1 else ""]
+            name = "-".join(end for end in ends if end)
+            if name in found:
+                raise NoTable(f"two trainings across rates of '{network}': {', '.join(classes['training'].unique())}")
+            found[name] = one
+    return found
+
+
+def predictions_of(rows: pd.DataFrame, networks: Sequence[str]) -> pd.DataFrame:
+    """What ``with_classes`` was given, from the rows of a table and the names of its networks.
+
+    Columns: utterance, speaker, emotion, duration_s, codec, payload_bytes, network, training (``clean`` or ``rates``),
+    seed (1, 2, ... in their order), emotion_predicted.  A cell that a network was not asked is no row."""
+    import pandas as pd
+
+    kept = ["utterance", "speaker", "emotion", "duration_s", "codec", "payload_bytes"]
+    parts = []
+    for name in networks:
+        network, *ends = name.split("-")
+        training = "clean" if "clean" in ends else "rates"
+        seed = int(ends[-1]) if ends and ends[-1].isdigit() else 1
+        told = rows[[*kept, network_column(name)]].rename(columns={network_column(name): "emotion_predicted"})
+        parts.append(told[told["emotion_predicted"] != ""].assign(network=network, training=training, seed=seed))
+    return pd.concat(parts, ignore_index=True)
+
+
 def complete_rows(
-    corpus: Corpus, codecs: Sequence[str], recognizer: WhisperRecognizer, cache_dir: Path | None = None
+    corpus: Corpus,
+    codecs: Sequence[str],
+    recognizer: WhisperRecognizer,
+    cache_dir: Path | None = None,
+    unheard: Collection[str] = (),
 ) -> pd.DataFrame:
     """Rows of a table, by utterance and codec, of the utterances that cache and tables know completely."""
     import pandas as pd
@@ -132,9 +178,9 @@ def complete_rows(
     given = cache_entries(digests, tables_with(digests))  # so that a table that ships can be made larger
     with Store(cache_dir or default_cache(), given) as store:
         for utterance in corpus.utterances:
-            found = _rows(utterance, built, recognizer, store)
+            found = _rows(utterance, built, recognizer, store, unheard)
             rows += found if len(found) == len(built) else []
-        pairs = [(row["text"], row["hypothesis"]) for row in rows if row["text"]]
+        pairs = [(row["text"], row["hypothesis"]) for row in rows if row["text"] and row["hypothesis"] is not None]
         counts = score(store, pairs)
         for row in rows:
             row |= counts.get((row["text"], row["hypothesis"]), dict.fromkeys(COUNTS, math.nan))
@@ -142,10 +188,15 @@ def complete_rows(
 
 
 COUNTS = ("reference_words", "substitutions", "deletions", "insertions")
+NOT_ASKED: Mapping[str, Any] = {"text": None, "avg_logprob": math.nan, "no_speech_prob": math.nan}
 
 
 def _rows(
-    utterance: Utterance, codecs: Mapping[str, Any], recognizer: WhisperRecognizer, store: Store
+    utterance: Utterance,
+    codecs: Mapping[str, Any],
+    recognizer: WhisperRecognizer,
+    store: Store,
+    unheard: Collection[str],
 ) -> list[dict[str, Any]]:
     audio = audio_digest(utterance)
     keys = {name: coded_key(audio, codec.fingerprint(), recognizer.bands) for name, codec in codecs.items()}
@@ -164,6 +215,7 @@ def _rows(
     for name, key in keys.items():
         value = coded.get(key)
         said = None if value is None else heard.get(recognized_key(value["mel"], listener))
+        said = NOT_ASKED if name in unheard else said
         if value is None or said is None:
             continue
         words = {"hypothesis": said["text"]} | {name: said[name] for name in ("avg_logprob", "no_speech_prob")}
@@ -231,16 +283,19 @@ def _compared(
         mels.append(codec.decode(payload.data))
         value = coded_value(payload, mels[-1], log_mel(samples, bands=bands))
         values.append(value | {"codec_fingerprint": codec.fingerprint()})
-    for row, value, said in zip(rows, values, recognizer.transcribe(mels), strict=True):
-        yield from _differences(row, value, said)
+    asked = [isinstance(row["hypothesis"], str) for row in rows]
+    found = iter(recognizer.transcribe([mel for mel, wanted in zip(mels, asked, strict=True) if wanted]))
+    for row, value, wanted in zip(rows, values, asked, strict=True):
+        yield from _differences(row, value, next(found) if wanted else None)
 
 
-def _differences(row: Mapping[Any, Any], value: Mapping[str, Any], said: Transcript) -> Iterable[Difference]:
+def _differences(row: Mapping[Any, Any], value: Mapping[str, Any], said: Transcript | None) -> Iterable[Difference]:
     from recognizers.scores.word_errors import word_errors
 
     now = {name: value[name] for name in ("codec_fingerprint", "payload_bytes", "container_bytes", "mel_snr_db")}
-    now |= {"hypothesis": said.text, "avg_logprob": said.avg_logprob, "no_speech_prob": said.no_speech_prob}
-    if row["text"]:
+    if said is not None:
+        now |= {"hypothesis": said.text, "avg_logprob": said.avg_logprob, "no_speech_prob": said.no_speech_prob}
+    if said is not None and row["text"]:
         errors = word_errors(row["text"], said.text)
         now |= {name: getattr(errors, name) for name in COUNTS}
     tolerances = {"mel_snr_db": SNR_TOLERANCE_DB} | dict.fromkeys(("avg_logprob", "no_speech_prob"), LOGPROB_TOLERANCE)

@@ -14,10 +14,12 @@ from recognizers.measurement.shipped_tables import MeasuredCorpus, NoTable, meas
 from recognizers.measurement.synthetic import synthetic_corpus
 from scenarios.plugins import make
 from scenarios.schema.corpus import (
+    CorpusSpec,
     FolderCorpusSpec,
     HumanCorpusSpec,
     ManifestCorpusSpec,
     MeasuredCorpusSpec,
+    MixtureCorpusSpec,
     OneCorpusSpec,
     ShippedCorpusSpec,
     SyntheticCorpusSpec,
@@ -153,6 +155,21 @@ def emotion_of(spec: EmotionSpec, corpus: OneCorpusSpec | None = None) -> Emotio
     from recognizers.emotion.state_recognizer import is_of_states, load_states
 
     return load_states(path) if is_of_states(path) else load_emotion(path)
+
+
+def encoder_of(emotion: EmotionSpec, corpus: CorpusSpec) -> str:
+    """The Whisper whose states the emotion network reads; empty where it reads the Mel itself."""
+    if emotion.kind != "amser":
+        return ""
+    if emotion.weights != "shipped":
+        from recognizers.emotion.state_recognizer import encoder_of_file, is_of_states
+
+        path = Path(os.path.expandvars(emotion.weights)).expanduser()
+        return encoder_of_file(path) if is_of_states(path) else ""
+    parts = corpus.parts if isinstance(corpus, MixtureCorpusSpec) else (corpus,)
+    kinds = {part.kind for part in parts if isinstance(part, MeasuredCorpusSpec)}
+    tables = [table for table in measured_tables() if table.corpus in kinds and table.emotion(emotion.kind)]
+    return tables[0].model if tables else ""
 
 
 def _measured_emotion(network: str, corpus: str) -> EmotionRecognizer:

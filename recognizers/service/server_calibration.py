@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from recognizers.service.batches import Mel, Recognize, Timing, cost_of, measure_batches, noise_mels, speech_mels
-from recognizers.service.calibration import AcceleratorPower, Calibration, Cost
+from recognizers.service.calibration import AcceleratorPower, Calibration, CalibrationError, Cost
 from recognizers.service.machine import describe_machine
 from recognizers.service.power import PowerMeter
 from recognizers.service.random_whisper import TOKENS_PER_SECOND, RandomWhisper, official_dimensions
@@ -174,6 +174,9 @@ _SPEECH = "shipped speech, repeated or cut to the length"
 def _emotion(network: str, device: str) -> _Subject:
     from recognizers.emotion.recognizer import load_emotion
 
+    name, _, encoder = network.partition("/")
+    if encoder:
+        return _states(name, encoder, device)
     loaded = load_emotion(network)
     loaded.network.to(device)
     words = "please turn on the light"
@@ -182,6 +185,31 @@ def _emotion(network: str, device: str) -> _Subject:
         return loaded.classify(mels, [words] * len(mels))
 
     return _Subject(classify, noise_mels(loaded.bands), "random Mels, five words: the network's time follows lengths")
+
+
+def _states(network: str, encoder: str, device: str) -> _Subject:
+    """AMSER's network on encoder states: its short pass through the first blocks, and the head."""
+    import torch
+
+    from recognizers.emotion.state_network import StateDims, StateNetwork, collate_states
+    from recognizers.emotion.states import READ, WhisperStates
+
+    if network != "amser" or encoder not in READ:
+        known = ", ".join(f"amser/{name}" for name in READ)
+        raise CalibrationError(f"no network '{network}' reads the states of '{encoder}'; there are {known}")
+    if device != "cpu":
+        raise CalibrationError(f"the head of {network}/{encoder} runs on the CPU: calibrate it with `--device cpu`")
+    random = RandomWhisper(official_dimensions(encoder), device)
+    states = WhisperStates(random.model, encoder, "random weights", READ[encoder])
+    head = StateNetwork(StateDims(READ[encoder], states.width), classes=4).eval()
+
+    def classify(mels: Sequence[Mel]) -> object:
+        spoken = [states.word_vectors("please turn on the light")] * len(mels)
+        with torch.inference_mode():
+            return head(collate_states(states.heard(mels), spoken))
+
+    said = f"random weights and Mels, five words; blocks 1 to {READ[encoder][-1]} over the real frames, then the head"
+    return _Subject(classify, noise_mels(states.bands), said)
 
 
 def _rebuild_cost(timing: Timing) -> Cost:

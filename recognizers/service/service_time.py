@@ -80,15 +80,21 @@ class ServiceTime:
 
 
 def load_service(
-    server: ServerSpec, recognizer: RecognizerSpec | None = None, emotion: EmotionSpec | None = None
+    server: ServerSpec,
+    recognizer: RecognizerSpec | None = None,
+    emotion: EmotionSpec | None = None,
+    encoder: str = "",
 ) -> ServiceTime:
     """Service times of ``server``; a calibration is asked for the recognizer's model and the emotion network.
+
+    ``encoder`` is the Whisper whose states the network reads, empty where it reads the Mel.  A network that a
+    calibration does not know costs nothing, which ``source`` says.
 
     Raises ``CalibrationError`` where the calibration lacks the model.
     """
     spec = server.service
     if isinstance(spec, CalibratedServiceSpec):
-        service = _calibrated(spec, recognizer, emotion)
+        service = _calibrated(spec, recognizer, _network(emotion, encoder))
     else:
         batch_s, what = _explicit(spec)
         exponential = isinstance(spec, ExponentialServiceSpec)
@@ -113,15 +119,13 @@ def _explicit(
     return Table(sizes, tuple(spec.times[size] for size in sizes)), "service times by batch size"
 
 
-def _calibrated(
-    spec: CalibratedServiceSpec, recognizer: RecognizerSpec | None, emotion: EmotionSpec | None
-) -> ServiceTime:
+def _calibrated(spec: CalibratedServiceSpec, recognizer: RecognizerSpec | None, network: str | None) -> ServiceTime:
     calibration = load_calibration(spec.hardware)
     model = spec.model or model_of(recognizer)
     cost = calibration.model(model)
     parts: list[Cost] = [cost]
-    if emotion is not None and emotion.kind in calibration.emotion:
-        parts.append(calibration.emotion[emotion.kind])
+    if network is not None and network in calibration.emotion:
+        parts.append(calibration.emotion[network])
     if calibration.rebuild is not None:
         parts.append(calibration.rebuild)
     batch_s = Affine(
@@ -131,8 +135,17 @@ def _calibrated(
         sum(part.per_step_second_s for part in parts),
     )
     source = f"calibration {calibration.name}/{model} ({calibration.basis})"
+    if network is not None and network not in calibration.emotion:
+        source += f"; emotion network {network} was not timed there and costs nothing"
     active_w = calibration.power.active_w if cost.active_w is None else cost.active_w
     return ServiceTime(batch_s, calibration.power.idle_w, active_w, source)
+
+
+def _network(emotion: EmotionSpec | None, encoder: str) -> str | None:
+    """The name under which a calibration lists a network: ``amser/base`` reads the states of ``base``."""
+    if emotion is None or emotion.kind == "none":
+        return None
+    return f"{emotion.kind}/{encoder}" if encoder else emotion.kind
 
 
 def model_of(recognizer: RecognizerSpec | None) -> str:

@@ -164,20 +164,45 @@ def test_a_table_grows_from_the_one_that_ships(
     pd.testing.assert_frame_equal(kept, only.rows())
 
 
-def test_predicted_emotions_become_columns_of_a_table(only: MeasuredTable) -> None:
-    rows = only.rows()
-    told = [
-        {"utterance": name, "codec": codec, "network": "amser", "seed": seed, "emotion_predicted": label}
+def test_words_are_asked_only_of_some_codecs(
+    only: MeasuredTable, recognizer: WhisperRecognizer, speech: Corpus, tmp_path: Path
+) -> None:
+    """Of the others the table has sizes, and verifying asks for no words of theirs."""
+    part = replace(only, path=tmp_path / "part.parquet")
+    tabling.make_table(speech, CODECS, recognizer, part, unheard={"klt-4"})
+    rows = part.rows()
+    assert set(rows.loc[rows["hypothesis"].notna(), "codec"]) == set(CODECS) - {"klt-4"}
+    pd.testing.assert_series_equal(rows["payload_bytes"], only.rows()["payload_bytes"])
+    assert not part.has_words
+    assert not tabling.verify(part, speech, recognizer, 99, seed=1).differences
+
+
+def told(rows: pd.DataFrame, training: str, labels: dict[int, str]) -> pd.DataFrame:
+    """Predictions by seeds, of all utterances under two codecs."""
+    return pd.DataFrame(
+        {"utterance": name, "codec": codec, "network": "amser", "training": training, "seed": seed,
+         "emotion_predicted": label}
         for name in rows["utterance"].unique()
         for codec in ("raw", "klt-4")
-        for seed, label in ((2, "sad"), (1, "happy"))
-    ]
-    found = tabling.with_classes(rows, pd.DataFrame(told))
+        for seed, label in labels.items()
+    )  # fmt: skip
+
+
+def test_predicted_emotions_become_columns_of_a_table(only: MeasuredTable) -> None:
+    rows = only.rows()
+    every = pd.concat([told(rows, "raw+klt-4", {7: "sad", 4: "happy"}), told(rows, "clean", {4: "calm"})])
+    found = tabling.with_classes(rows, every)
     asked = found["codec"].isin(["raw", "klt-4"])
-    assert set(found.loc[asked, "emotion_amser"]) == {"happy"}  # the first seed's
-    assert set(found.loc[~asked, "emotion_amser"]) == {""}
+    for column, label in {"amser": "happy", "amser-2": "sad", "amser-clean": "calm"}.items():
+        assert set(found.loc[asked, f"emotion_{column}"]) == {label}
+        assert set(found.loc[~asked, f"emotion_{column}"]) == {""}
     with pytest.raises(NoTable, match="1 utterances of the table"):
-        tabling.with_classes(rows, pd.DataFrame([row for row in told if row["utterance"] != rows["utterance"].iloc[0]]))
+        tabling.with_classes(rows, every[every["utterance"] != rows["utterance"].iloc[0]])
+    back = tabling.predictions_of(found, sorted(tabling.named(every)))
+    assert len(back) == len(every)  # three trainings, two codecs
+    assert set(back[back["training"] == "rates"].groupby("seed")["emotion_predicted"].first()) == {"happy", "sad"}
+    with pytest.raises(NoTable, match="two trainings"):
+        tabling.named(pd.concat([every, told(rows, "raw", {4: "calm"})]))
 
 
 def test_a_limit_takes_utterances_that_any_larger_limit_takes(speech: Corpus) -> None:

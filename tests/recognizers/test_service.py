@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from channel.codecs import lossy
 from channel.codecs.waveform import Pcm
+from recognizers.measurement.parts_from_spec import encoder_of
 from recognizers.service import CalibrationError, calibrations, encode_cost, load_calibration, load_service
 from recognizers.service.batches import Timing, fit, measure_batches, noise_mels
 from recognizers.service.calibration import FOLDER, Point, summaries
@@ -22,7 +24,10 @@ from recognizers.service.derived_calibrations import PUBLISHED, calibration, enc
 from recognizers.service.device_calibration import added_to, calibrated_codecs, encoding_s, fit_line, parse_seven_zip
 from recognizers.service.encode import EncodeCalibration, EncodeEntry, load_encode_calibration
 from recognizers.service.random_whisper import official_dimensions
-from scenarios.schema.server import NoRecognizerSpec, ServerSpec, WhisperSpec
+from scenarios.schema.corpus import CorpusSpec
+from scenarios.schema.server import EmotionSpec, NoRecognizerSpec, ServerSpec, WhisperSpec
+
+Corpora: TypeAdapter[CorpusSpec] = TypeAdapter(CorpusSpec)
 
 
 def server(**fields: Any) -> ServerSpec:
@@ -366,3 +371,22 @@ def test_entries_of_another_machine_are_scaled_by_what_both_timed() -> None:
     assert source is not None and "2.000 to 3.000" in source
     with pytest.raises(CalibrationError, match="nothing timed here"):
         added_to(slow, at(entry("new", None, 0.001), fixed))
+
+
+def test_a_network_that_reads_encoder_states_costs_its_short_pass_and_its_head() -> None:
+    # Twelve seconds of speech in three utterances: the network on states takes longer than the one on Mels, since it
+    # runs three blocks of tiny.en, and far less than recognizing, which runs all over 30 s and decodes.
+    spec, emotion = server(service="host-cpu/tiny"), EmotionSpec()
+    words, on_mels = load_service(spec), load_service(spec, None, emotion)
+    on_states = load_service(spec, None, emotion, "tiny.en")
+    plain, mels, states = (one.batch_s(3, 12.0) for one in (words, on_mels, on_states))
+    assert plain < mels < states < 2 * plain
+    assert "costs nothing" in load_service(server(service="rtx-2080-ti/turbo"), None, emotion, "base").source
+
+
+def test_the_encoder_of_a_network_is_its_tables_or_its_weights(tmp_path: Path) -> None:
+    acted = Corpora.validate_python(["librispeech", "emodb"])
+    assert encoder_of(EmotionSpec(), acted) == "base"
+    assert encoder_of(EmotionSpec(kind="none"), acted) == ""
+    assert encoder_of(EmotionSpec(), Corpora.validate_python("shipped")) == ""
+    assert encoder_of(EmotionSpec(weights=str(tmp_path / "none.safetensors")), acted) == ""

@@ -6,13 +6,14 @@ import os
 import stat
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from recognizers.service.batches import Timing
-from recognizers.service.calibration import AcceleratorPower, Calibration, load_calibration
+from recognizers.service.calibration import AcceleratorPower, Calibration, CalibrationError, load_calibration
 from recognizers.service.derived_calibrations import write_json
 from recognizers.service.power import PowerMeter, gpu_power_w
 from recognizers.service.random_whisper import OFFICIAL
@@ -38,6 +39,16 @@ def test_a_calibration_can_be_read_back(tmp_path: Path, monkeypatch: pytest.Monk
     assert made.rebuild is not None and made.rebuild.per_audio_second_s < 1.0
     assert "random weights" in made.models["toy"].assumed and "CPU time" in made.method
     assert made.power == HOST_POWER or "RAPL" in made.power.source
+
+
+def test_a_network_on_encoder_states_is_timed_by_its_whisper(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OFFICIAL, "toy", (16, 1, 1, 1, 80))
+    monkeypatch.setattr("recognizers.emotion.states.READ", {"toy": (1,)})
+    job = Job((), ("amser/toy",), rebuild=False, power=HOST_POWER, timing=Timing((1, 2), (0.3,), 1))
+    made = calibrate_server(job, name="mine")
+    assert [(p.utterances, p.audio_s) for p in made.emotion["amser/toy"].points] == [(1, 0.3), (2, 0.6)]
+    with pytest.raises(CalibrationError, match="'amser' reads the states of 'tiny'; there are amser/toy"):
+        calibrate_server(replace(job, emotion=("amser/tiny",)), name="mine")
 
 
 def test_power_given_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
