@@ -121,11 +121,9 @@ def test_links_between_pages_lead_somewhere() -> None:
 
 def test_files_that_pages_name_are_there() -> None:
     top = "amser|sim|recognizers|channel|devices|scenarios|tests|benchmarks|docs|scripts"
-    named = {
-        (page.name, path)
-        for page in [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]
-        for path in re.findall(rf"`((?:{top})/[\w/.-]+)`", page.read_text(encoding="utf-8"))
-    }
+    path = rf"`((?:{top})/[\w/.-]*(?:/|\.(?:py|md|csv|json|yaml|svg|toml)))`"
+    pages = [*ROOT.glob("docs/**/*.md"), ROOT / "README.md"]
+    named = {(page.name, found) for page in pages for found in re.findall(path, page.read_text(encoding="utf-8"))}
     assert len(named) > 50
     assert [f"{page}: {path}" for page, path in sorted(named) if not (ROOT / path).exists()] == []
 
