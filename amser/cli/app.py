@@ -26,6 +26,7 @@ from amser.cli import (
     results,
     run,
     scenario,
+    traces,
 )
 from amser.exits import Stopped
 from amser.version import __version__
@@ -91,6 +92,7 @@ _command("encode", audio.encode, "Write a recording's payload and say what it co
 _command("decode", audio.decode, "Rebuild the Mel spectrogram from a payload.")
 app.add_typer(codecs.app, name="study")
 app.add_typer(corpus.app, name="corpus")
+app.add_typer(traces.app, name="traces")
 app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(measure.app, name="measure")
 app.add_typer(emotion.app, name="train")

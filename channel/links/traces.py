@@ -210,7 +210,17 @@ def _parse_csv(path: Path) -> Trace:
     if any(later <= earlier for earlier, later in pairwise(starts)):
         raise TraceError(path, None, "has steps too short for the size of its times; count them from the first row")
     period = starts[-1] + (starts[-1] - starts[-2])
-    return Trace(starts, tuple(rates), period, f"{path.name} (CSV trace)")
+    return Trace(starts, tuple(rates), period, f"{path.name} (CSV trace{_provenance(path)})")
+
+
+def _provenance(path: Path) -> str:
+    """What the first lines of an imported trace say of it."""
+    said = []
+    for line in _told(lambda: read_lines(path))[:8]:
+        key, _, value = line.removeprefix("#").strip().partition(": ")
+        if line.startswith("#") and key in ("source", "licence", "interval"):
+            said.append(f"; {key}: {value.strip()}")
+    return "".join(said)
 
 
 def _columns(path: Path, number: int, header: list[str]) -> tuple[int, float, int, float]:
