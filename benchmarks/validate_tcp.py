@@ -64,6 +64,8 @@ class Table:
     title: str
     header: str
     target: float | None
+    share: float = 1.0
+    """Share of the rows that must meet the target."""
     rows: list[str] = field(default_factory=list)
     errors: list[float] = field(default_factory=list)
 
@@ -89,8 +91,8 @@ class Table:
 
     @property
     def passed(self) -> bool:
-        """Whether every row meets the target."""
-        return self.target is None or all(abs(e) <= self.target for e in self.errors)
+        """Whether enough rows meet the target."""
+        return self.target is None or sum(abs(e) <= self.target for e in self.errors) >= self.share * len(self.errors)
 
 
 def simulated(path: Shaped, starts_s: Sequence[float], size_bytes: int, sharing: object) -> float:
@@ -231,16 +233,17 @@ def _arrivals(per_s: float, until_s: float, most: int) -> Iterator[float]:
 
 
 def small_buffers(net: Network) -> Table:
-    """Drop-tail buffers that overflow: beyond the target, to know how far the model carries."""
+    """Drop-tail buffers that overflow: four rows in five are to meet the target."""
     table = Table(
         "Small buffers: losses by overflow",
         "rate Mbit/s | RTT ms | buffer kB | control | uploads | bytes | real ms | range | router ms | error",
-        None,
+        SHARED_TARGET,
+        share=0.8,
     )
     for rate, rtt, buffer in ((10e6, 0.05, 62_500), (10e6, 0.05, 31_250), (10e6, 0.2, 125_000)):
         path = shaped(net, rate, rtt, buffer)
         for control in CONTROLS:
-            for count, size in ((1, 150_000), (1, 1_000_000), (5, 150_000)):
+            for count, size in ((1, 150_000), (1, 1_000_000), (5, 150_000), (10, 150_000)):
                 starts = [0.0] * count
                 cells, error = _compare(
                     real(net, starts, size, control, 3), simulated(path, starts, size, router(path, control))

@@ -55,7 +55,7 @@ class _Flow:
         self.shortest_wait = INFINITY
         self.burst = self.wait = 0.0  # the round in flight: its bits, and how long it waited in the queue
         self.device_free_at = 0.0
-        self.timeouts = 0  # retransmission timeouts in a row with nothing through
+        self.timeouts = 0  # a probe and retransmission timeouts in a row that showed nothing
 
 
 class RouterLink(SharedLink):
@@ -64,8 +64,9 @@ class RouterLink(SharedLink):
     ``rtt_s`` is the round trip with empty queues, ``segment_bits`` one full packet on the wire, ``buffer_bits`` the
     queue's room (inf: never full).  ``control`` is ``cubic`` (slow start also ends by HyStart) or ``reno``.
     ``cap_bps`` of an upload is a bottleneck in the device itself: bits wait there, without loss.
-    A burst that finds too little room loses the rest; the window shrinks and the loss costs one more round, or
-    a retransmission timeout when too little came through to show it.
+    A burst that finds too little room loses the rest and the window shrinks.  Where more data follow, they show it a
+    round later (RACK, RFC 8985); a loss at the very end, or of a whole burst, shows by a probe after two round trips
+    (tail loss probe, section 7 there), and by a retransmission timeout where the probe's round is lost too.
     """
 
     __slots__ = (
@@ -195,7 +196,7 @@ class RouterLink(SharedLink):
         return max(0.0, self.backlog_bits(now) + burst * arriving_share - self._buffer)
 
     def _lose(self, now: float, flow: _Flow, burst: float, lost: float) -> None:
-        """Carry what finds room; the rest is sent again a round later, or after a timeout."""
+        """Carry what finds room; the rest is sent again when its loss has shown."""
         lost = min(lost, burst)
         passed = burst - lost
         self.lost_bits += lost
@@ -203,18 +204,24 @@ class RouterLink(SharedLink):
         begin, end = self._enqueue(now, passed) if passed > 0.0 else (now, now)
         if flow.cap < INFINITY:
             _, end = self._through_the_device(now, flow, passed, begin, end)
-        flow.slow_start = False
-        if passed > 3.0 * self._segment:  # enough duplicate acknowledgements to show the loss
-            flow.window = max(self._beta * flow.window, 2.0 * self._segment)
-            # The next round starts as usual, but losses at the very end show only when all the rest is through.
-            first = begin + self._segment * (end - begin) / passed
-            again = (first if flow.left > lost else end) + self._rtt
-        else:
-            flow.window, flow.slow_start = self._segment, True
-            again = end + (self._rtt + RTO_MIN_S) * 2.0**flow.timeouts  # RFC 6298, 5.5
-            flow.timeouts = 0 if passed > 0.0 else min(flow.timeouts + 1, MOST_BACKOFF)
+        again = self._shown_at(now, flow, (begin, end), passed, lost)
         flow.burst, flow.wait = flow.window / 2.0 if flow.slow_start else flow.window, flow.shortest_wait
         self._at(again, _ACKNOWLEDGED, flow)
+
+    def _shown_at(self, now: float, flow: _Flow, leaving: tuple[float, float], passed: float, lost: float) -> float:
+        """When a loss has shown and the next burst leaves; the window is what is left of it by then."""
+        begin, end = leaving
+        if flow.timeouts and not passed:
+            flow.window, flow.slow_start = self._segment, True
+            flow.timeouts = min(flow.timeouts + 1, MOST_BACKOFF + 1)
+            return end + (self._rtt + RTO_MIN_S) * 2.0 ** (flow.timeouts - 2)  # RFC 6298, 5.5
+        flow.window, flow.slow_start = max(self._beta * flow.window, 2.0 * self._segment), False
+        if passed and flow.left > lost:
+            flow.timeouts = 0
+            return begin + min(self._segment, passed) * (end - begin) / passed + self._rtt
+        flow.timeouts = 1
+        round_s = end - now + self._rtt  # as the last acknowledgement of the burst measures it
+        return now + 2.0 * round_s + self._rtt
 
     def next_finish(self) -> float:
         """Return the next event of any upload: a round that comes back or a finish; inf when there is none."""

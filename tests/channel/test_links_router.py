@@ -128,12 +128,26 @@ def test_a_device_slower_than_the_queue_fills_no_buffer() -> None:
 
 
 def test_timeouts_in_a_row_double() -> None:
-    """A packet that finds no room tries again after 1, 2 and 4 timeouts of 0.24 s, until the queue has drained.
+    """A packet that finds no room sends a probe after two round trips, whose answer would be there at 0.12 s, and then
+    tries again after 1, 2 and 4 timeouts of 0.24 s, until the queue has drained.
 
-    The queue holds 2 s of other data and has no room for more; the fourth attempt at 1.68 s still finds it full, the
-    fifth, eight timeouts later at 3.6 s, passes.
+    The queue holds 2 s of other data and has no room for more; the attempt at 0.12 + 7 * 0.24 = 1.8 s still finds it
+    full, the next, eight timeouts later at 3.72 s, passes.
     """
     link = RouterLink(ConstantCapacity(PACKET), 0.04, PACKET, buffer_bits=0.06 * PACKET)
     link.join(0.0, 1, 2 * PACKET)  # datagrams of two seconds, which no window limits
     link.join(0.0, 2, PACKET / 10, start=window(0.1))
-    assert finish(link) == pytest.approx({1: 2.0, 2: 0.24 * 15 + 0.1})
+    assert finish(link) == pytest.approx({1: 2.0, 2: 0.12 + 0.24 * 15 + 0.1})
+
+
+def test_a_loss_at_the_end_waits_for_a_probe() -> None:
+    """12 packets of 1 ms into room for 10, round trip 40 ms: 10 leave by 10 ms, two are lost and nothing follows them.
+
+    The last acknowledgement takes 10 + 40 ms; the probe leaves after two such round trips, at 100 ms, its answer comes
+    at 140 ms and the two are through at 142 ms.  With 8 packets more to send, those show the loss after one round trip:
+    at 41 ms a window of 0.7 * 12 + 1 = 9.4 of the ten left, at 82 ms the rest.
+    """
+    for packets, expected in ((12, 0.142), (20, 0.082 + 0.0006)):
+        link = RouterLink(ConstantCapacity(12e6), 0.040, PACKET, 10 * PACKET)
+        link.join(0.0, 1, packets * PACKET, start=window(12))
+        assert finish(link) == pytest.approx({1: expected})
