@@ -109,7 +109,7 @@ def table(
     ] = None,
     words_of: Annotated[
         list[str] | None,
-        typer.Option("--words-of", help="Recognize only what these codecs sent; repeatable. By default all."),
+        typer.Option("--words-of", help="Recognize only what these codecs sent, or `none`; repeatable."),
     ] = None,
     recall: Annotated[bool, typer.Option(help="Measure nothing: write what the cache knows completely.")] = False,
 ) -> int:
@@ -131,7 +131,7 @@ def table(
     speech = open_corpus(folder)
     speech = tabling.nested(speech if split is None else speech.select(split=split), limit)
     codecs = codec or tabling.TABLE_CODECS
-    if strange := sorted(set(words_of or ()) - set(codecs)):
+    if strange := sorted(set(words_of or ()) - {*codecs, "none"}):
         raise UserError(f"--words-of {strange[0]}: no codec of the table; give --codec {strange[0]} too")
     unheard = frozenset(codecs) - frozenset(words_of) if words_of else frozenset()
     if not recall:

@@ -305,3 +305,16 @@ def test_a_table_whose_bytes_are_damaged_is_refused(
     (tmp_path / "a.parquet").write_bytes(raw)
     with pytest.raises(DamagedTable, match="it is damaged"):
         [table.rows() for table in measured_tables()]
+
+
+@pytest.mark.parametrize("corpus", ["emodb", "ravdess"])
+def test_shipped_emotions_are_a_function_of_the_mel(corpus: str) -> None:
+    """A network gives one Mel of one utterance one class, whatever sent it; FLAC's Mel is that of raw PCM."""
+    table = next(table for table in measured.measured_tables() if table.corpus == corpus)
+    rows = table.rows()
+    pair = rows[rows["codec"].isin(["raw", "flac"])].groupby("utterance")["mel"].nunique()
+    assert (pair == 1).all()
+    told = tabling.predictions_of(rows, table.networks).merge(rows[["utterance", "codec", "mel"]])
+    assert (told.groupby(["network", "training", "seed", "utterance", "mel"])["emotion_predicted"].nunique() == 1).all()
+    assert set(told[told["network"] == "amser"].query("training == 'rates'")["seed"]) == {1, 2, 3}
+    assert told["emotion_predicted"].isin(rows["emotion"].unique()).all()
