@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,11 +95,10 @@ def _shipped(options: Options) -> Part:
     from amser.reproduction.emotions import shipped_networks
     from amser.reproduction.word_rates import measured_words, word_rows
     from recognizers.corpora import open_corpus
-    from recognizers.training.speech.pack import shipped
     from recognizers.whisper import load_whisper
 
     corpus, nano = _limited(open_corpus("shipped"), options.limit), load_whisper("nano")
-    seen = {clip.path: clip.seen_voice for clip in shipped()}
+    seen = _voices_of_training()
     known = {u.id: seen[u.path] for u in corpus.utterances}
     groups = {"seen voices": lambda one: known[one], "unseen voices": lambda one: not known[one]}
     heard = measured_words(corpus, nano)
@@ -106,6 +106,15 @@ def _shipped(options: Options) -> Part:
     part.notes.append("nano is a recognizer of commands from a closed vocabulary, not of open speech.")
     part += shipped_networks(corpus, heard, "nano")
     return part
+
+
+def _voices_of_training() -> dict[Path, bool]:
+    """Whether nano's training had the voice of a shipped clip, by its file."""
+    from recognizers.corpora.opening import SHIPPED_SPEECH
+
+    with (SHIPPED_SPEECH / "manifest.tsv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    return {SHIPPED_SPEECH / row["path"]: row["seen_voice"] == "1" for row in rows}
 
 
 def _digits(options: Options) -> Part:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from whisper.model import MultiHeadAttention, Whisper
 
+from recognizers.corpora import open_corpus
 from recognizers.training.nano.data import (
     Features,
     Sampler,
@@ -15,7 +16,6 @@ from recognizers.training.nano.data import (
 )
 from recognizers.training.nano.train import Options, Run, encode, train
 from recognizers.training.speech.grammar import vocabulary
-from recognizers.training.speech.pack import shipped
 from recognizers.whisper.nano import compact_dimensions, load_nano
 from recognizers.whisper.padding import floor_of
 from recognizers.whisper.vocabulary import vocabulary_of
@@ -34,17 +34,8 @@ def speech(tmp_path_factory):
     folder = tmp_path_factory.mktemp("speech")
     lines = ["path\ttext\temotion\tvoice\tengine\tseen_voice\tsplit\tduration_s"]
     for split in ("train", "dev"):
-        for clip in shipped()[:24]:
-            row = (
-                str(clip.path),
-                clip.text,
-                clip.emotion,
-                clip.voice,
-                clip.engine,
-                "1",
-                split,
-                clip.duration_s,
-            )
+        for clip in open_corpus("shipped").utterances[:24]:
+            row = (clip.path, clip.text, clip.emotion, "flite-slt", "flite", "1", split, clip.duration_s)
             lines.append("\t".join(map(str, row)))
     (folder / "manifest.tsv").write_text("\n".join(lines) + "\n")
     return folder

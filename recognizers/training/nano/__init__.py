@@ -1,1 +1,1 @@
-"""Trains and evaluates nano: data, variations, the loop, word errors against compress rate."""
+"""Trains nano: data, variations, the loop, word errors on the way."""

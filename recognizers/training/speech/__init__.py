@@ -1,1 +1,1 @@
-"""Speech that ships with the project: its grammar, its synthesis, and the loader of the committed clips."""
+"""Speech that ships with the project: its grammar and its synthesis."""
