@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amser.cli.options import check_device
+from amser.cli.options import ResultsDir, check_device
 from amser.console import Table
 from amser.exits import UserError
 from scenarios.errors import Exit
@@ -157,3 +157,30 @@ def _say() -> Callable[[str], None]:
 def _write(path: Path, text: str) -> None:
     path.write_text(text + "\n", encoding="utf-8")
     sys.stdout.write(f"{path}\n")
+
+
+@app.command("observed")
+def observed(
+    results: ResultsDir,
+    output: Output = Path("observed.json"),
+) -> int:
+    """Service times and the encoding's scale of this machine from an observation (`amser observe`)."""
+    from amser.live.observed_costs import encode_scales, server_calibration
+    from scenarios import loads
+    from sim.study.results import Results
+
+    found = Results.open(results)
+    text = (found.folder / "resolved.yaml").read_text(encoding="utf-8")
+    scenario = loads(text, file="resolved.yaml", base_dir=found.folder).points[0].scenario
+    made = server_calibration(found, scenario, output.stem.removeprefix("server-"))
+    output.write_text(made.model_dump_json(indent=1, exclude_defaults=True) + "\n", encoding="utf-8")
+    _summary(made)
+    table = Table(("codec", "uploads", "encode_scale", "of CPU time"), right=frozenset({1, 2, 3}))
+    for one in encode_scales(found):
+        table.rows.append([one.codec, str(one.uploads), f"{one.scale:.2f}", f"{one.cpu_scale:.2f}"])
+    table.print()
+    sys.stdout.write(f"{output}\n")
+    sys.stderr.write(
+        f"in a scenario:  server: {{service: {output}}}  and  profile: {{kind: custom, encode_scale: ..., ...}}\n"
+    )
+    return Exit.DONE

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from amser.cli.fidelity import compare_stages
 from amser.cli.options import Json, ResultsDir, cores
 from amser.console import harmless
 from amser.exits import MissingError, UserError
@@ -43,13 +44,15 @@ def compare(
     every: Annotated[bool, typer.Option("--all", help="Show every metric, not only those that differ.")] = False,
     json: Json = False,
 ) -> int:
-    """Compare two studies: what differs in their inputs, then in their figures."""
+    """Compare two studies: what differs in their inputs, then in their figures; observed ones by stage."""
     from amser.comparison import compare as compare_results
     from sim.study.results import Results
 
     sides = Results.open(first), Results.open(second)
-    found = compare_results(*sides)
     say_partial(*sides)
+    if any("observed" in side.manifest for side in sides):
+        return compare_stages(sides, json)
+    found = compare_results(*sides)
     if json:
         from amser.console import print_json
 

@@ -1,4 +1,4 @@
-"""A server on loopback whose accelerators answer by rule, for all that is not recognition."""
+"""Servers on loopback: accelerators that answer by rule, for all that is not recognition, or that decode in earnest."""
 
 from __future__ import annotations
 
@@ -55,8 +55,15 @@ class Running:
 
 
 @contextmanager
+def decoding() -> Iterator[Running]:
+    """A server whose accelerator decodes what it gets, in a process of its own, and recognizes nothing."""
+    with running(None, limits=Limits(head_s=0.3, body_s=0.3)) as server:  # half requests are many
+        yield server
+
+
+@contextmanager
 def running(
-    rote: Rote, rule: Rule | None = None, limits: Limits | None = None, token: str | None = None
+    rote: Rote | None, rule: Rule | None = None, limits: Limits | None = None, token: str | None = None
 ) -> Iterator[Running]:
     service = Service(NOTHING, rule or Rule(), limits or Limits(), token)
     application = Application(service, rote)  # type: ignore[arg-type]
@@ -72,7 +79,7 @@ def running(
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
-    assert ready.wait(30.0)
+    assert ready.wait(240.0)
     port = sock.getsockname()[1]
     try:
         yield Running(f"http://127.0.0.1:{port}", port, server.stop, application, ended)
