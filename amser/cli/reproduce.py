@@ -142,10 +142,10 @@ def _show(output: Path, whole: Part, known: Published, json: bool) -> int:
 
 def _tables(whole: Part, known: Published) -> Iterator[Table]:
     """The poster's tables, then ours, then both of the same corpus."""
-    from amser.reproduction import row_tables as tables
+    from amser.reproduction import row_tables
 
-    yield from (tables.printed_table(one) for one in known.tables if one.table == "emotion")
-    yield tables.words_table(whole.rows)
-    yield from (tables.networks_table(whole.rows, one, "accuracy") for one in tables.corpora_of(whole.rows))
-    yield tables.beside_table((row for row in whole.rows if row.table == "emotion"), known)
-    yield tables.overhead_table(whole.rows, known)
+    yield from (row_tables.printed_table(one) for one in known.tables if one.table == "emotion")
+    yield row_tables.words_table(whole.rows)
+    yield from (row_tables.networks_table(whole.rows, one, "accuracy") for one in row_tables.corpora_of(whole.rows))
+    yield row_tables.beside_table((row for row in whole.rows if row.table == "emotion"), known)
+    yield row_tables.overhead_table(whole.rows, known)

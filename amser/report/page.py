@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from amser.console import Table
-from amser.report import charts as figures
+from amser.report import charts
 from amser.report.against import against
 from amser.report.headline import headline_section
 from amser.report.material import Study
@@ -66,13 +66,13 @@ def _figures(study: Study) -> Iterator[str]:
     yield _section(
         "latency",
         "How long a user waits",
-        figures.distribution(view, study.latencies()),
+        charts.distribution(view, study.latencies()),
         "Share of uploads answered within a time, all replications together, warm-up left out." + several,
     )
     yield _section(
         "stages",
         "Where the time goes",
-        figures.stages(view),
+        charts.stages(view),
         "Mean time of each stage of an upload: encoding on the device, waking the radio, the grant, "
         "the transfer over the shared uplink, the way to the server, its queue, the batch's service, "
         "the reply. The mark is the mean latency with its 95 % interval." + several,
@@ -80,7 +80,7 @@ def _figures(study: Study) -> Iterator[str]:
     yield _section(
         "energy",
         "Where the device's energy goes",
-        figures.energies(view),
+        charts.energies(view),
         "Energy that an upload adds on the device: encoding, waking the radio, transmitting, and the tail in "
         "which the radio stays awake afterwards. The idle baseline is not in it. The mark is the sum with its 95 % "
         "interval." + several,

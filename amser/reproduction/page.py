@@ -15,7 +15,7 @@ from amser.console import Table
 from amser.installation import installation
 from amser.report.look import legend_below, styled
 from amser.report.page import CONFIG, html_table
-from amser.reproduction import row_tables as tables
+from amser.reproduction import row_tables
 from amser.reproduction.published import Published
 from amser.reproduction.rows import Part, Row
 from amser.version import __version__
@@ -81,7 +81,7 @@ def _missing(part: Part) -> str:
 def _printed(published: Published) -> str:
     parts = []
     for one in published.tables:
-        table = tables.printed_table(one)
+        table = row_tables.printed_table(one)
         parts.append(f"<p class='note'>{escape(table.title)}</p>{_scrolled(table)}")
     notes = "".join(f"<li>{escape(note)}</li>" for note in published.notes)
     return _section("What the poster prints", f"{published.source}.", *parts, f"<ul>{notes}</ul>")
@@ -91,8 +91,8 @@ def _words(rows: Sequence[Row]) -> str:
     chosen = [row for row in rows if row.table == "wer" and row.metric == "wer"]
     if not chosen:
         return ""
-    parts = [_drawn(words_figure(chosen), "wer"), _scrolled(tables.words_table(rows))]
-    flagged = tables.words_table(rows, "flagged")
+    parts = [_drawn(words_figure(chosen), "wer"), _scrolled(row_tables.words_table(rows))]
+    flagged = row_tables.words_table(rows, "flagged")
     if flagged.rows:
         parts.append(f"<h3>Flagged as doubtful [%]</h3><p class='note'>{escape(DOUBTFUL)}</p>{_scrolled(flagged)}")
     return _section("Word errors against compress rate", WORDS, *parts)
@@ -108,7 +108,7 @@ def _scrolled(table: Table, look: str = "scroll") -> str:
 
 def _beside(rows: Sequence[Row], published: Published) -> str:
     """Published beside ours, where these rows are of the corpus that was published on."""
-    table = tables.beside_table(rows, published)
+    table = row_tables.beside_table(rows, published)
     return _scrolled(table) if table.rows else ""
 
 
@@ -145,13 +145,13 @@ def _curve(rows: Sequence[Row], name: str, place: int, legend: bool) -> go.Scatt
         showlegend=legend,
         line={"color": COLOURS[place % 6], "dash": DASHES[place % 6]},
         marker={"symbol": SYMBOLS[place % 6], "size": 8},
-        text=[tables.rate_name(r.rate) for r in rows],
+        text=[row_tables.rate_name(r.rate) for r in rows],
         hovertemplate=f"{escape(name)}<br>%{{text}}: %{{y:.1f}} %<extra></extra>",
     )
 
 
 def _emotions(rows: Sequence[Row], published: Published) -> str:
-    corpora = tables.corpora_of(rows)
+    corpora = row_tables.corpora_of(rows)
     if not corpora:
         return ""
     parts = [_drawn(emotions_figure(rows), "emotion")]
@@ -159,7 +159,7 @@ def _emotions(rows: Sequence[Row], published: Published) -> str:
         inside = [row for row in rows if row.table == "emotion" and row.corpus == corpus]
         parts.append(f"<h3>{escape(corpus)}</h3><p class='note'>{escape(_basis(inside))}</p>")
         for metric in ("accuracy", "f1_weighted"):
-            table = tables.networks_table(rows, corpus, metric)
+            table = row_tables.networks_table(rows, corpus, metric)
             parts.append(f"<p class='note'>{escape(table.title)}</p>{_scrolled(table)}")
         parts.append(_beside(inside, published))
     return _section("Emotion against compress rate", EMOTIONS, *parts)
@@ -182,16 +182,16 @@ def emotions_figure(rows: Sequence[Row]) -> go.Figure:
     figure = make_subplots(lines, columns, subplot_titles=titles, **spacing)
     for place, panel in enumerate(panels):
         inside = [row for row in chosen if (row.corpus, _training(row)) == panel]
-        for number, network in enumerate(tables.TITLES):
+        for number, network in enumerate(row_tables.TITLES):
             curve = sorted((r for r in inside if r.subject == network), key=lambda r: float(r.rate or 0))
             if curve:
-                trace = _curve(curve, tables.TITLES[network], number, place == 0)
+                trace = _curve(curve, row_tables.TITLES[network], number, place == 0)
                 figure.add_trace(trace, row=place // columns + 1, col=place % columns + 1)
     figure.update_yaxes(title="accuracy [%]", col=1)
     _rate_axis(figure)
     styled(figure, 110 + 320 * lines)
     figure.update_layout(margin_t=70)
-    return legend_below(figure, list(tables.TITLES.values()))
+    return legend_below(figure, list(row_tables.TITLES.values()))
 
 
 def _training(row: Row) -> str:
@@ -200,17 +200,17 @@ def _training(row: Row) -> str:
 
 
 def _overhead(rows: Sequence[Row], published: Published) -> str:
-    table = tables.overhead_table(rows, published)
+    table = row_tables.overhead_table(rows, published)
     return _section("Time and energy of 20,000 files", OVERHEAD, _scrolled(table)) if table.rows else ""
 
 
 def _papers(published: Published) -> str:
-    table = tables.papers_table(published)
+    table = row_tables.papers_table(published)
     return _section("What the baselines' papers report", PAPERS, _scrolled(table, "scroll prose"))
 
 
 def _every_figure(rows: Iterable[Row]) -> str:
-    table = tables.every_table(rows)
+    table = row_tables.every_table(rows)
     details = f"<details><summary>All {len(table.rows)} figures</summary>{_scrolled(table)}</details>"
     return _section("Every figure of ours", "The same rows are in figures.csv.", details)
 

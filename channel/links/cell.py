@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from channel.links import cell_parts as build
+from channel.links import cell_parts
 from channel.links.access import Access
 from channel.links.loss import Loss
 from channel.links.propagation import Placement, Radio, Uniforms, place
@@ -69,22 +69,22 @@ def build_cell(spec: schema.CellSpec, rng: np.random.Generator | None = None) ->
     sources: dict[str, str] = {}
     if spec.preset is not None:
         sources["preset"] = f"{spec.preset}: {presets()[spec.preset].source}"
-    capacity = build.capacity(spec, rng, sources)
-    transport = build.transport(spec, sources)
+    capacity = cell_parts.capacity(spec, rng, sources)
+    transport = cell_parts.transport(spec, sources)
     rates: schema.GivenRatesSpec | Radio | None = None
     if isinstance(spec.device_rates, schema.GivenRatesSpec):
         rates = spec.device_rates
     elif spec.device_rates is not None:
-        rates = build.radio(spec.device_rates, spec.sharing)
+        rates = cell_parts.radio(spec.device_rates, spec.sharing)
         sources["device rates"] = "3GPP TR 38.901 section 7.4; TR 36.942 A.2"
     return Cell(
-        link=build.link(spec, capacity, transport, sources),
+        link=cell_parts.link(spec, capacity, transport, sources),
         transport=transport,
-        access=build.access(spec.access, sources),
-        loss=build.loss(spec),
+        access=cell_parts.access(spec.access, sources),
+        loss=cell_parts.loss(spec),
         rtt_s=spec.rtt,
         backhaul_s=spec.backhaul,
-        retry=build.retry(spec.retry),
+        retry=cell_parts.retry(spec.retry),
         rates=rates,
         sources=sources,
     )

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from amser.cli import main
-from amser.reproduction import row_tables as tables
+from amser.reproduction import row_tables
 from amser.reproduction.emotions import committed, rows_of, write_committed
 from amser.reproduction.overhead import overhead
 from amser.reproduction.page import emotions_figure, render
@@ -71,7 +71,7 @@ def test_all_printed_values_are_there_digit_by_digit() -> None:
     cells = {(f.metric, f.subject, f.rate): f.printed for f in shares}
     assert cells["accuracy", "amser", 0.1875] == "0.69540" and cells["accuracy", "yoon", 1.0] == "0.58260"
     assert cells["f1_weighted", "umons", 0.125] == "0.67713" and cells["f1_weighted", "xu", 0.5] == "0.63487"
-    table = tables.printed_table(known.tables[0])
+    table = row_tables.printed_table(known.tables[0])
     assert table.rows[0] == ["12.50 %", "0.69833", "0.67840", "0.63343", "0.55523"]
     overhead = {(f.subject, f.metric): f.value for f in known.figures if f.table == "overhead"}
     # Both columns give the same power, 49.6 and 49.8 W: digits that were mistyped would hardly agree.
@@ -101,7 +101,7 @@ def test_a_published_figure_stands_beside_the_same_corpus_only() -> None:
     found = frame([ours, other], known)
     assert found["published"][0] == 0.6784 and np.isnan(found["published"][1])
     assert found["difference"][0] == pytest.approx(0.0216) and np.isnan(found["difference"][1])
-    table = tables.beside_table([ours, other, ROW], known)
+    table = row_tables.beside_table([ours, other, ROW], known)
     assert [row[2:6] for row in table.rows] == [["0.67840", "70.0 %", "–", "+2.2 points"]]
     acted = [replace(other, rate=rate, metric=metric) for rate in RATES for metric in ("accuracy", "f1_weighted")]
     page = render(Part([*acted, ROW], missing=["a corpus"]), known, [])
@@ -115,7 +115,7 @@ def test_overhead_comes_out_of_the_scenario(tmp_path: Path) -> None:
     assert found["raw", "time"] == pytest.approx(406.58, rel=1e-3)
     assert found["AMSER", "time"] == pytest.approx(180.75, rel=1e-3)
     assert round(found["AMSER", "energy"], 4) == 0.0025
-    table = tables.overhead_table(overhead(tmp_path).rows, load_published())
+    table = row_tables.overhead_table(overhead(tmp_path).rows, load_published())
     assert [row[-1] for row in table.rows] == ["fitted", "fitted", "fitted", "predicted"]
 
 
@@ -130,7 +130,7 @@ def test_trainings_of_one_network_stay_apart() -> None:
     """A network trained in two ways has two lines in a table, and a curve in each of two panels, one value a rate."""
     rows = [row for row in committed().rows if row.corpus == "EMO-DB"]
     assert len({row.weights for row in rows}) == 2
-    names = [cells[0] for cells in tables.networks_table(rows, "EMO-DB", "accuracy").rows]
+    names = [cells[0] for cells in row_tables.networks_table(rows, "EMO-DB", "accuracy").rows]
     assert len(set(names)) == len(names) == 8
     curves = emotions_figure(rows).data
     assert len(curves) == 8 and all(len(curve.x) == len(RATES) for curve in curves)
@@ -191,7 +191,7 @@ def test_the_real_protocol_on_a_mini_iemocap(tree: Path) -> None:
     assert protocols == {("leave one session out, 5 folds", 40), ("leave one session out, 2 alone", 8)}
     assert len(emotion) == 2 * 2 * len(RATES) and "words: nano" in emotion[0].protocol
     assert any("IEMOCAP, yoon: fold 5 of 5" in line for line in told)
-    beside = tables.beside_table(emotion, load_published())
+    beside = row_tables.beside_table(emotion, load_published())
     assert len(beside.rows) == len(emotion) and beside.rows[0][2] == "0.67644"
     assert list(reproduce(options))[-1].rows == iemocap.rows
     missing = [line for part in parts for line in part.missing]
@@ -207,7 +207,7 @@ def test_other_classes_of_iemocap_have_no_published_neighbour(tree: Path) -> Non
     iemocap = list(reproduce(replace(options, classes=Classes.parse("ang,sad+neu"))))[-1]
     emotion = [row for row in iemocap.rows if row.table == "emotion"]
     assert {(row.corpus, row.n) for row in emotion} == {("iemocap, angry, sad+neutral", 6)}
-    assert not tables.beside_table(emotion, load_published()).rows
+    assert not row_tables.beside_table(emotion, load_published()).rows
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from channel.codecs import build_codec
 from recognizers.corpora import open_corpus
 from recognizers.corpora.types import Corpus
 from recognizers.measurement import make_table as tabling
-from recognizers.measurement import shipped_tables as measured
+from recognizers.measurement import shipped_tables
 from recognizers.measurement.fill_cache import MeasurementError
 from recognizers.measurement.lazy import LazyRecognizer
 from recognizers.measurement.measure import measure
@@ -59,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, recognizer: WhisperRecognizer
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AMSER_CACHE", str(cache))
-        patch.setattr(measured, "FOLDER", folder)
+        patch.setattr(shipped_tables, "FOLDER", folder)
         tabling.measure_all(speech, CODECS, recognizer)
     assert tabling.make_table(speech, CODECS, recognizer, head, cache) == len(CODECS) * len(speech)
     return head
@@ -68,7 +68,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, recognizer: WhisperRecognizer
 @pytest.fixture
 def only(made: MeasuredTable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> MeasuredTable:
     """The table made here is the only one that ships, and the cache is empty."""
-    monkeypatch.setattr(measured, "FOLDER", made.path.parent)
+    monkeypatch.setattr(shipped_tables, "FOLDER", made.path.parent)
     monkeypatch.setenv("AMSER_CACHE", str(tmp_path / "cache"))
     return made
 
@@ -86,7 +86,7 @@ def test_a_corpus_without_audio_gives_what_measuring_gives(
     lazy = LazyRecognizer("tiny.en", 80, recognizer.fingerprint(), unwanted)
     from_table = measure(silent, built, lazy)
     assert from_table.attrs["measured"] == 0 and from_table.attrs["tables"][0]["table"] == only.path.name
-    monkeypatch.setattr(measured, "FOLDER", tmp_path / "nothing")
+    monkeypatch.setattr(shipped_tables, "FOLDER", tmp_path / "nothing")
     from_audio = measure(speech, built, recognizer)
     assert from_audio.attrs["measured"] == len(from_audio) and from_audio.attrs["tables"] == []
     key = ["utterance", "codec"]
@@ -148,7 +148,7 @@ def test_verify_finds_nothing_in_a_true_table_and_every_planted_fault(
     for place, (column, value) in enumerate(planted.items()):
         rows.loc[rows.index[rows["codec"] == "klt-4"][0] + place // 3, column] = value
     false = replace(made, path=tmp_path / "false.parquet")
-    measured.write_table(rows, false)
+    shipped_tables.write_table(rows, false)
     found = tabling.verify(false, speech, recognizer, everything, seed=1)
     assert {difference.column for difference in found.differences} == set(planted)
 
@@ -265,7 +265,7 @@ def _resaved(made: MeasuredTable, path: Path, column: str, values: object) -> No
 def test_a_table_with_values_that_none_has_is_refused(
     made: MeasuredTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, value: object
 ) -> None:
-    monkeypatch.setattr(measured, "FOLDER", tmp_path)
+    monkeypatch.setattr(shipped_tables, "FOLDER", tmp_path)
     _resaved(made, tmp_path / made.path.name, column, [value] * len(made.rows()))
     (table,) = measured_tables()
     with pytest.raises(DamagedTable, match=f"{made.path.name}.*'{column}' holds values.*install amser again"):
@@ -286,7 +286,7 @@ def test_a_table_with_values_that_none_has_is_refused(
 def test_a_table_with_another_head_is_refused(
     made: MeasuredTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: bytes, told: str
 ) -> None:
-    monkeypatch.setattr(measured, "FOLDER", tmp_path)
+    monkeypatch.setattr(shipped_tables, "FOLDER", tmp_path)
     table = pq.read_table(made.path).replace_schema_metadata({b"amser": head})
     pq.write_table(table, tmp_path / made.path.name)
     with pytest.raises(DamagedTable, match=told):
@@ -296,7 +296,7 @@ def test_a_table_with_another_head_is_refused(
 def test_a_table_whose_bytes_are_damaged_is_refused(
     made: MeasuredTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measured, "FOLDER", tmp_path)
+    monkeypatch.setattr(shipped_tables, "FOLDER", tmp_path)
     raw = bytearray(made.path.read_bytes())
     (tmp_path / "a.parquet").write_bytes(raw[: len(raw) // 2])
     with pytest.raises(DamagedTable, match="no head"):
@@ -310,7 +310,7 @@ def test_a_table_whose_bytes_are_damaged_is_refused(
 @pytest.mark.parametrize("corpus", ["emodb", "ravdess"])
 def test_shipped_emotions_are_a_function_of_the_mel(corpus: str) -> None:
     """A network gives one Mel of one utterance one class, whatever sent it; FLAC's Mel is that of raw PCM."""
-    table = next(table for table in measured.measured_tables() if table.corpus == corpus)
+    table = next(table for table in shipped_tables.measured_tables() if table.corpus == corpus)
     rows = table.rows()
     pair = rows[rows["codec"].isin(["raw", "flac"])].groupby("utterance")["mel"].nunique()
     assert (pair == 1).all()

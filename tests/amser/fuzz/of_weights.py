@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from recognizers.measurement import shipped_tables as measured
+from recognizers.measurement import shipped_tables
 from tests.amser.fuzz.damage import BYTES, CHANGES, EDITS, VALUES, changed, damaged, edited, yaml_of
 from tests.amser.fuzz.outcome import Draw, outcome
 from tests.amser.fuzz.studies import SMALL
@@ -22,20 +22,20 @@ NAME = "librispeech-tiny.en.parquet"
 @contextlib.contextmanager
 def shipping(folder: Path) -> Iterator[None]:
     """The measured tables of ``folder`` are those that ship."""
-    before, measured.FOLDER = measured.FOLDER, folder
-    measured._tables.cache_clear()
+    before, shipped_tables.FOLDER = shipped_tables.FOLDER, folder
+    shipped_tables._tables.cache_clear()
     try:
         yield
     finally:
-        measured.FOLDER = before
-        measured._tables.cache_clear()
+        shipped_tables.FOLDER = before
+        shipped_tables._tables.cache_clear()
 
 
 def _small_table(path: Path) -> None:
     """Three utterances of LibriSpeech's table under two codecs."""
     import pyarrow.parquet as pq
 
-    whole = pq.read_table(measured.FOLDER / NAME)
+    whole = pq.read_table(shipped_tables.FOLDER / NAME)
     frame = whole.to_pandas()
     some = frame["utterance"].isin(frame["utterance"].unique()[:3]) & frame["codec"].isin(["raw", "amser-12.5"])
     pq.write_table(whole.filter(some.to_list()), path)
