@@ -84,7 +84,7 @@ def overhead(root: Path) -> Figure:
 
 
 def lte_tail(root: Path) -> Figure:
-    """What ten times fewer bytes save on LTE, by what happens to the tail."""
+    """What a tenth of the bytes saves on LTE, by what happens to the tail."""
     table = wide(amser.run("lte-tail", results_root=root))
     joules = table.set_index([c for c in table.columns if c.startswith("devices.phone.") and "codec" not in c])
     raw = joules[joules["devices.phone.codec"] == "raw-pcm"]["energy_per_upload_j"]
@@ -101,7 +101,7 @@ def lte_tail(root: Path) -> Figure:
     axes[0].semilogx(many, [closed_form(n, HELD_TAIL_S) for n in many], color="#999999", label="closed form")
     axes[0].semilogx(k, held["energy_per_upload_j"], "o", color="#D55E00", label="simulated")
     axes[0].set_xlabel("uploads that share a tail")
-    axes[0].set_ylabel("saved by ten times fewer bytes [%]")
+    axes[0].set_ylabel("saved by a tenth of the bytes [%]")
     cut = saved[apart & ~policy.str.contains("hold|stream")]
     tails = [_seconds(text) for text in cut["devices.phone.radio"]]
     lengths = [0.15 * 1.1**i for i in range(46)]

@@ -1,7 +1,7 @@
-"""Write the README's table anew from the quickstart study: ``python scripts/readme_table.py [RESULTS]``.
+"""Write the README's table and picture anew from the quickstart study: ``python scripts/readme_table.py [RESULTS]``.
 
-Without a results folder the study is run first (a minute; what is measured or finished already is reused).
-Only the rows between the two ``demo table`` comments change.
+Without a results folder the study is run first (what is measured or finished already is reused).  Of the README only the
+rows between the two ``demo table`` comments change; the picture is docs/img/quickstart.svg.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
+PICTURE = ROOT / "docs" / "img" / "quickstart.svg"
 REGION = re.compile(r"(<!-- demo table: begin -->\n)(.*?)(<!-- demo table: end -->)", re.DOTALL)
 # Metric, heading, and whether the interval is shown.
 COLUMNS = (
@@ -77,6 +78,7 @@ def main() -> None:
     results = amser.open_results(sys.argv[1]) if len(sys.argv) > 1 else amser.run("quickstart")
     rows = table(results)
     README.write_text(with_table(README.read_text(encoding="utf-8"), rows), encoding="utf-8")
+    amser.plot(results, PICTURE, figure="tradeoff", width="page", force=True)
     print(rows, end="")
 
 
