@@ -1,7 +1,7 @@
 """Write the README's table and picture anew from the quickstart study: ``python scripts/readme_table.py [RESULTS]``.
 
-Without a results folder the study is run first (what is measured or finished already is reused).  Of the README only the
-rows between the two ``demo table`` comments change; the picture is docs/img/quickstart.svg.
+Without a results folder the study is run first (what is measured or finished already is reused).  Of the README only
+the rows between the two ``demo table`` comments change; the picture is docs/img/quickstart.svg.
 """
 
 from __future__ import annotations
