@@ -62,6 +62,10 @@ class Profile:
         """Time to encode here what takes ``host_s`` on the calibration host."""
         return host_s * self.encode_scale
 
+    def encode_j(self, host_s: float) -> float:
+        """Energy above idle of that encoding, J: one core busy for its time."""
+        return host_s * self.encode_scale * self.cpu_power_w
+
 
 def profiles() -> tuple[str, ...]:
     """Names of the profiles that ship with the testbed."""

@@ -89,7 +89,7 @@ def test_encoding_scales_by_seven_zip_and_gives_the_band() -> None:
     assert pi.encode_scale == pytest.approx(3100 / 1769)
     assert pi.encode_scale_high == pytest.approx(17.8 / 2.98)
     assert pi.encode_s(0.1) == pytest.approx(0.1752, rel=1e-3)
-    assert pi.encode_s(0.1) * pi.cpu_power_w == pytest.approx(0.1752 * 0.925, rel=1e-3)
+    assert pi.encode_j(0.1) == pytest.approx(0.1752 * 0.925, rel=1e-3)
     high = build_profile(CatalogueProfileSpec(kind="raspberry-pi-4", estimate="high"))
     assert high.encode_scale == pi.encode_scale_high
     five = load_profile("raspberry-pi-5")
