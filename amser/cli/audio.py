@@ -99,7 +99,7 @@ def decode(
     if original is not None:
         from channel.codecs import log_mel
         from recognizers.corpora.audio import read_audio
-        from recognizers.measurement.cells import mel_snr_db
+        from recognizers.measurement.table_cells import mel_snr_db
 
         reference = log_mel(read_audio(original), bands)
         if reference.shape != mel.shape:

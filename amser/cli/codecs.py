@@ -61,7 +61,7 @@ def codecs(
     measurements.attrs = {}
     measurements.to_parquet(output / "measurements.parquet")
 
-    from amser.report.rates import rates_page
+    from amser.report.rate_curves import rates_page
 
     page = output / "codecs.html"
     page.write_text(rates_page(frame), encoding="utf-8")

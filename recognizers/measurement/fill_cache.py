@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from channel.mel import log_mel, rebanded
-from recognizers.measurement.cells import Cell, coded_value, is_coded, is_felt, is_recognized
 from recognizers.measurement.keys import felt_key, recognized_key
 from recognizers.measurement.protocols import Audio, Corpus, EmotionRecognizer, Mel, Recognizer
 from recognizers.measurement.shipped_tables import MeasuredCorpus, MeasuredEmotion, NoTable
 from recognizers.measurement.store import Store, digest
+from recognizers.measurement.table_cells import Cell, coded_value, is_coded, is_felt, is_recognized
 from scenarios.errors import AmserError, Exit
 from scenarios.plugins import told
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from channel.codecs import Codec
 from recognizers.cache import default_cache
 from recognizers.measurement.bar import counting_bar
-from recognizers.measurement.cells import Cell, audio_digest
 from recognizers.measurement.fill_cache import MeasurementError, Measuring
 from recognizers.measurement.keys import coded_key
 from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
 from recognizers.measurement.shipped_tables import cache_entries, tables_with
 from recognizers.measurement.store import CacheError, Store
+from recognizers.measurement.table_cells import Cell, audio_digest
 from recognizers.measurement.table_frame import COLUMNS, add_errors, frame
 from recognizers.service.encode import encode_cost
 

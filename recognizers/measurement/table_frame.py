@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from recognizers.measurement.cells import Cell, is_scored
 from recognizers.measurement.fill_cache import Measuring
 from recognizers.measurement.store import Store, digest
+from recognizers.measurement.table_cells import Cell, is_scored
 
 if TYPE_CHECKING:
     import pandas as pd

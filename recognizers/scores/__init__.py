@@ -1,7 +1,7 @@
 """How right words and classes are, and how well a corpus lets that be known: one scorer each, one bootstrap."""
 
 from recognizers.scores.bootstrap import Counts, Score, differences, scores
-from recognizers.scores.classes import CLASS_METRICS, ClassScores, class_scores, confusion, score_classes
+from recognizers.scores.class_scores import CLASS_METRICS, ClassScores, class_scores, confusion, score_classes
 from recognizers.scores.table_counts import class_counts, labels_of, ratio_counts, word_counts
 from recognizers.scores.word_errors import WordErrors, normalise, word_errors, word_scores
 

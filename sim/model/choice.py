@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import inf
 
 from devices.policy import Context
-from sim.model.cell import RunningCell
 from sim.model.clock import Clock
+from sim.model.running_cell import RunningCell
 from sim.model.server import EdgeServer
 from sim.model.upload import Upload
 from sim.site import Group

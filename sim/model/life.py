@@ -15,10 +15,10 @@ import simpy
 
 from devices.delivery import stream_blocks
 from sim.draws import Chance, Key
-from sim.model.cell import RunningCell
 from sim.model.choice import Choice
 from sim.model.clock import Clock
 from sim.model.hold import Hold
+from sim.model.running_cell import RunningCell
 from sim.model.server import EdgeServer
 from sim.model.upload import Upload
 from sim.outcomes import BATTERY_DEAD, DELIVERED, LATE, LOST, REJECTED

@@ -9,10 +9,10 @@ import numpy as np
 from devices.sessions import ClosedLoopTraffic
 from sim.arrivals import Arrivals
 from sim.draws import uniforms
-from sim.model.cell import RunningCell
 from sim.model.clock import Clock
 from sim.model.device import Device
 from sim.model.life import Life, Steps
+from sim.model.running_cell import RunningCell
 from sim.model.server import EdgeServer
 from sim.model.upload import Upload
 from sim.site import Group, Site

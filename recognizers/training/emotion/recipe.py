@@ -18,7 +18,7 @@ from recognizers.emotion.networks import NetworkSpec, build_network
 from recognizers.emotion.recognizer import ablated, predict
 from recognizers.emotion.tokenizers import Tokenizer
 from recognizers.emotion.types import EmotionError, Mel, rank_of_rate
-from recognizers.scores.classes import score_classes
+from recognizers.scores.class_scores import score_classes
 from recognizers.training.emotion.augment import any_rank, vary
 from recognizers.training.emotion.examples import Examples, compressed, project
 
