@@ -31,7 +31,8 @@ class BlocksLink(SharedLink):
 
     Everybody gets the same number of blocks, but nobody more than its power can use; the rest goes to the others.
     With logarithmic utility and rates in proportion to blocks that is proportional fair too; under fading each phone
-    is served at its better moments and gains by it (see `fading.gains`).  A device's own rate (``cap_bps``) is what it
+    is served at its better moments and gains by it (see `fading.gains`), and one whose power is spent makes more of
+    each block when it has fewer of them.  A device's own rate (``cap_bps``) is what it
     gets alone; a varying capacity scales all alike.  Rates change with every member, but alike within a rung, so an
     event costs O(rungs + log n).
     """
@@ -42,9 +43,11 @@ class BlocksLink(SharedLink):
         "_counts",
         "_fading",
         "_finish",
+        "_full",
         "_integral",
         "_last",
         "_members",
+        "_narrow",
         "_reference",
         "_rungs",
         "_sequence",
@@ -58,7 +61,9 @@ class BlocksLink(SharedLink):
     def __init__(self, capacity: Capacity, ladder: Ladder) -> None:
         self.capacity, self.ladder = capacity, ladder
         self._above, self._blocks = ladder.above_bps.tolist(), ladder.blocks.tolist()
+        self._full: list[float] = ladder.full.tolist()
         self._fading: list[float] = ladder.fading.tolist()
+        self._narrow: list[float] = ladder.narrow.tolist()
         self._reference = capacity.mean_rate_bps
         self._rungs = [_Rung() for _ in self._blocks]
         self._counts = [0] * len(self._blocks)
@@ -89,7 +94,11 @@ class BlocksLink(SharedLink):
         self._used = 1.0 if first < len(self._counts) else 1.0 - left / self.ladder.total
         for r, count in enumerate(self._counts):
             if count:
-                self._rungs[r].pace = pace_of(self._blocks[r], r, first, level, left, phones, self._fading)
+                self._rungs[r].pace = self._pace(r, first, level, left, phones)
+
+    def _pace(self, r: int, first: int, level: float, left: float, phones: int) -> float:
+        blocks, full = self._blocks[r], self._full[r]
+        return pace_of(blocks, full, r, first, level, left, phones, self._fading, self._narrow)
 
     def _advance(self, now: float) -> None:
         integral = self.capacity.cumulative(now)
@@ -205,5 +214,5 @@ class BlocksLink(SharedLink):
         own_bps = self._own(cap_bps)
         r = rung_of(self._above, own_bps) if cap_bps < INFINITY else len(self._above) - 1
         first, level, left, phones = water_level(self._counts, self._blocks, self.ladder.total, r)
-        pace = pace_of(self._blocks[r], r, first, level, left, phones, self._fading)
+        pace = self._pace(r, first, level, left, phones)
         return self.capacity.rate_at(now) / self._reference * own_bps * pace

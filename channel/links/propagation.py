@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -158,31 +158,60 @@ def block_counts(most: int) -> Array:
     return np.array([*(float(n) for n in small if n < most), float(most)])
 
 
+ENOUGH = 0.98  # of the highest rate; the blocks beyond it would carry hardly anything
+_STEP_DB = 0.01
+LOSSES_DB = np.arange(20.0, 220.0, _STEP_DB)
+"""Path losses for which a cell's budgets are worked out once; devices take the nearest."""
+
+
 def link_budget(radio: Radio, path_loss: Array) -> Budget:
     """Power, blocks, SNR and rate of lone devices at a path loss in dB.
 
-    In blocks, a device is given as many as its power carries at the level that power control wants in each, at least
-    one: a device at full power narrows its band (Calabrese et al., VTC 2008, adaptive transmission bandwidth).  In
-    turn, it spreads its power over the whole band; one that would arrive below -10 dB uses so much of it that it is at
-    -10 dB.
+    In blocks, a device uses as many as raise its rate: power control gives each block its target as long as the power
+    lasts, a device at full power spreads it more thinly, down to -10 dB.  In turn, it spreads its power over the
+    whole band; one that would arrive below -10 dB uses so much of it that it is at -10 dB.
     """
+    at = np.clip(np.round((path_loss - LOSSES_DB[0]) / _STEP_DB).astype(np.int64), 0, LOSSES_DB.size - 1)
+    return Budget(*(figures[at] for figures in _budgets(radio)))
+
+
+@lru_cache(maxsize=32)
+def _budgets(radio: Radio) -> Budget:
+    """The budget at each of `LOSSES_DB`."""
+    if not radio.in_blocks:
+        return _over(radio, LOSSES_DB, np.full_like(LOSSES_DB, radio.bandwidth_hz / RESOURCE_BLOCK_HZ))
+    counts = block_counts(int(radio.blocks))
+    rates = np.stack([_over(radio, LOSSES_DB, np.full_like(LOSSES_DB, n)).rate_bps for n in counts])
+    blocks, most = np.empty_like(LOSSES_DB), counts.size
+    for i, column in enumerate(rates.T):
+        # Steps of the rate's table would let a device a little farther away use more blocks: it may not.
+        most = int(np.argmax(column[:most] >= ENOUGH * column[:most].max())) + 1
+        blocks[i] = counts[most - 1]
+    return _over(radio, LOSSES_DB, blocks)
+
+
+def _over(radio: Radio, path_loss: Array, blocks: Array) -> Budget:
+    """The budget of devices that fill ``blocks``."""
     spread_db = NOISE_DBM_PER_HZ + 10.0 * math.log10(RESOURCE_BLOCK_HZ) + radio.noise_figure_db + radio.interference_db
-    if radio.in_blocks:
-        spare_db = radio.max_power_dbm - (radio.p0_dbm + radio.alpha * path_loss)
-        allowed = block_counts(int(radio.blocks))
-        at = np.searchsorted(allowed, 10.0 ** (spare_db / 10.0) * (1.0 + 1e-12), side="right") - 1
-        blocks = allowed[np.maximum(at, 0)]
-        used_hz = blocks * RESOURCE_BLOCK_HZ
-    else:
-        blocks = np.full_like(path_loss, radio.blocks)
-        used_hz = np.full_like(path_loss, radio.bandwidth_hz)
-    power = transmit_power_dbm(radio, path_loss, used_hz / RESOURCE_BLOCK_HZ)
-    snr = power - path_loss - spread_db - 10.0 * np.log10(used_hz / RESOURCE_BLOCK_HZ)
+    power = transmit_power_dbm(radio, path_loss, blocks)
+    snr = power - path_loss - spread_db - 10.0 * np.log10(blocks)
     part = np.minimum(1.0, 10.0 ** ((snr - SNR_FLOOR_DB) / 10.0))
-    part = np.where(part * used_hz >= RESOURCE_BLOCK_HZ * (1.0 - 1e-12), part, 0.0)
+    part = np.where(part * blocks >= 1.0 - 1e-9, part, 0.0)
     seen_db = np.maximum(snr, SNR_FLOOR_DB)
     efficiency = faded(radio.efficiency, seen_db) if radio.fading else radio.efficiency(seen_db)
-    return Budget(power, blocks, snr, np.asarray(part * used_hz * efficiency * radio.uplink_share))
+    rate = part * blocks * RESOURCE_BLOCK_HZ * efficiency * radio.uplink_share
+    return Budget(power, blocks, snr, np.asarray(rate))
+
+
+def narrowed(radio: Radio, path_loss: Array, blocks: Array, shares: Array) -> Array:
+    """Bits in a block, over those in a block when all ``blocks`` are used, where a device has a share of them.
+
+    (devices, shares): 1 where the power is enough for all; above where fewer blocks get more of it each.  Less than a
+    block is a block for part of the time.
+    """
+    whole = _over(radio, path_loss, blocks).rate_bps / blocks
+    fewer = [_over(radio, path_loss, np.maximum(blocks * share, 1.0)) for share in shares]
+    return np.stack([np.maximum(f.rate_bps / f.blocks / whole, 1.0) for f in fewer], axis=-1)
 
 
 def place(radio: Radio, devices: int, uniforms: Uniforms) -> Placement:

@@ -2,7 +2,8 @@
 
 A *rung* is a class of devices that are alike in the most blocks they can use and in what fading gives them.  Rungs are
 in rising order of those blocks.  ``fading`` is flat: the gain of rung ``r`` at point (i, j) of the grid below is
-``fading[(r * PLACES + i) * STEPS + j]``; it is empty without fading.
+``fading[(r * PLACES + i) * STEPS + j]``; it is empty without fading.  ``narrow`` is flat too, NARROW values a rung, and
+empty where power never runs out.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ Counts = Sequence[int] | NDArray[np.int64]
 
 OCTAVE = 3  # grid points for each doubling of the number of phones
 PLACES = 28  # 1, 2^(1/3), ... 512 phones
+NARROW = 17  # shares 1, 2^-1/2, ... 1/256 of the blocks that a phone can use
 STEPS = 9  # equal steps of log(served) / log(phones) from 0 to 1
 
 
@@ -70,12 +72,34 @@ def gain_at(fading: Floats, rung: int, phones: int, served: float) -> float:
     return low * (1.0 - u) + high * u
 
 
-def pace_of(blocks: float, rung: int, first: int, level: float, left: float, phones: int, fading: Floats) -> float:
+def narrow_at(narrow: Floats, rung: int, share: float) -> float:
+    """How much more a block carries when a phone has only a share of those it can use, and its power for fewer."""
+    if len(narrow) == 0:
+        return 1.0
+    x = min(-2.0 * math.log(share) / math.log(2.0), NARROW - 1.0001)
+    i = int(x)
+    at = rung * NARROW + i
+    return narrow[at] * (1.0 - (x - i)) + narrow[at + 1] * (x - i)
+
+
+def pace_of(
+    blocks: float,
+    full: float,
+    rung: int,
+    first: int,
+    level: float,
+    left: float,
+    phones: int,
+    fading: Floats,
+    narrow: Floats,
+) -> float:
     """Share of its own rate that a phone gets, from what `water_level` returns.
 
-    A phone that is served at all gets the blocks it can use, so ``left / blocks`` of the ``phones`` are served at a
-    time; those that get all they can use are always served, and choose no moments.
+    ``full`` is how many of its ``blocks`` get all the power that power control wants in each.  Under fading a phone is
+    served on so many at a time, and ``left / full`` of the ``phones`` at a time; those that get more are always served,
+    and choose no moments.  On fewer blocks than it can use, each gets more of a phone's power.
     """
     if rung < first:
         return 1.0
-    return level / blocks * gain_at(fading, rung, phones, left / min(blocks, left))
+    gain = gain_at(fading, rung, phones, left / min(full, left))
+    return level / blocks * gain * narrow_at(narrow, rung, level / blocks)

@@ -123,7 +123,7 @@ def build(site: Site) -> World:
 
 def _gains(cell: Cell) -> Any:
     if isinstance(cell.link, BlocksLink):
-        return cell.link.ladder.fading
+        return np.concatenate((cell.link.ladder.fading, cell.link.ladder.narrow))
     return getattr(cell.link, "gains", [])
 
 
@@ -135,7 +135,8 @@ def _rungs(site: Site, cells: Any) -> Any:
         if ladder is not None:
             n = record["rungs"] = len(ladder.blocks)
             record["blocks"] = ladder.total
-            row["above_bps"][:n], row["blocks"][:n] = ladder.above_bps, ladder.blocks
+            record["gains"], record["narrow"] = len(ladder.fading), len(ladder.narrow)
+            row["above_bps"][:n], row["blocks"][:n], row["full"][:n] = ladder.above_bps, ladder.blocks, ladder.full
     return rungs
 
 

@@ -23,7 +23,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 SHARED = (
     sim.draws.philox, sim.draws.uniforms, sim.arrivals.enter_at,
     access.periodic_delay_s, loss.hit_probability, retry.backoff_s,
-    rungs.rung_of, rungs.water_level, rungs.gain_at, rungs.pace_of,
+    rungs.rung_of, rungs.water_level, rungs.gain_at, rungs.narrow_at, rungs.pace_of,
     rounds.connection_state, rounds.packets_of, rounds.records_bytes, rounds.window_after, rounds.ramp_s,
     battery.left_j, radio.tail_up_to_j, policy.first_within, policy.first_in_time, policy.steps_below,
     policy.steps_above, traffic.exponential, traffic.begin, traffic.advance, traffic.spoken_s,

@@ -34,10 +34,10 @@ def share_out(cell: Record, rungs: Columns, gains: Floats) -> None:
     counts, blocks = rungs.count[: cell.rungs], rungs.blocks[: cell.rungs]
     first, level, left, phones = water_level(counts, blocks, cell.blocks, -1)
     cell.used = 1.0 if first < cell.rungs else 1.0 - left / cell.blocks
-    fading = gains[: cell.gains]
+    fading, narrow = gains[: cell.gains], gains[cell.gains : cell.gains + cell.narrow]
     for r in range(cell.rungs):
         if counts[r] > 0:
-            rungs[r].pace = pace_of(blocks[r], r, first, level, left, phones, fading)
+            rungs[r].pace = pace_of(blocks[r], rungs[r].full, r, first, level, left, phones, fading, narrow)
 
 
 @kernel
@@ -46,7 +46,8 @@ def newcomers_bps(cell: Record, rungs: Columns, gains: Floats, rate_bps: float, 
     r = rung_at(cell, rungs, cap_bps)
     blocks = rungs.blocks[: cell.rungs]
     first, level, left, phones = water_level(rungs.count[: cell.rungs], blocks, cell.blocks, r)
-    pace = pace_of(blocks[r], r, first, level, left, phones, gains[: cell.gains])
+    fading, narrow = gains[: cell.gains], gains[cell.gains : cell.gains + cell.narrow]
+    pace = pace_of(blocks[r], rungs[r].full, r, first, level, left, phones, fading, narrow)
     return rate_bps / cell.reference_bps * own_bps(cell, cap_bps) * pace
 
 

@@ -26,7 +26,7 @@ EVENT = _fields("time_s", "order item")
 
 TRANSFER = _fields("finish share speed", "number slot")
 
-RUNG = _fields("above_bps blocks virtual pace speeds", "count first")
+RUNG = _fields("above_bps blocks full virtual pace speeds", "count first")
 """A class of devices of a cell that shares out blocks; ``first`` is the slot of its next transfer to end."""
 
 DEVICE = _fields("cpu_free_s mark_s awake_s connected_s", "busy")
@@ -57,7 +57,7 @@ CELL = _fields(
     " packet_bytes header_bytes cold_bytes resumed_bytes keep_alive_s access_period_s"
     " access_s access_error access_again_s loss_share loss_enter backoff_s factor jitter longest_s"
     " virtual last_s integral shares speeds busy_from_s busy_s carried_bits due_s free_s blocks used",
-    "sharing rungs gains stretches windowed encrypted cold_rounds resumed_rounds new_connection restart window"
+    "sharing rungs narrow gains stretches windowed encrypted cold_rounds resumed_rounds new_connection restart window"
     " access loss attempts active members at",
 )
 
@@ -81,7 +81,7 @@ class World(NamedTuple):
     links: Records  # (cells, room): heaps of transfers by virtual finish
     batches: Ints  # (accelerators, 2): first slot of a running batch, next free accelerator
     service_s: Floats  # by batch size
-    gains: Floats  # (cells, n): G(n) of n members; with blocks, what fading gives, see ``channel.links.rungs``
+    gains: Floats  # (cells, n): G(n) of n members; of a cell of blocks, its tables of fading and of narrowing
     rungs: Records  # (cells, rungs)
     stretches: Floats  # (cells, 3, n): end (s), rate (bit/s), bits passed by the end
     radios: Floats  # (groups, 5, phases): see ``devices.radio.Radio.figures``

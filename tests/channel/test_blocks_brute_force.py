@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +21,22 @@ SUBFRAME_S = 1e-3
 # ---------------------------------------------------------------- round robin over blocks, uploads that come and go
 
 
-def round_robin(starts: Array, bits: Array, most: npt.NDArray[np.int64], rate_bps: Array, total: int) -> Array:
+def block_bits(radio: Radio, path_loss: float, blocks: int) -> float:
+    """Bits of one of so many blocks in a subframe, from the formulas of power control."""
+    power = min(23.0, -80.0 + 10.0 * math.log10(blocks) + 0.8 * path_loss)
+    snr = power - path_loss - (-174.0 + 10.0 * math.log10(180e3 * blocks) + 5.0 + 3.0)
+    return 180e3 * SUBFRAME_S * float(radio.efficiency(np.array([snr]))[0])
+
+
+def round_robin(
+    radio: Radio, starts: Array, bits: Array, most: npt.NDArray[np.int64], loss: Array, total: int
+) -> Array:
     """Finishes (s): in each subframe one block after the other goes to the next phone that can use one more.
 
     The turn goes on in the next subframe, so that what does not divide evenly is shared over time.
     """
     left, finish = bits.copy(), np.full(len(bits), np.inf)
-    per_block = rate_bps * SUBFRAME_S / most
+    known = cache(lambda phone, blocks: block_bits(radio, float(loss[phone]), blocks))
     turn, now = 0, 0.0
     while np.isinf(finish).any():
         active = [int(i) for i in np.flatnonzero((starts <= now) & (left > 0.0))]
@@ -42,7 +52,7 @@ def round_robin(starts: Array, bits: Array, most: npt.NDArray[np.int64], rate_bp
                     queue.append(phone)
                 turn += 1
             for phone, blocks in given.items():
-                sent = blocks * per_block[phone]
+                sent = blocks * known(phone, blocks)
                 if left[phone] <= sent:
                     finish[phone] = now + SUBFRAME_S * left[phone] / sent
                 left[phone] -= sent
@@ -86,7 +96,7 @@ def test_durations_and_goodput_are_a_subframe_schedulers(name: str, load: float)
     rate_bps, most = placed.rate_bps[fast], placed.blocks[fast].astype(np.int64)
     bits = np.full(len(fast), 240e3)
     starts = np.cumsum(rng.exponential(240e3 / (load * 1e6), len(fast)))
-    expected = round_robin(starts, bits, most, rate_bps, int(radio.blocks)) - starts
+    expected = round_robin(radio, starts, bits, most, placed.path_loss_db[fast], int(radio.blocks)) - starts
     found = finishes(BlocksLink(ConstantCapacity(1e6), ladder(radio)), starts, bits, rate_bps) - starts
     assert found.mean() == pytest.approx(expected.mean(), rel=0.03)
     assert np.percentile(found, 90) == pytest.approx(np.percentile(expected, 90), rel=0.03)
@@ -118,21 +128,24 @@ def proportional_fair(
     return sent / (subframes - subframes // 4)
 
 
-def shares(snr_db: Array, efficiency: Efficiency, most: Array, total: float) -> Array:
-    """The same by the link: the rate of a lone phone times the share of it that each gets."""
-    kinds, at = np.unique(np.stack([most, snr_db]), axis=1, return_inverse=True)
-    steps = Ladder(np.arange(kinds.shape[1]) + 0.0, kinds[0], gains(efficiency, kinds[1]).ravel(), total)
-    link = BlocksLink(ConstantCapacity(1.0), steps)
-    own = at.ravel() + 0.5
-    for phone in range(1, len(snr_db)):
-        link.join(0.0, phone, 1.0, cap_bps=float(own[phone]))
-    found = np.empty(len(snr_db))
-    for phone in range(len(snr_db)):  # each as the newcomer among all the others
+def rates(link: BlocksLink, own_bps: Array) -> Array:
+    """What the link gives each phone in the company of all the others, bit/s."""
+    for phone in range(1, len(own_bps)):
+        link.join(0.0, phone, 1.0, cap_bps=float(own_bps[phone]))
+    found = np.empty(len(own_bps))
+    for phone in range(len(own_bps)):  # each as the newcomer
         if phone:
             link.leave(0.0, phone)
-            link.join(0.0, phone - 1, 1.0, cap_bps=float(own[phone - 1]))
-        found[phone] = link.fair_rate_bps(0.0, float(own[phone])) / own[phone]
-    return np.asarray(found * most * faded(efficiency, snr_db))
+            link.join(0.0, phone - 1, 1.0, cap_bps=float(own_bps[phone - 1]))
+        found[phone] = link.fair_rate_bps(0.0, float(own_bps[phone]))
+    return found
+
+
+def alike(snr_db: float, efficiency: Efficiency, phones: int, most: float, total: float) -> float:
+    """Mean efficiency times blocks of all, by the link; everybody's power is enough."""
+    one, blocks = gains(efficiency, np.array([snr_db])).ravel(), np.array([most])
+    link = BlocksLink(ConstantCapacity(1.0), Ladder(np.zeros(1), blocks, blocks, one, np.zeros(0), total))
+    return float(rates(link, np.ones(phones)).sum() * most * faded(efficiency, np.array([snr_db]))[0])
 
 
 @pytest.mark.parametrize("efficiency", [shannon, lte_cqi])
@@ -146,7 +159,7 @@ def test_proportional_fair_of_phones_alike(efficiency: Efficiency, snr_db: float
     """
     snr, most = np.full(phones, snr_db), np.ones(phones)
     expected = proportional_fair(snr, efficiency, most, 1.0, 4000, 500.0).sum()
-    assert shares(snr, efficiency, most, 1.0).sum() == pytest.approx(expected, rel=0.04)
+    assert alike(snr_db, efficiency, phones, 1.0, 1.0) == pytest.approx(expected, rel=0.04)
 
 
 @pytest.mark.parametrize("phones", [4, 16, 64])
@@ -154,11 +167,11 @@ def test_proportional_fair_over_blocks(phones: int) -> None:
     """Phones of 10 dB that can use 5 of 50 blocks each: at four all are served always, at 64 the best ten."""
     snr, most = np.full(phones, 10.0), np.full(phones, 5.0)
     expected = proportional_fair(snr, lte_cqi, most, 50.0, 3000, 500.0).sum()
-    assert shares(snr, lte_cqi, most, 50.0).sum() == pytest.approx(expected, rel=0.03)
+    assert alike(10.0, lte_cqi, phones, 5.0, 50.0) == pytest.approx(expected, rel=0.03)
 
 
 def test_proportional_fair_of_a_placed_cell() -> None:
-    """Thirty phones of an LTE cell with their own SNR and blocks: the cell's rate within 8 %, each phone within 25 %.
+    """Thirty phones of an LTE cell with their own SNR and blocks: the cell's rate within 8 %, each phone within 40 %.
 
     Phones that fade alike around different means do not gain alike under a real scheduler: one far below the highest
     rate varies more, and is served more often.  The model gives all the same blocks.
@@ -166,8 +179,11 @@ def test_proportional_fair_of_a_placed_cell() -> None:
     rng = np.random.default_rng(4)
     radio = Radio(frequency_hz=1.8e9, radius_m=300.0, rate_model="lte-cqi", in_blocks=True, fading=True)
     placed = place(radio, 30, lambda devices, i: rng.random(devices.size))
-    snr = np.round(placed.snr_db)
-    expected = proportional_fair(snr, lte_cqi, placed.blocks, 50.0, 6000, 1000.0)
-    found = shares(snr, lte_cqi, placed.blocks, 50.0)
+    spare_db = 23.0 - (-80.0 + 0.8 * placed.path_loss_db)
+    full = np.clip(10.0 ** (spare_db / 10.0), 1.0, placed.blocks)  # as many as get what power control wants
+    target = placed.path_loss_db + 174.0 - 10.0 * np.log10(180e3) - 8.0
+    snr = np.minimum(-80.0 + 0.8 * placed.path_loss_db, 23.0) - 2.0 * placed.path_loss_db + target
+    expected = 180e3 * proportional_fair(snr, lte_cqi, full, 50.0, 6000, 1000.0)
+    found = rates(BlocksLink(ConstantCapacity(1.0), ladder(radio)), placed.rate_bps)
     assert found.sum() == pytest.approx(expected.sum(), rel=0.08)
-    assert found == pytest.approx(expected, rel=0.25)
+    assert found == pytest.approx(expected, rel=0.4)

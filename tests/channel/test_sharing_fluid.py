@@ -33,7 +33,8 @@ from channel.links.ladder import one_rung
 from channel.links.rates import shannon
 from channel.links.rungs import gain_at
 
-RUNGS = Ladder(np.array([0.0, 100.0, 1000.0]), np.array([2.0, 5.0, 10.0]), np.zeros(0), 10.0)
+MOST = np.array([2.0, 5.0, 10.0])
+RUNGS = Ladder(np.array([0.0, 100.0, 1000.0]), MOST, MOST, np.zeros(0), np.zeros(0), 10.0)
 ALIKE = one_rung(shannon, 5.0)
 
 
