@@ -207,6 +207,7 @@ def capacities(root: Path) -> Figure:
     found = json.loads((RESULTS / "cell-capacity.json").read_text(encoding="utf-8"))["points"]
     figure, axis = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
     cells = {"wifi": "WiFi 802.11n", "lte": "LTE 10 MHz", "nr": "5G 100 MHz"}
+    cells = {c: name for c, name in cells.items() if any(p["parameters"]["devices.phones.cell"] == c for p in found)}
     codecs = ("raw", "flac", "amser-25", "amser-12.5", "opus-16")
     for i, codec in enumerate(codecs):
         mine = {c["parameters"]["devices.phones.cell"]: c for c in found
