@@ -7,8 +7,8 @@ STAMP   := $(VENV)/.installed
 # One thread per worker: several small models side by side run faster than one that fights for cores.
 export OMP_NUM_THREADS ?= 1
 
-# Scripts that run anywhere; validate_tcp.py wants root and network namespaces and is run by itself.
-BENCHMARKS := $(filter-out benchmarks/validate_tcp.py,$(shell grep -l __main__ benchmarks/*.py))
+# Scripts that run anywhere; validate_tcp.py and live.py want root, namespaces and a quiet machine, each by itself.
+BENCHMARKS := $(filter-out benchmarks/validate_tcp.py benchmarks/live.py,$(shell grep -l __main__ benchmarks/*.py))
 
 .PHONY: demo test lint bench schema reference docs readme fuzz bounds install clean help
 

@@ -111,6 +111,10 @@ class Connection:
             )
         return content
 
+    def request_bytes(self, path: str, size: int) -> int:
+        """Bytes of a request with a body of ``size``, its head included."""
+        return len(self._head("POST", path, size)) + size
+
     def _post(self, path: str, body: bytes, timeout_s: float | None, answer_s: float) -> Reply:
         begun_s = clock.now()
         sock = self._connected(timeout_s or answer_s)

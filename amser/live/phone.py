@@ -189,7 +189,7 @@ class Phones:
 
     def _upload(self, device: _Device, entry: Entry, payload: bytes) -> None:
         group = self._groups[entry.group]
-        entry.left_s = self._now()
+        entry.left_s = entry.ready_s  # nothing is held back: what the machine takes to go on is part of the transfer
         with self._lock:
             self._active += 1
             connection = device.idle.pop() if device.idle and not group.new_connection else Connection(self.address)
@@ -214,11 +214,10 @@ class Phones:
         luck = random.Random(f"{self.plan.scenario.seed} {entry.upload}")
         while True:
             entry.attempts += 1
-            entry.sent_bytes += len(payload)
+            path = f"/v1/recognise?codec={entry.codec}"
+            entry.sent_bytes += connection.request_bytes(path, len(payload))
             try:
-                return connection.post(
-                    f"/v1/recognise?codec={entry.codec}", payload, timeout_s=timeout_s, answer_s=ANSWER_S
-                )
+                return connection.post(path, payload, timeout_s=timeout_s, answer_s=ANSWER_S)
             except TimedOut:
                 if retry is None or not retry.again(entry.attempts):
                     raise

@@ -72,7 +72,7 @@ class Server(uvicorn.Server):
     def __init__(self, application: Application, listening: Listening, told: Callable[[Application], None]) -> None:
         limits = application.service.limits
         config = uvicorn.Config(
-            application.app, lifespan="off", log_config=None, access_log=False, server_header=False,
+            application.app, lifespan="off", log_config=None, log_level="error", access_log=False, server_header=False,
             http=_protocol(limits.head_s), ws="none", loop="asyncio", backlog=BACKLOG,
             limit_concurrency=limits.connections, timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=int(limits.body_s + limits.answer_s) + 1,

@@ -115,4 +115,13 @@ def test_an_observation_hears_what_was_measured(tmp_path):
     assert len(heard) == len(log) > 3 and set(heard["status"]) == {200}
     assert (heard["text"] == heard["cell_text"]).all() and (heard["emotion"] == heard["cell_emotion"]).all()
     assert set(log["outcome"]) == {"delivered"} and found["complete"]
+    folder = str(heard_file.parent.parent)
+    again = subprocess.run(
+        [*command[:3], "compare", folder, folder, "--json"], capture_output=True, text=True, timeout=200
+    )
+    (itself,) = json.loads(again.stdout)
+    assert itself["heard"] == {"answered": len(heard), "other_words": 0, "other_classes": 0}
+    assert {e["error"] for e in itself["errors"] if e["stage"] == "latency"} == {0.0}
+    # Uploads carry a head that a simulation does not know of: about a hundred bytes each.
+    assert (log["wire_bytes"] - log["payload_bytes"]).between(60, 200).all()
     assert manifest["observed"]["network"].startswith("loopback") and "simulated_by" not in manifest

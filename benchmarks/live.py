@@ -1,0 +1,174 @@
+"""Six regimes observed on this machine and simulated from calibrations made apart (docs/results/live-validation.md).
+
+    python benchmarks/live.py                     # an hour and a half, as root, on a machine that does nothing else
+    python benchmarks/live.py --minutes 1 --only light --results results/live-validation
+
+Everything lies under ``--results``: an observation that is there is not made again, so an interrupted run goes on where
+it stopped.  First the machine is calibrated by an observation of its own, whose arrivals the regimes do not share
+(other seed, other load).  Prints Markdown; exit code 1 where a figure is outside the bounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+BOUNDS = {"mean": 0.05, "p95": 0.10, "p99": 0.15}
+LOADED = 0.5  # load average for each processor, above which the machine is called busy
+
+
+@dataclass(frozen=True)
+class Regime:
+    """A regime: what it asks of the library's scenario ``live``."""
+
+    name: str
+    count: int
+    """Phones."""
+    sets: tuple[str, ...]
+
+
+def _load(rate: int, codec: str, capacity: str, *more: str) -> tuple[str, ...]:
+    return (
+        f"devices.phones.traffic.rate={rate} /min",
+        f"devices.phones.codec={codec}",
+        f"cells.uplink.capacity={capacity}",
+        *more,
+    )
+
+
+POLICY = "{kind: load, codecs: [amser-50, amser-25, amser-12.5], above: [0, 1]}"
+RETRY = "{timeout: 2 s, attempts: 4, backoff: 200 ms}"
+REGIMES = (
+    Regime("light", 8, _load(10, "amser-12.5", "20 Mbit/s")),
+    Regime("bandwidth-bound", 20, _load(10, "raw", "3 Mbit/s")),
+    Regime("server-bound", 40, _load(22, "amser-12.5", "20 Mbit/s")),
+    Regime("adaptive", 20, _load(10, "amser-50", "1500 kbit/s", f"devices.phones.policy={POLICY}")),
+    Regime(
+        "lossy",
+        8,
+        _load(
+            10,
+            "amser-12.5",
+            "5 Mbit/s",
+            "cells.uplink.loss={kind: packet, probability: 2 %}",
+            f"cells.uplink.retry={RETRY}",
+        ),
+    ),
+    Regime("raw", 20, _load(6, "raw", "3 Mbit/s")),
+    Regime("amser", 20, _load(6, "amser-12.5", "3 Mbit/s")),
+)
+"""Raw against AMSER at equal load is a pair."""
+CALIBRATION = Regime("calibration", 24, _load(20, "amser-12.5", "50 Mbit/s", "seed=1000"))
+
+
+def amser(*words: str) -> str:
+    """Run a command of the testbed and return what it prints."""
+    done = subprocess.run([sys.executable, "-m", "amser", *words], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode not in (0, 1):
+        raise SystemExit(done.returncode)
+    return done.stdout
+
+
+def sets(values: tuple[str, ...]) -> list[str]:
+    """``--set`` for each."""
+    return [word for value in values for word in ("--set", value)]
+
+
+def observed(regime: Regime, options: argparse.Namespace) -> Path:
+    """The folder of a regime's observation, made where it is not there."""
+    place, minutes = options.results / "observed" / regime.name, options.minutes
+    if not any(json.loads(m.read_text())["complete"] for m in place.glob("live/*/manifest.json")):
+        phones = max(1, round(regime.count * options.share))
+        length = (
+            f"devices.phones.count={phones}",
+            f"duration={minutes * 60:g} s",
+            f"warmup={min(30.0, minutes * 6):g} s",
+        )
+        print(f"observing {regime.name} for {minutes:g} min", file=sys.stderr)
+        amser(
+            "observe",
+            "live",
+            *sets((*regime.sets, *length)),
+            "--network",
+            options.network,
+            "--results",
+            str(place),
+            "--no-report",
+            "-q",
+        )
+    return place / "live"
+
+
+def calibrated(options: argparse.Namespace) -> tuple[Path, float]:
+    """Service times and the encoding's scale of this machine."""
+    file = (options.results / "machine.json").resolve()
+    told = amser("calibrate", "observed", str(observed(CALIBRATION, options)), "-o", str(file))
+    row = next(line for line in told.splitlines() if line.startswith("amser-12.5"))
+    return file, float(row.split()[2])
+
+
+def compared(regime: Regime, folder: Path, file: Path, scale: float, root: Path) -> dict:
+    """Simulate a regime as it was observed, and hold the two together."""
+    manifest = json.loads(max(folder.glob("*/manifest.json")).read_text())
+    more = (f"server.service={file}", f"devices.phones.profile.encode_scale={scale}")
+    place = root / "simulated" / regime.name
+    amser("run", "live", *sets((*manifest["sets"], *more)), "--results", str(place), "--no-report", "-q")
+    (found,) = json.loads(amser("compare", str(place / "live"), str(folder), "--json"))
+    return {**found, "observed_on": manifest["observed"]}
+
+
+def row(regime: Regime, found: dict) -> tuple[str, bool]:
+    """A line of the table, and whether all of its figures are within the bounds."""
+    errors = {(e["stage"], e["figure"]): e for e in found["errors"]}
+    cells, good = [], True
+    for figure, bound in BOUNDS.items():
+        e = errors["latency", figure]
+        within = abs(e["error"]) <= bound
+        good &= within
+        text = f"{1e3 * e['simulated_s']:.0f} / {1e3 * e['observed_s']:.0f}, {100 * e['error']:+.1f} %"
+        cells.append(text if within else f"**{text}**")
+    for stage in ("encode", "transfer", "queue", "service", "reply"):
+        e = errors[stage, "mean"]
+        cells.append(f"{1e3 * e['simulated_s']:.1f} / {1e3 * e['observed_s']:.1f}")
+    heard = found["heard"]
+    good &= not heard["other_words"]
+    on = found["observed_on"]
+    cells += [str(heard["other_words"]), f"{on['load_before'][0]:.1f}, {on['load_after'][0]:.1f}"]
+    return f"| {regime.name} | {found['observed']} | " + " | ".join(cells) + " |", good
+
+
+def main() -> int:
+    """Observe, simulate, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10.0, help="of each observation")
+    parser.add_argument("--share", type=float, default=1.0, help="of the phones, to rehearse on a slow machine")
+    parser.add_argument("--only", action="append", choices=[r.name for r in REGIMES], help="a regime; repeatable")
+    parser.add_argument("--network", default="namespaces", choices=["namespaces", "loopback"])
+    parser.add_argument("--results", type=Path, default=Path("results/live-validation"))
+    options = parser.parse_args()
+    load = os.getloadavg()[0] / (os.cpu_count() or 1)
+    if load > LOADED:
+        print(f"load {load:.1f} a processor: this machine is busy, and so will be what is observed", file=sys.stderr)
+    file, scale = calibrated(options)
+    print(f"{platform.processor() or platform.machine()}, Linux {platform.release()}, {os.cpu_count()} processors;")
+    print(f"{options.minutes:g} min each; encoding {scale:.2f} times the calibrated costs; simulated / observed, ms\n")
+    print("| regime | uploads | mean | p95 | p99 | encode | transfer | queue | service | reply | other words | load |")
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
+    verdict = True
+    for regime in REGIMES:
+        if not options.only or regime.name in options.only:
+            folder = observed(regime, options)
+            line, good = row(regime, compared(regime, folder, file, scale, options.results))
+            print(line, flush=True)
+            verdict &= good
+    return 0 if verdict else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
