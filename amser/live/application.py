@@ -24,6 +24,7 @@ from amser.live.errors import Refused
 from amser.live.limits import Limits
 from amser.live.listening import Equipment, Heard, Job
 from amser.live.metrics import Metrics
+from scenarios.plugins import trust
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 LINGER_S = 2.0
@@ -65,6 +66,8 @@ class Application:
 
     async def start(self) -> None:
         """Load what recognizes; raises what stands in the way."""
+        if self.service.equipment.plugins is not None:
+            trust(self.service.equipment.plugins)  # its codecs say here how long a payload claims to be
         self.ready = await self._accelerators.start()
         self._decoders = Decoders(self.ready.bands, self.service.equipment.codecs)
 
