@@ -27,7 +27,10 @@ def validate(document: Document) -> Scenario:
     try:
         scenario = Scenario.model_validate(document.data)
     except ValidationError as error:
-        faults = [_fault(document, dict(e)) for e in error.errors(include_url=False)]
+        told = error.errors(include_url=False)
+        # An item that is wrong is not counted: that a list is too short may only follow from it.
+        below = {e["loc"][:depth] for e in told for depth in range(len(e["loc"]))}
+        faults = [_fault(document, dict(e)) for e in told if e["type"] != "too_short" or e["loc"] not in below]
         raise ScenarioError([*faults, *_dangling(document, _sound_parts(document.data))]) from None
     faults = _dangling(document, scenario)
     faults += [Fault(document.place(path), dotted(path), text) for path, text in inconsistencies(scenario)]

@@ -81,6 +81,8 @@ def check(python: str, lowest: bool, with_torch: bool, tests: list[str]) -> int:
             borrow_torch(environment)
             if code := run(*pip, "--no-deps", apart["openai-whisper"]):
                 return code
+        if code := run(*pip, "--no-deps", "--editable", str(ROOT)):
+            return code
         run(str(environment / "bin" / "python"), "-m", "pip", "freeze")
         return run(str(environment / "bin" / "python"), "-m", "pytest", "-q", "-m", "not slow", *tests)
 

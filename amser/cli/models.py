@@ -65,12 +65,12 @@ def convert(
 
 
 def _say(entry: Entry, json: bool) -> int:
-    from amser.console import print_json
+    from amser.console import harmless, print_json
 
     facts = asdict(entry)
     if json:
         print_json(facts)
     else:
         for key, value in facts.items():
-            sys.stdout.write(f"{key:<11}{value}\n")
+            sys.stdout.write(f"{key:<11}{harmless(str(value))}\n")
     return Exit.DONE

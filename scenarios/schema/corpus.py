@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, field_validator, model_validator
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -106,7 +106,19 @@ class MixtureCorpusSpec(Spec):
     kind: Literal["mixture"]
     """`mixture`: also written as a list, `corpus: [librispeech, emodb]`."""
     parts: Annotated[tuple[OneCorpusSpec, ...], Listed, Field(min_length=2)]
-    """The corpora; devices speak each utterance of each as often as any other."""
+    """The corpora, each of another kind or from another folder; devices speak each utterance as often as any other."""
+
+    @field_validator("parts")
+    @classmethod
+    def _each_once(cls, parts: tuple[OneCorpusSpec, ...]) -> tuple[OneCorpusSpec, ...]:
+        # A corpus that is there twice has no more to say, yet its intervals would be narrower.
+        seen: set[tuple[str, object]] = set()
+        for part in parts:
+            which = (part.kind, getattr(part, "path", None))
+            if which in seen:
+                raise ValueError(f"the corpus {part.kind} is named twice; leave one of them out")
+            seen.add(which)
+        return parts
 
 
 class _Shorthand:

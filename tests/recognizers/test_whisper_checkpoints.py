@@ -19,12 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
+from amser.exits import exit_code_of
 from recognizers.whisper import ModelUnavailable, load_whisper
 from recognizers.whisper.checkpoints import converted, ctranslate2, official, packages, resolver
 from recognizers.whisper.checkpoints.inventory import convert, inventory
 from recognizers.whisper.checkpoints.packages import Package
 from recognizers.whisper.checkpoints.state import POSITIONS, Dims, expected_shapes, weights_digest
 from recognizers.whisper.loading import find_whisper
+from scenarios.errors import Exit
 from tests.recognizers.whisper_formats import (
     ctranslate2_bytes,
     ctranslate2_variables,
@@ -165,9 +167,9 @@ def bad_variables(change):
     return write
 
 
-def bad_hugging_face(change):
+def bad_hugging_face(change, heads=None):
     def write(folder: Path) -> Path:
-        write_hugging_face(folder, small_vocabulary())
+        write_hugging_face(folder, small_vocabulary(), heads=heads)
         tensors = hugging_face_tensors(small_vocabulary())
         change(tensors)
         save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
@@ -239,9 +241,46 @@ REFUSED = {
         ),
         "encoder.conv1.bias is no whole tensor",
     ),
+    "float8": (
+        bad_openai(
+            lambda c: c["model_state_dict"].update({"encoder.conv1.bias": torch.zeros(16).to(torch.float8_e4m3fn)}),
+        ),
+        r"no plain tensor of floating-point numbers \(float8_e4m3fn on cpu, strided\)",
+    ),
+    "no values at all": (
+        bad_openai(
+            lambda c: c["model_state_dict"].update({"encoder.conv1.bias": torch.empty(16, device="meta")}),
+        ),
+        r"encoder\.conv1\.bias is no plain tensor .*on meta",
+    ),
+    "a hundred thousand heads": (
+        bad_hugging_face(lambda tensors: None, heads=[[0, 1]] * 100_000),
+        "names 100000 heads for alignment",
+    ),
     "no heads": (bad_openai(lambda c: c["dims"].update(n_text_head=3)), "no multiple of its heads"),
     "a lost key": (bad_openai(lambda c: c.pop("dims")), r"not a Whisper checkpoint \(dims and model_state_dict\)"),
 }
+
+
+SYSTEM = b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R."
+"""A call of `os.system`."""
+
+
+@pytest.mark.parametrize(
+    "pickled",
+    [
+        b"",
+        b"\x80\x02q\x00.",
+        b"\x80\x02.",
+        b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R.",
+        b"\x80\x02}K\x01K\x02s.",
+    ],
+)
+def test_a_pickle_of_anything_is_refused_in_one_line(tmp_path, pickled):
+    (tmp_path / "model.pt").write_bytes(pickled)
+    with pytest.raises(ModelUnavailable, match=r"model\.pt is not a Whisper checkpoint") as caught:
+        load_whisper(str(tmp_path / "model.pt"))
+    assert "\n" not in str(caught.value) and "weights_only" not in str(caught.value)  # torch's advice is to run it
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -567,6 +606,9 @@ def test_convert_never_overwrites_a_users_file(tmp_path):
     assert (made.name, made.path) == ("a", tmp_path / "b.safetensors")
     with pytest.raises(FileExistsError, match="left as it is"):
         convert(source, output=source)
+    with pytest.raises(OSError, match="cannot be written") as caught:
+        convert(source, output=tmp_path / "nowhere" / "c.safetensors")
+    assert exit_code_of(caught.value) is Exit.MISSING
     assert [p.name for p in sorted(tmp_path.iterdir())] == ["a.pt", "b.safetensors"]
 
 

@@ -210,3 +210,17 @@ def test_a_folded_text_is_one_line_of_its_words() -> None:
 
     text = str(load("quickstart").resolved["description"])
     assert "twelve seconds each" in text and text.strip().isprintable()
+
+
+def test_a_mixture_holds_each_corpus_once_and_only_its_faults_are_told() -> None:
+    """Twice the same utterances say no more, but would narrow their interval."""
+    synthetic = "corpus: {kind: synthetic}"
+    for corpora, told in (
+        ("[librispeech, emodb, librispeech]", "corpus.parts: the corpus librispeech is named twice"),
+        ("[{kind: manifest, path: a}, {kind: manifest, path: a, limit: 3}]", "the corpus manifest is named twice"),
+        ("[librispeech, nothing]", "corpus.parts[1].kind: 'nothing' is no known kind"),
+        ("[librispeech]", "corpus.parts: must have at least 2"),
+    ):
+        (one,) = faults(GOOD.replace(synthetic, f"corpus: {corpora}"))
+        assert told in one
+    loads(GOOD.replace(synthetic, "corpus: [{kind: manifest, path: a}, {kind: manifest, path: b}]"))

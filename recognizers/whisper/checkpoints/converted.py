@@ -5,6 +5,7 @@ Keys are openai-whisper's names, values as `settled` has them; the metadata says
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -83,7 +84,7 @@ def write(checkpoint: Checkpoint, name: str, digest: str, origin: Origin, file: 
         temporary.chmod(0o644)  # safetensors writes files for their owner alone
         temporary.replace(file)
     except SafetensorError as error:  # how it tells of a full disk
-        raise OSError(f"{file} cannot be written: {error}") from error
+        raise OSError(errno.EIO, f"cannot be written ({error})", str(file)) from error
     finally:
         temporary.unlink(missing_ok=True)
     return look(file)

@@ -94,8 +94,8 @@ def read(path: Path) -> Checkpoint:
         tensors = {str(name): tensor.detach() for name, tensor in found["model_state_dict"].items()}
         for name, tensor in tensors.items():
             # A tensor may repeat one value over any shape, which would be written out below.
-            if tensor.numel() * tensor.itemsize > tensor.untyped_storage().nbytes() or not tensor.is_floating_point():
-                raise ValueError(f"{name} is no whole tensor of floating-point numbers")
+            if tensor.numel() * tensor.itemsize > tensor.untyped_storage().nbytes():
+                raise ValueError(f"{name} is no whole tensor")
         checkpoint = Checkpoint(dims, tensors)
     return checked(checkpoint, path)
 
@@ -104,9 +104,13 @@ def read(path: Path) -> Checkpoint:
 def _told(path: Path) -> Iterator[None]:
     import pickle
 
-    mistakes = (pickle.UnpicklingError, KeyError, TypeError, AttributeError, RuntimeError, EOFError, ValueError)
+    # torch's reader of pickles is an interpreter: on bytes that are no program it fails in any way.
+    mistakes = (LookupError, TypeError, AttributeError, RuntimeError, EOFError, ValueError, AssertionError)
     try:
         yield
+    except pickle.UnpicklingError as error:
+        why = "it is no pickle of tensors and numbers alone, and nothing else is loaded"
+        raise ModelUnavailable(f"{path} is not a Whisper checkpoint: {why}") from error
     except (*mistakes, OSError, OverflowError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelUnavailable(f"{path} is not a Whisper checkpoint (dims and model_state_dict): {reason}") from error

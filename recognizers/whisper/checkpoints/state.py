@@ -38,6 +38,10 @@ POSITIONS = "encoder.positional_embedding"
 MOST = 1 << 20
 """No dimension of a Whisper comes near this; a file that names a larger one is not computed with."""
 MOST_LAYERS = 256
+MOST_HEADS = MOST_LAYERS * 64
+"""Alignment heads: no Whisper has more than 20 in a layer."""
+READABLE = ("float16", "float32", "bfloat16", "float64")
+"""Types whose values are numbers by themselves: float8 and integers want scales that lie elsewhere."""
 SINUSOID_ERROR = 1e-3
 """fp16 rounds values below 1 by up to 2.5e-4, and float32 knows the sine of 1,500 radians only to some 1e-4."""
 
@@ -121,9 +125,19 @@ def checked(checkpoint: Checkpoint, path: Path) -> Checkpoint:
         raise ModelUnavailable(f"{path} is not a Whisper checkpoint: its dimensions are {sizes}")
     if dims.n_audio_state % 2 or dims.n_audio_state % dims.n_audio_head or dims.n_text_state % dims.n_text_head:
         raise ModelUnavailable(f"{path} is not a Whisper checkpoint: its width is no multiple of its heads, {sizes}")
+    for name, tensor in checkpoint.tensors.items():
+        kind = str(tensor.dtype).removeprefix("torch.")
+        if kind not in READABLE or tensor.device.type != "cpu" or str(tensor.layout) != "torch.strided":
+            where = f"{kind} on {tensor.device.type}, {str(tensor.layout).removeprefix('torch.')}"
+            raise ModelUnavailable(
+                f"{path}: {name} is no plain tensor of floating-point numbers ({where}); "
+                f"give the checkpoint in {', '.join(READABLE[:-1])} or {READABLE[-1]}"
+            )
     expected = expected_shapes(dims)
     found = {name: tuple(tensor.shape) for name, tensor in checkpoint.tensors.items()}
     _compare(expected, {POSITIONS: expected[POSITIONS]} | found, path)
+    if len(checkpoint.heads or ()) > MOST_HEADS:
+        raise ModelUnavailable(f"{path} names {len(checkpoint.heads or ())} heads for alignment")
     for layer, head in checkpoint.heads or ():
         if not (0 <= layer < dims.n_text_layer and 0 <= head < dims.n_text_head):
             raise ModelUnavailable(f"{path}: there is no head {head} in layer {layer}, which it names for alignment")
