@@ -196,6 +196,8 @@ def observe(
         raise UserError(f"--network {network}: auto, loopback or namespaces")
     assignments = [*(sets or ()), *([f"sweep.replications={replications}"] if replications else [])]
     experiment = scenarios.load(scenario, assignments)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore the first, and nothing may stay
+        signal.signal(number, signal.default_int_handler)
     with progress_bar(not quiet) as progress:
         setting = Setting(network, threads)  # type: ignore[arg-type]
         found = observe(experiment, setting, results_root=results, progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import secrets
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from sim.upload_log import ROW, Figures, Rows
 Entry = Mapping[str, Any]
 """A line of a phone's log (``amser.live.phone.Entry``)."""
 
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 STOP_S = 150.0  # a server answers what it has taken within its time-outs
 
 
@@ -92,8 +94,15 @@ def _server(plan: Plan, stage: Stage, environment: dict[str, str]) -> Iterator[s
 def _started(command: Sequence[str], environment: dict[str, str]) -> subprocess.Popen[str]:
     # A session of its own: Ctrl-C comes to us alone, who stop phones first and then the server.
     return subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=_end_with_parent,
+    )  # fmt: skip
+
+
+def _end_with_parent() -> None:
+    """Have the kernel send SIGINT when the observer is gone, however it ended: a server would serve for ever."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

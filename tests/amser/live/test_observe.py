@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -83,6 +85,28 @@ def test_what_cannot_be_observed_is_said_before_anything_is_measured(tmp_path, s
     with pytest.raises(LiveError, match=reason):
         observe(scenarios.load("live", sets), Setting("loopback"), results_root=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+ORPHAN = """
+import os, sys
+from amser.live.reality import _started
+child = _started([sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"], dict(os.environ))
+child.stdout.readline()
+print(child.pid, flush=True)
+os._exit(1)
+"""
+
+
+def test_nothing_is_left_of_an_observer_that_was_killed():
+    """Its processes are sent SIGINT by the kernel, which ends a plain Python at once (and a server in order)."""
+    done = subprocess.run([sys.executable, "-c", ORPHAN], capture_output=True, text=True, timeout=120)
+    child = int(done.stdout)
+    until = time.monotonic() + 60.0
+    stat = Path(f"/proc/{child}/stat")
+    while stat.exists() and stat.read_text().split()[2] != "Z" and time.monotonic() < until:
+        time.sleep(0.05)
+    # A zombie has ended, and nobody has asked for its exit code yet.
+    assert not stat.exists() or stat.read_text().split()[2] == "Z"
 
 
 @pytest.mark.slow
