@@ -191,11 +191,18 @@ def short_values(values: Sequence[Any]) -> dict[str, str]:
     different = [k for k in dict.fromkeys(k for e in every for k in e) if len({e.get(k) for e in every}) > 1]
     names = {}
     for text, entries in parsed.items():
-        told = [f"{k.split('.')[-1]} {entries[k]}" for k in different if k != "kind" and k in entries]
+        told = [_entry(k, entries[k]) for k in different if k != "kind" and k in entries]
         names[text] = " ".join([entries.get("kind", ""), *told]).strip()
     # Names that would not tell two values apart are no names.
     clear = len(set(names.values())) == len(names) and not set(names.values()) & (set(texts) - set(parsed))
     return {text: names[text] if clear and names.get(text) else text for text in texts}
+
+
+def _entry(key: str, value: str) -> str:
+    """An entry of a mapping as a name; of a file's path its last part without the ending."""
+    if key == "file":
+        return value.rsplit("/", 1)[-1].rsplit(".", 1)[0]
+    return f"{key.split('.')[-1]} {value}"
 
 
 def _entries(text: str) -> dict[str, str]:

@@ -8,7 +8,14 @@ from typing import NamedTuple
 
 # Thresholds from the largest down: (smallest magnitude in SI, factor from SI, unit as shown).
 _SCALES: dict[str, tuple[tuple[float, float, str], ...]] = {
-    "s": ((120.0, 1 / 60, "min"), (2.0, 1.0, "s"), (2e-4, 1e3, "ms"), (0.0, 1e6, "µs")),
+    "s": (
+        (172_800.0, 1 / 86_400, "days"),
+        (7200.0, 1 / 3600, "h"),
+        (120.0, 1 / 60, "min"),
+        (2.0, 1.0, "s"),
+        (2e-4, 1e3, "ms"),
+        (0.0, 1e6, "µs"),
+    ),
     "J": ((2e3, 1e-3, "kJ"), (2.0, 1.0, "J"), (2e-3, 1e3, "mJ"), (0.0, 1e6, "µJ")),
     "byte": ((2e6, 1e-6, "MB"), (2e3, 1e-3, "kB"), (0.0, 1.0, "byte")),
     "bit/s": ((2e6, 1e-6, "Mbit/s"), (1e3, 1e-3, "kbit/s"), (0.0, 1.0, "bit/s")),

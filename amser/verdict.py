@@ -18,6 +18,8 @@ _PARTS = (
     ("wer", "word errors"),
     ("ser_accuracy", "emotion accuracy"),
 )
+OF_QUEUES = ("latency_mean_s", "latency_p95_s", "energy_per_upload_j")
+"""What has no end where more comes than can be carried: a ratio to it says how long was simulated."""
 
 
 def change(metric: str, before: float, after: float) -> str:
@@ -63,6 +65,9 @@ def sentence(view: View, part: Slice, paired: Mapping[str, Estimate]) -> str:
     for metric, name in _PARTS:
         a, b = view.summary.get(raw.point, metric), view.summary.get(mel.point, metric)
         if a is None or b is None:
+            continue
+        if metric in OF_QUEUES and (view.saturated(raw.point) or view.saturated(mel.point)):
+            said.append(f"{name} not compared, a link or server is saturated")
             continue
         gap = paired.get(metric)
         if gap is not None and gap.of_corpus:

@@ -9,7 +9,7 @@ from typing import Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from amser.report.axes import swept_axis
+from amser.report.axes import height_axis, swept_axis
 from amser.report.look import MOST_SLICES, axis_title, legend_below, styled, with_slices
 from amser.report.palette import Style
 from amser.report.view import View
@@ -25,6 +25,7 @@ METRICS = (
     "delivered_fraction",
     "uplink_utilisation",
     "server_utilisation",
+    "battery_lifetime_s",
 )
 ALONE = Style("#0072B2", "circle", "solid")
 PANEL_HEIGHT, BETWEEN = 250, 85  # pixels
@@ -50,7 +51,8 @@ def against(view: View, axis: int) -> go.Figure | None:
             figure.add_trace(lines.trace(name, points, metric).update(**shown), row=row, col=column)
             owners.append(index)
         title = axis_title(metric, view.summary.scale(metric))
-        figure.update_yaxes(title={"text": title, "font": {"size": 13}}, rangemode="tozero", row=row, col=column)
+        scaled = [v * view.summary.scale(metric).factor for v in view.summary.values([metric])]
+        figure.update_yaxes(title={"text": title, "font": {"size": 13}}, **height_axis(scaled), row=row, col=column)
     styled(figure, height)
     figure.update_xaxes(**lines.x_axis())
     figure.update_layout(scattermode="group" if lines.numbers is None else "overlay")
@@ -89,7 +91,7 @@ class _Lines:
         """The parameter's axis: a scale where its values are numbers of one unit, else names."""
         name = self.view.summary.parameters[self.axis]
         if self.numbers is None:
-            return {"title": name, "type": "category"}
+            return {"title": name, "type": "category", "automargin": True}
         unit = self.numbers.unit
         return {"title": f"{name} [{unit}]" if unit else name, **swept_axis(self.numbers.values)}
 

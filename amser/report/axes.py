@@ -8,6 +8,8 @@ from typing import Any
 
 from amser.units import significant
 
+FLATTENS = 10.0  # times the median: what makes one point flatten the rest
+
 
 def log_axis(values: Sequence[float], lower: float = 1.0, upper: float = 1.0) -> dict[str, Any]:
     """A logarithmic axis over positive ``values`` with ticks at 1, 2, 5 of each decade.
@@ -35,6 +37,14 @@ def cost_axis(values: Sequence[float]) -> dict[str, Any]:
     if not positive or max(positive) < 5 * min(positive):
         return linear_axis(positive)
     return log_axis(positive, 1.7, 1.9)
+
+
+def height_axis(values: Sequence[float]) -> dict[str, Any]:
+    """From zero; logarithmic where the largest would press the middle one into the lowest tenth of a linear axis."""
+    known = sorted(v for v in values if math.isfinite(v))
+    if known and known[0] > 0 and known[-1] > FLATTENS * known[len(known) // 2]:
+        return log_axis(known, 1.5, 1.5)
+    return {"rangemode": "tozero"}
 
 
 def swept_axis(values: Sequence[float]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from amser.report.axes import log_axis
+from amser.report.axes import FLATTENS, log_axis
 from amser.report.look import INK, MOST_SLICES, legend_below, styled, with_slices
 from amser.report.palette import COMPONENT_COLOURS, STAGE_COLOURS
 from amser.report.view import View
@@ -115,7 +115,50 @@ def breakdown(
     legend_below(figure, [*parts, "total and its interval"])
     figure.update_yaxes(title=view.legend, autorange="reversed", automargin=True, showgrid=False, type="category")
     figure.update_xaxes(title=f"{title} [{scale.unit}]", rangemode="tozero")
+    _cut(figure, [v * scale.factor for v in view.summary.values([total])])
     return with_slices(figure, [part.title for part in view.slices], owners)
+
+
+def _cut(figure: go.Figure, totals: Sequence[float]) -> None:
+    """End the axis where one bar would flatten the rest; parts that add up have no logarithmic axis."""
+    known = sorted(totals)
+    middle = known[len(known) // 2] if known else 0.0
+    if middle <= 0 or known[-1] <= FLATTENS * middle:
+        return
+    end = 1.25 * max(v for v in known if v <= FLATTENS * middle)
+    figure.update_xaxes(range=[0.0, end])
+    text = f"bars that end at the edge go on, to {known[-1]:,.3g} at most".replace(",", " ")
+    figure.add_annotation(text=text, xref="paper", yref="paper", x=1.0, y=1.0, xanchor="right", yanchor="bottom",
+                          showarrow=False, font={"size": 12, "color": INK})  # fmt: skip
+
+
+def batteries(view: View) -> go.Figure | None:
+    """How long a full battery lasts, a bar a series; None where no device has one."""
+    found = view.summary.estimates("battery_lifetime_s")
+    if not found:
+        return None
+    longest = max(e.mean for e in found)
+    scale = Scale(1 / 3600, "h") if longest < 5 * 86_400 else Scale(1 / 86_400, "days")
+    figure = go.Figure()
+    for index, piece in enumerate(view.slices[:MOST_SLICES]):
+        ends = [view.summary.get(s.point, "battery_lifetime_s") for s in piece.series]
+        half = [0.0 if e is None or not math.isfinite(e.high - e.low) else (e.high - e.low) / 2 for e in ends]
+        figure.add_trace(
+            go.Bar(
+                y=[s.name for s in piece.series],
+                x=[0.0 if e is None else e.mean * scale.factor for e in ends],
+                error_x={"type": "data", "array": [h * scale.factor for h in half], "thickness": 1.5, "color": INK},
+                orientation="h",
+                visible=index == 0,
+                showlegend=False,
+                marker={"color": [s.style.colour for s in piece.series]},
+                hovertemplate=f"<b>%{{y}}</b> %{{x:.4~g}} {scale.unit}<extra></extra>",
+            )
+        )
+    styled(figure, 110 + 30 * max(len(piece.series) for piece in view.slices[:MOST_SLICES]))
+    figure.update_yaxes(title=view.legend, autorange="reversed", automargin=True, showgrid=False, type="category")
+    figure.update_xaxes(title=f"time a full battery lasts [{scale.unit}]", rangemode="tozero")
+    return with_slices(figure, [part.title for part in view.slices], range(len(view.slices[:MOST_SLICES])))
 
 
 def _whole(names: Sequence[str], totals: Sequence[Estimate | None], scale: Scale) -> go.Scatter:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from html import escape
+from typing import NamedTuple
 
-from amser.report.view import TOLERATED_WER_RISE, Series, Slice, View
+from markupsafe import Markup
+
+from amser.report.frame import filled
+from amser.report.material import Study
+from amser.report.view import TOLERATED_WER_RISE, Series, View
 from amser.summary import Estimate
 from amser.units import Scale, with_interval
-from amser.verdict import change, in_points
+from amser.verdict import OF_QUEUES, change, in_points
 
 # Metric, its name in the headline, and whether less is better.
 HEADLINE = (
@@ -19,66 +22,115 @@ HEADLINE = (
     ("wer", "Word error rate", True),
     ("ser_accuracy", "Emotion accuracy", False),
 )
+Pair = tuple[Series, Series]
 
 
-def headline_section(view: View, part: Slice, paired: Mapping[str, Estimate] | None = None) -> str:
+class Cell(NamedTuple):
+    """A figure in large type; small beside it its unit, and below it the ends of a corpus's interval."""
+
+    value: str
+    unit: str
+    ends: str
+
+
+class Row(NamedTuple):
+    """One metric of the headline."""
+
+    name: str
+    basis: str
+    cells: tuple[Cell, Cell]
+    change: str
+    worse: bool
+    difference: str
+    over_all: str
+
+
+def headline_section(study: Study) -> Markup:
     """Raw audio beside the Mel codec of ``View.versus``; empty where the study has no such pair.
 
-    ``paired`` holds, by metric, the Mel codec minus raw audio on the same arrivals and the same channel.
+    The figures are those of the first situation that is not saturated; the changes over all others stand beside them.
     """
-    pair = view.versus(part)
-    if pair is None:
-        return ""
-    raw, mel = pair
-    paired = paired or {}
-    rows = "".join(_versus_row(view, raw, mel, paired.get(metric[0]), *metric) for metric in HEADLINE)
-    where = f" Shown for {escape(part.title)}." if part.title and len(view.slices) > 1 else ""
+    view = study.view
+    pairs = [(part, pair) for part in view.slices if (pair := view.versus(part)) is not None]
+    if not pairs:
+        return Markup()
+    part, (raw, mel) = next(((p, pair) for p, pair in pairs if not _saturated(view, pair)), pairs[0])
+    # Everywhere the same codec, so that a range is not one of different codecs.
+    alike = [
+        (p, (one, two))
+        for p, (one, _) in pairs
+        if (two := next((s for s in p.series if s.name == mel.name), None)) is not None
+    ]
+    paired = study.paired(part)
+    rows = [row for metric in HEADLINE if (row := _row(view, (raw, mel), [q for _, q in alike], paired, *metric))]
+    left_out = [p.title or "this study" for p, q in alike if _saturated(view, q)]
+    return filled(
+        "headline.html",
+        raw=raw,
+        mel=mel,
+        rule=_rule(view, raw),
+        paired=bool(paired),
+        where=part.title if len(view.slices) > 1 else "",
+        situations=len(alike),
+        saturated="; ".join(left_out),
+        rows=rows,
+    )
+
+
+def _rule(view: View, raw: Series) -> str:
     rule = "the smallest Mel payload"
     if view.summary.get(raw.point, "wer") is not None:
         rule += (
             f" whose word error rate is at most {TOLERATED_WER_RISE * 100:g} point above that of raw audio "
             "(or the most accurate one, if none is)"
         )
-    chosen = f"<b>{escape(mel.name)}</b> stands for AMSER here: {rule}."
-    if paired:
-        chosen += (
-            " Differences of costs are taken replication by replication, ± is half of their 95 % interval; those of "
-            "words and emotions utterance by utterance, with the ends of theirs."
-        )
-    head = "<th>paired difference</th>" if paired else ""
-    names = "".join(f"<th class='n'>{_swatch(s)}{escape(s.name)}</th>" for s in pair)
-    return (
-        f"<section><h2>Raw audio against AMSER</h2><p class='note'>{chosen}{where}</p>"
-        f"<div class='scroll'><table class='versus'><tr><th></th>{names}<th>change</th>{head}</tr>{rows}</table></div>"
-        "</section>"
+    return rule
+
+
+def _saturated(view: View, pair: Pair) -> bool:
+    return any(view.saturated(series.point) for series in pair)
+
+
+def _row(
+    view: View, pair: Pair, every: list[Pair], paired: dict[str, Estimate], metric: str, name: str, less_is_better: bool
+) -> Row | None:
+    a, b = (view.summary.get(series.point, metric) for series in pair)
+    if a is None or b is None:
+        return None
+    scale, gap = view.summary.scale(metric), paired.get(metric)
+    told = gap is None or not gap.low <= 0.0 <= gap.high  # a difference that may be none is no loss
+    worse = (b.mean > a.mean) == less_is_better and b.mean != a.mean and told
+    off = metric in OF_QUEUES and _saturated(view, pair)
+    return Row(
+        name,
+        b.basis if b.of_corpus else "",
+        (_cell(a, scale), _cell(b, scale)),
+        "saturated" if off else change(metric, a.mean, b.mean),
+        worse and not off,
+        "" if gap is None or off else _difference(view, metric, gap),
+        _over_all(view, metric, every),
     )
 
 
-def _swatch(series: Series) -> str:
-    return f'<span class="swatch" style="background:{series.style.colour}"></span>'
+def _over_all(view: View, metric: str, every: list[Pair]) -> str:
+    """The smallest and the largest change over the situations that have one."""
+    found = []
+    for pair in every:
+        a, b = (view.summary.get(series.point, metric) for series in pair)
+        if a is None or b is None or (metric in OF_QUEUES and _saturated(view, pair)):
+            continue
+        size = b.mean - a.mean if metric in ("wer", "ser_accuracy") or a.mean <= 0 else b.mean / a.mean
+        found.append((size, change(metric, a.mean, b.mean)))
+    if not found:
+        return "saturated everywhere" if metric in OF_QUEUES else "–"
+    first, last = max(found)[1], min(found)[1]
+    return first if first == last else f"{first} to {last}"
 
 
-def _versus_row(
-    view: View, raw: Series, mel: Series, paired: Estimate | None, metric: str, name: str, less_is_better: bool
-) -> str:
-    a, b = view.summary.get(raw.point, metric), view.summary.get(mel.point, metric)
-    if a is None or b is None:
-        return ""
-    scale = view.summary.scale(metric)
-    cells = "".join(_cell(e, scale) for e in (a, b))
-    told = paired is None or not paired.low <= 0.0 <= paired.high  # a difference that may be none is no loss
-    worse = (b.mean > a.mean) == less_is_better and b.mean != a.mean and told
-    cell = f'<td class="{"worse" if worse else "change"}">{change(metric, a.mean, b.mean)}</td>'
-    gap = "" if paired is None else f"<td>{_difference(view, metric, paired)}</td>"
-    basis = f" <small>({b.basis})</small>" if b.of_corpus else ""
-    return f"<tr><td>{name}{basis}</td>{cells}{cell}{gap}</tr>"
-
-
-def _cell(e: Estimate, scale: Scale) -> str:
-    """A figure in large type; small beside it its unit, and the ends of a corpus's interval."""
+def _cell(e: Estimate, scale: Scale) -> Cell:
     text = e.text(scale) if e.of_corpus else scale.text(e.mean)
     value, bracket, ends = text.partition(" (")
-    return f'<td class="n big">{value} <small>{scale.unit}{bracket}{ends}</small></td>'
+    return Cell(value, scale.unit, f"{bracket}{ends}".strip())
 
 
 def _difference(view: View, metric: str, paired: Estimate) -> str:

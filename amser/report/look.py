@@ -13,13 +13,16 @@ from amser.units import Scale
 
 INK, GRID = "#292524", "#E7E5E4"
 MOST_SLICES = 24
-NARROW = 640  # pixels of the narrowest figure; a smaller window scrolls (style.css)
+NARROW = 640  # pixels for which legends are laid out; templates/page.js lays out narrower windows
 
 
 def styled(figure: go.Figure, height: int) -> go.Figure:
     """The common look: white paper, thin grid, legible type."""
     figure.update_layout(
-        template="plotly_white",
+        template=None,  # plotly's own would be a third of the page's data
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        modebar={"bgcolor": "rgba(0,0,0,0)"},
         height=height,
         margin={"l": 70, "r": 20, "t": 40, "b": 60},
         font={"family": "system-ui, sans-serif", "size": 14, "color": INK},

@@ -77,19 +77,30 @@ class Study:
         """The summary arranged for drawing."""
         return View(Summary(self.results.summary, self.results.parameters), self.codec_kinds)
 
-    def paired(self, part: Slice) -> dict[str, Estimate]:
-        """By metric, the headline's Mel codec minus raw audio: costs by replication, words and emotions by utterance.
+    def differences(self) -> dict[PointKey, dict[str, Estimate]]:
+        """By point and metric, the point minus its baseline: costs by replication, words and emotions by utterance."""
+        frame, keys = self.results.differences, self.results.parameters
+        by_label = {tuple(map(str, point)): point for point in self.view.summary.points}
+        found: dict[PointKey, dict[str, Estimate]] = {}
+        if not len(frame):
+            return found
+        columns = (*keys, "metric", "difference", "low", "high", "n", "over")
+        for row in zip(*(frame[c].tolist() for c in columns), strict=True):
+            point = by_label.get(tuple(map(str, row[: len(keys)])))
+            metric, mean, low, high, n, over = row[len(keys) :]
+            if point is not None and mean == mean:
+                found.setdefault(point, {})[str(metric)] = Estimate(mean, low, high, int(n), over)
+        return found
 
-        Empty where the results have no differences, or raw audio is not the first point.
+    def paired(self, part: Slice) -> dict[str, Estimate]:
+        """By metric, the headline's Mel codec minus raw audio.
+
+        Empty where the results have no differences, or raw audio is not the baseline of its slice.
         """
-        pair, frame = self.view.versus(part), self.results.differences
-        if pair is None or not len(frame) or pair[0].point != self.view.summary.points[0]:
+        pair, found = self.view.versus(part), self.differences()
+        if pair is None or pair[0].point in found or pair[0].point != part.series[0].point:
             return {}
-        for name, value in zip(self.results.parameters, pair[1].point, strict=True):
-            frame = frame[frame[name].astype(str) == str(value)]
-        columns = ("metric", "difference", "low", "high", "n", "over")
-        rows = zip(*(frame[c].tolist() for c in columns), strict=True)
-        return {m: Estimate(mean, low, high, int(n), over) for m, mean, low, high, n, over in rows if mean == mean}
+        return found.get(pair[1].point, {})
 
     def latencies(self) -> dict[PointKey, npt.NDArray[np.float64]]:
         """Latencies in seconds of the answered uploads of each point; empty where no log was kept."""

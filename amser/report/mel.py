@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
+from amser.report.frame import drawing, page
 from amser.report.look import styled
 
 Mel = npt.NDArray[np.float32]
@@ -49,8 +47,4 @@ def mel_page(name: str, mel: Mel, original: Mel | None = None) -> str:
         figure.update_yaxes(title="Mel band", row=row, col=1)
     figure.update_xaxes(title="time [s]", row=len(panels), col=1)
     styled(figure, 60 + 260 * len(panels))
-    drawing = figure.to_html(full_html=False, include_plotlyjs=False, div_id="mel", default_width="100%")
-    return (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{escape(name)}</title>"
-        f"<script>{get_plotlyjs()}</script></head><body>{drawing}</body></html>"
-    )
+    return page(name, "", [], [drawing(figure, "mel")], "amser decode")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from html import escape
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
+from amser.report.frame import filled
 from amser.summary import gathered, named_failures
 
 if TYPE_CHECKING:
@@ -21,33 +23,24 @@ DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{20,}\b")
 HIDDEN = ("format", "name", "title", "points", "warnings", "parameters", "complete", "partial", "failures")
 
 
-def warnings_section(study: Study) -> str:
+def warnings_section(study: Study) -> Markup:
     """What a reader must know before the first figure: what is missing, what failed, and the run's warnings."""
-    lines = [escape(text) for text in gathered(map(str, study.manifest.get("warnings") or ()))]
     failures = named_failures(study.manifest)
-    lines = [*(escape(text) for text in gathered(f"{at}: {why}" for at, why in failures.items())), *lines]
+    lines = [
+        *gathered(f"{at}: {why}" for at, why in failures.items()),
+        *gathered(map(str, study.manifest.get("warnings") or ())),
+    ]
     if study.results.partial:
-        lines.insert(0, escape(study.results.partial.capitalize()))
-    if not lines:
-        return ""
-    items = "".join(f"<li>{x}</li>" for x in lines)
-    return f"<section class='warnings'><b>Before you read the figures</b><ul>{items}</ul></section>"
+        lines.insert(0, study.results.partial.capitalize())
+    return filled("warnings.html", lines=lines) if lines else Markup()
 
 
-def provenance_section(study: Study) -> str:
+def provenance_section(study: Study) -> Markup:
     """A table of the manifest's facts, the scenario as it was run, and the whole manifest for programs."""
-    rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in _facts(study.manifest)
-    )
     resolved = study.folder / "resolved.yaml"
     scenario = resolved.read_text(encoding="utf-8", errors="replace") if resolved.is_file() else ""
     manifest = json.dumps(study.manifest, indent=2, ensure_ascii=False)
-    return (
-        "<section><h2>Where the figures come from</h2>"
-        f"<table class='provenance'>{rows}</table>"
-        f"<details><summary>The scenario as it was run</summary><pre>{escape(scenario)}</pre></details>"
-        f"<details><summary>The whole manifest</summary><pre>{escape(manifest)}</pre></details></section>"
-    )
+    return filled("provenance.html", facts=list(_facts(study.manifest)), scenario=scenario, manifest=manifest)
 
 
 def _facts(manifest: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
 from plotly.subplots import make_subplots
 
 from amser.report.axes import log_axis
+from amser.report.frame import drawing, page
 from amser.report.look import styled
 from amser.report.palette import styles
 
@@ -24,13 +23,8 @@ def rates_page(frame: pd.DataFrame) -> str:
     """HTML for the frame of ``recognizers.measurement.codec_comparison.study_codecs``."""
     facts = ", ".join(f"{k} {frame.attrs[k]}" for k in ("corpus", "recognizer", "emotion") if frame.attrs.get(k))
     over = f"{' or '.join(frame['over'].unique())}; {frame['n'].max()} utterances"
-    drawing = rates_figure(frame).to_html(full_html=False, include_plotlyjs=False, div_id="rates", default_width="100%")
-    return (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Codecs against bit rate</title>"
-        f"<script>{get_plotlyjs()}</script></head><body style='font-family:system-ui,sans-serif;margin:24px'>"
-        f"<h1 style='font-size:1.5rem'>Codecs against bit rate</h1><p>{escape(facts)}. "
-        f"Bars are 95 % bootstrap intervals over {over}.</p>{drawing}</body></html>"
-    )
+    note = f"Bars are 95 % bootstrap intervals over {over}."
+    return page("Codecs against bit rate", note, [facts], [drawing(rates_figure(frame), "rates")], "amser study codecs")
 
 
 def rates_figure(frame: pd.DataFrame) -> go.Figure:

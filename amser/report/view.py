@@ -11,6 +11,9 @@ from amser.summary import PointKey, Summary, short_names
 # Mel codecs are AMSER's; a Mel payload may cost this much accuracy and still count as "as good as raw".
 TOLERATED_WER_RISE = 0.01
 MEL_KINDS = ("mel-svd", "mel-klt")
+# Beyond this utilisation a queue grows for as long as is simulated, within what intervals can tell.
+SATURATED = 0.97
+FEWEST_DELIVERED = 0.9
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,10 @@ class View:
         self.summary = summary
         self.kinds = codec_kinds
         self.codec_axis = self._codec_axis()
-        self.others = [i for i in range(len(summary.parameters)) if i != self.codec_axis]
+        axis = self.codec_axis
+        self.others = [
+            i for i in range(len(summary.parameters)) if axis is None or (i != axis and not self._follows(i, axis))
+        ]
         names = [self.series_name(p) for p in summary.points]
         self.styles = self.line_styles(list(dict.fromkeys(names)))
         self.slices = self._slices()
@@ -51,10 +57,35 @@ class View:
         return styles(names, self.kinds) if self.codec_axis is not None else sequence(names)
 
     def _codec_axis(self) -> int | None:
+        """The parameter that names codecs, where every situation of the others has all of its codecs.
+
+        Policies swept beside codecs one by one are no grid: slices of a single point would compare nothing.
+        """
+        points = self.summary.points
         for i, _ in enumerate(self.summary.parameters):
-            if all(str(point[i]) in self.kinds for point in self.summary.points):
+            if not all(str(point[i]) in self.kinds for point in points):
+                continue
+            others = [j for j in range(len(self.summary.parameters)) if j != i and not self._follows(j, i)]
+            slices: dict[tuple[str, ...], list[str]] = {}
+            for point in points:
+                slices.setdefault(tuple(str(point[j]) for j in others), []).append(str(point[i]))
+            if len({tuple(sorted(codecs)) for codecs in slices.values()}) == 1:
                 return i
         return None
+
+    def _follows(self, one: int, other: int) -> bool:
+        """Whether parameter ``one`` is told by ``other`` and takes several values, as a second group's codec may be."""
+        pairs = {(str(p[other]), str(p[one])) for p in self.summary.points}
+        return len(pairs) == len({a for a, _ in pairs}) and len({b for _, b in pairs}) > 1
+
+    def saturated(self, point: PointKey) -> bool:
+        """Whether more came than could be carried: its latencies say how long was simulated."""
+        for metric in ("uplink_utilisation", "server_utilisation"):
+            e = self.summary.get(point, metric)
+            if e is not None and e.mean >= SATURATED:
+                return True
+        delivered = self.summary.get(point, "delivered_fraction")
+        return delivered is not None and delivered.mean < FEWEST_DELIVERED
 
     def series_name(self, point: PointKey) -> str:
         """The codec's name; without a codec axis all swept values."""

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from importlib.resources import files
-from string import Template
 
 import plotly.graph_objects as go
-from plotly.offline import get_plotlyjs
+from markupsafe import Markup
 from plotly.subplots import make_subplots
 
 from amser.console import Table
 from amser.installation import installation
+from amser.report.frame import drawing, page
+from amser.report.frame import table as html_table
 from amser.report.look import legend_below, styled
-from amser.report.page import CONFIG, html_table
 from amser.reproduction import row_tables
 from amser.reproduction.published import Published
 from amser.reproduction.rows import Part, Row
-from amser.version import __version__
 
 COLOURS = ("#08457E", "#A33C00", "#00583F", "#8B2F6B", "#B07D00", "#57534E")
 SYMBOLS = ("circle", "square", "triangle-up", "diamond", "x", "star")
@@ -50,7 +48,6 @@ PAPERS = "On IEMOCAP, each with its own protocol. These do not stand beside figu
 
 def render(part: Part, published: Published, facts: Sequence[str]) -> str:
     """The whole page as text; ``facts`` stand under the title."""
-    here = files("amser.report")
     sections = [
         _missing(part),
         _printed(published),
@@ -61,16 +58,8 @@ def render(part: Part, published: Published, facts: Sequence[str]) -> str:
         _every_figure(part.rows),
         _provenance(part),
     ]
-    return Template((here / "page.html").read_text(encoding="utf-8")).substitute(
-        version=__version__,
-        title=escape(f"{published.title}, measured again"),
-        description=f"<p>{escape(HOW)}</p>",
-        meta="".join(f"<span>{escape(fact)}</span>" for fact in facts),
-        style=(here / "style.css").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs(),
-        sections="\n".join(section for section in sections if section),
-        footer=f"AMSER testbed {escape(__version__)}, <code>amser reproduce icassp2025</code>.",
-    )
+    title, footer = f"{published.title}, measured again", Markup("<code>amser reproduce icassp2025</code>")
+    return page(title, HOW, facts, [Markup(section) for section in sections], footer)
 
 
 def _missing(part: Part) -> str:
@@ -227,5 +216,4 @@ def _provenance(part: Part) -> str:
 
 
 def _drawn(figure: go.Figure, name: str) -> str:
-    drawing = figure.to_html(full_html=False, include_plotlyjs=False, div_id=name, config=CONFIG, default_width="100%")
-    return f"<figure>{drawing}</figure>"
+    return f"<figure>{drawing(figure, name)}</figure>"
