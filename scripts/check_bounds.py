@@ -26,7 +26,7 @@ TESTS = ("tests/scenarios", "tests/devices", "tests/channel", "tests/sim", "test
 WITHOUT_TORCH = ("tests/scenarios", "tests/devices", "tests/channel", "tests/sim")
 OF_TORCH = ("torch", "openai-whisper")
 OF_WHISPER = ("tiktoken", "more-itertools", "tqdm")  # what whisper needs beside PyTorch
-TESTING = ("pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.110")
+TESTING = ("pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.110", "librosa>=0.10.2")
 BOUND = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*>=\s*([^,;\s]+)")
 
 
