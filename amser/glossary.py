@@ -51,9 +51,9 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric("energy_per_upload_j", "energy_per_upload_j", "joules of the device that uploads caused / uploads begun"),
     Metric(
-        "energy_(encode|wake|transmit|tail)_j",
-        "energy_encode_j, energy_wake_j, energy_transmit_j, energy_tail_j",
-        "its parts: computing, waking the radio, sending (and receiving), keeping it awake afterwards",
+        "energy_(encode|wake|transmit|tail|receive)_j",
+        "energy_encode_j, energy_wake_j, energy_transmit_j, energy_tail_j, energy_receive_j",
+        "its parts: computing, waking the radio, sending, keeping it awake afterwards, receiving the reply",
     ),
     Metric(
         "energy_server_j",
@@ -84,6 +84,7 @@ METRICS: tuple[Metric, ...] = (
         "battery_lifetime_s",
         "how long a full battery lasts at that power, in the group where that is shortest",
     ),
+    Metric("battery_day_share", "battery_day_share", "what a day takes of a charge there, where `battery` is followed"),
     Metric(
         "uplink_growth_.+|server_growth",
         "uplink_growth_CELL, server_growth",
@@ -129,8 +130,9 @@ UPLOAD_COLUMNS: dict[str, str] = {
     "latency_s": "sum of the stages; NaN without a reply",
     "encode_j": "joules of encoding",
     "wake_j": "joules of waking the radio",
-    "transmit_j": "joules of the radio while it sends and receives",
+    "transmit_j": "joules of the radio while it sends",
     "tail_j": "joules of the radio after the last byte, as far as this upload caused them",
+    "receive_j": "joules of receiving the reply",
     "energy_j": "sum of the device's joules",
     "server_j": "this upload's share of the batch's joules",
     "payload_bytes": "bytes of the payload",

@@ -26,10 +26,11 @@ OVERVIEW: tuple[tuple[str, str], ...] = (
     ("wer", "WER"),
     ("ser_accuracy", "emotion"),
     ("delivered_fraction", "delivered"),
+    ("battery_day_share", "charge a day"),
 )
 
 # Dimensionless metrics that read as a percentage; the others are counts.
-SHARES = ("wer", "_accuracy", "_f1_weighted", "_f1_macro", "_fraction", "_utilisation")
+SHARES = ("wer", "_accuracy", "_f1_weighted", "_f1_macro", "_fraction", "_utilisation", "_share")
 CORPUS = ("utterances", "speakers")
 """What an interval is over that belongs to the corpus."""
 

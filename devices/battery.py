@@ -79,6 +79,13 @@ class BatteryBank:
             return left / self.baseline_w
         return math.inf if left > 0 else 0.0
 
+    def alive_s(self, from_s: float, until_s: float) -> float:
+        """Device-seconds between two instants in which a battery was not yet empty, at the end of a run."""
+        if self.baseline_w <= 0.0:  # nothing says when an idle device died
+            return len(self._initial) * (until_s - from_s)
+        deaths = (self.initial_j - self.drawn_j) / self.baseline_w
+        return float((np.clip(deaths, from_s, until_s) - from_s).sum())
+
     def shares(self, now: float) -> Floats:
         """Charge of every battery at ``now`` as a share of a full one."""
         left = self.initial_j - self.drawn_j - self.baseline_w * now

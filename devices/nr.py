@@ -16,7 +16,8 @@ def build_nr(spec: NrRadioSpec) -> Radio:
     """The radio of a scenario's NR description; all powers above the mean idle power.
 
     While sending it draws the uplink state; until ``inactivity`` after the last activity it listens in every
-    slot; then it sleeps in each DRX cycle but for the on-duration, until the network releases it.
+    slot; then it sleeps in each DRX cycle but for the on-duration, until the network releases it, to idle or for a
+    while to INACTIVE.
     """
     states: Mapping[str, Any] = load_data("nr")[spec.kind]
     unit_w = spec.unit
@@ -34,6 +35,9 @@ def build_nr(spec: NrRadioSpec) -> Radio:
         ),
     ]
     receive_w = (states["pdcch_pdsch"] - idle) * unit_w
+    phases.append(
+        Phase(spec.inactive, 0.0, spec.resume, spec.resume * receive_w, drx_cycle_s=PAGING_CYCLE_S, name="RRC INACTIVE")
+    )
     return Radio(
         spec.kind,
         wake_delay_s=spec.promotion,

@@ -30,6 +30,9 @@ from itertools import accumulate
 
 from devices.errors import DeviceError
 
+RECEIVE_BPS = 10e6
+"""Rate at which a reply comes down: it decides the energy of a few hundred bytes, and no time that matters."""
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -119,9 +122,9 @@ class Radio:
         """Energy of sending ``bits`` in ``active_s`` seconds of newly covered active time, J."""
         return self.transmit_power_w * active_s + self.transmit_j_per_bit * bits
 
-    def receive_j(self, active_s: float, bits: float) -> float:
-        """Energy of receiving ``bits`` in ``active_s`` seconds, J."""
-        return self.receive_power_w * active_s + self.receive_j_per_bit * bits
+    def receive_j(self, bits: float) -> float:
+        """Energy of receiving ``bits``, J."""
+        return self.receive_power_w * (bits / RECEIVE_BPS) + self.receive_j_per_bit * bits
 
     def reply_delay_s(self, gap_s: float, position: float = 0.5) -> float:
         """Seconds a downlink packet waits for the radio to listen, ``gap_s`` after the last activity.
@@ -163,8 +166,8 @@ class Radio:
         return self.transmit_j(bits / rate_bps, bits), self.wake_j(math.inf), self.tail_j(math.inf)
 
     def figures(self) -> tuple[tuple[float, ...], ...]:
-        """By phase, idle last: start, energy of the tail up to it, power, delay and energy of waking in it."""
-        return self._starts, self._energies, self._powers, self._delays, self._wakes
+        """By phase, idle last: start, energy of the tail up to it, power, delay and energy of waking, DRX cycle."""
+        return self._starts, self._energies, self._powers, self._delays, self._wakes, self._cycles
 
     def __repr__(self) -> str:
         return f"<Radio {self.name}: tail {self.tail_s:g} s, {self.tail_j(math.inf):.3g} J>"

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.links import build_cell
+from devices.background import background_rate, mean_power_w
 from devices.battery import build_batteries
 from devices.fleet import build_traffic
 from devices.policy import build_policy
@@ -71,7 +72,8 @@ def _group(
     draws: Draws,
 ) -> Group:
     profile, radio = profile_of(spec), build_radio(spec.radio)
-    idle_w = profile.idle_power_w + radio.idle_power_w
+    others_rate = background_rate(spec.background)
+    idle_w = profile.idle_power_w + radio.idle_power_w + mean_power_w(radio, others_rate)
     return Group(
         index=index,
         name=name,
@@ -83,6 +85,7 @@ def _group(
         profile=profile,
         radio=radio,
         traffic=build_traffic(spec.traffic, spec.count, draws.generator("traffic", name)),
+        others_rate=others_rate,
         battery=build_batteries(spec.battery, profile, spec.count, idle_w, draws.of_devices("battery", name)),
         rates_bps=rates_bps,
         weight=spec.weight,
@@ -106,6 +109,7 @@ def _server(scenario: Scenario) -> Server:
         largest=spec.batching.largest,
         longest_wait_s=spec.batching.longest_wait,
         queue_limit=spec.queue_limit,
+        reply_bits=None if spec.reply is None else 8.0 * spec.reply,
     )
 
 

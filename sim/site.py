@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.links import Cell
+from devices.background import mean_power_w
 from devices.battery import BatteryBank
 from devices.fleet import GroupTraffic
 from devices.policy import Policy
@@ -37,6 +38,8 @@ class Group:
     profile: Profile
     radio: Radio
     traffic: GroupTraffic
+    others_rate: float
+    """Exchanges of a device's other traffic a second; 0 for none."""
     battery: BatteryBank | None
     rates_bps: Floats | None
     """Each device's own rate on the link, shape (count,); None for no limits."""
@@ -50,8 +53,9 @@ class Group:
 
     @property
     def idle_w(self) -> float:
-        """Power of the whole device doing nothing, radio asleep, watts."""
-        return self.profile.idle_power_w + self.radio.idle_power_w
+        """Power of the whole device without uploads: at rest, and its radio with other traffic alone, watts."""
+        radio = self.radio
+        return self.profile.idle_power_w + radio.idle_power_w + mean_power_w(radio, self.others_rate)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class Server:
     largest: int = 1
     longest_wait_s: float = 0.0
     queue_limit: int | None = None
+    reply_bits: float | None = None
+    """Of a reply that the radio has to hear and receive; None: it is there at once."""
 
 
 @dataclass(frozen=True)

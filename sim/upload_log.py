@@ -14,7 +14,7 @@ Columns = dict[str, npt.NDArray[np.generic]]
 Rows = npt.NDArray[np.void]
 
 STAGES = ("encode", "hold", "wake", "access", "transfer", "backhaul", "queue", "service", "reply")
-COMPONENTS = ("encode", "wake", "transmit", "tail")
+COMPONENTS = ("encode", "wake", "transmit", "tail", "receive")
 CHUNK_ROWS = 65_536
 
 ROW = np.dtype(
@@ -23,7 +23,7 @@ ROW = np.dtype(
         ("batch", "i2"), ("spoken_s", "f8"), ("ready_s", "f8"), ("left_s", "f8"), ("wake_s", "f8"), ("access_s", "f8"),
         ("sent_s", "f8"), ("arrived_s", "f8"), ("started_s", "f8"), ("served_s", "f8"), ("replied_s", "f8"),
         ("gap_s", "f8"), ("active_s", "f8"), ("payload_bytes", "f8"), ("wire_bytes", "f8"), ("encode_j", "f8"),
-        ("wake_j", "f8"), ("transmit_j", "f8"), ("tail_j", "f8"),
+        ("wake_j", "f8"), ("transmit_j", "f8"), ("tail_j", "f8"), ("receive_j", "f8"),
     ],
     align=True,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from scenarios.quantities import ENERGY, SI, Duration, Energy, LevelDbm, PositiveDuration, Power, Share
+from scenarios.quantities import ENERGY, SI, Duration, Energy, EventRate, LevelDbm, PositiveDuration, Power, Share
 from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
 from scenarios.schema.policy import FixedPolicySpec, PolicySpec
 from scenarios.schema.traffic import TrafficSpec
@@ -116,6 +116,11 @@ class NrRadioSpec(Spec):
     """Listening at the start of each cycle (an assumption; the report's evaluations use 8 or 10 ms)."""
     release: PositiveDuration = 10.2
     """When the network releases the connection, after the last activity (Narayanan et al. 2021)."""
+    inactive: Duration = 0.0
+    """How long the radio is then in RRC INACTIVE: it sleeps as idle does, but resumes sooner. 0: never (networks of
+    2021 mixed it with idle up to 15 s, Narayanan et al.)."""
+    resume: Duration = 0.08
+    """Time from INACTIVE until the first bit (an assumption; the delay counts one exchange less than from idle)."""
 
     @model_validator(mode="after")
     def _times_in_order(self) -> NrRadioSpec:
@@ -219,6 +224,28 @@ def _battery_short_form(value: Any) -> Any:
     return {"capacity": value} if isinstance(value, (str, int, float)) else value
 
 
+# ---------------------------------------------------------------- other traffic
+
+BackgroundName = Literal["screen-off", "screen-on"]
+"""Other traffic with its sources (`devices/data/background.yaml`)."""
+
+
+class CatalogueBackgroundSpec(Spec):
+    """Other traffic of a phone that ships with the testbed."""
+
+    kind: BackgroundName
+
+
+class BackgroundSpec(Spec):
+    """Other traffic of a phone: a Poisson process of short exchanges."""
+
+    kind: Literal["poisson"]
+    rate: EventRate
+    """Exchanges of one device per time; each wakes the radio or restarts its tail."""
+
+
+_Backgrounds = CatalogueBackgroundSpec | BackgroundSpec
+
 # ---------------------------------------------------------------- group
 
 
@@ -236,6 +263,11 @@ class DeviceGroupSpec(Spec):
         BeforeValidator(_battery_short_form, json_schema_input_type=Energy | Literal["profile"] | BatterySpec | None),
     ] = None
     """A battery to follow until it is empty: `profile` (the device's own), an energy, or a mapping."""
+    background: Annotated[
+        Annotated[_Backgrounds, Field(discriminator="kind")] | None,
+        BeforeValidator(_short_form, json_schema_input_type=BackgroundName | _Backgrounds | None),
+    ] = None
+    """Other traffic that keeps the radio awake (`screen-off`, `screen-on`, or a rate); left out, there is none."""
     traffic: TrafficSpec
     """When the devices speak."""
     codec: str

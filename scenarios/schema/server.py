@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validat
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from scenarios.quantities import Duration, PositiveDuration, Power
+from scenarios.quantities import Duration, PositiveDuration, Power, Size
 from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -141,6 +141,9 @@ class ServerSpec(Spec):
     """Seconds a batch takes: a calibration by name, or an explicit model."""
     queue_limit: Annotated[int, Field(ge=0)] | None = None
     """Uploads that may wait; one more is rejected. Left out, the queue is unbounded."""
+    reply: Size | None = None
+    """Bytes of a reply with its headers. With it a reply waits until the radio listens (DRX, paging), wakes one that is
+    idle, and costs energy to receive; left out, it is there at once and restarts the tail."""
     power: ServerPowerSpec | None = None
     """Power of one accelerator; left out, it comes from the calibration (0 W for explicit times)."""
 

@@ -1,7 +1,9 @@
 """Numbers for kinds and for events, as the compiled loop knows them."""
 
 # What happens to the upload, device or accelerator whose number an event carries.
-NOTHING, ENTER, CODED, LEAVE, AGAIN, JOIN, GAVE_UP, SENT, ARRIVE, REPLY, END, BATCH, HELD, SPEAK = range(14)
+NOTHING, ENTER, CODED, LEAVE, AGAIN, JOIN, GAVE_UP, SENT, ARRIVE, REPLY, END, BATCH, HELD, SPEAK, HEAR, RECEIVED = (
+    range(16)
+)
 CODES = 16
 
 FIXED, LINK, DEADLINE, BATTERY, LOAD_UPLOADS, LOAD_QUEUE = range(6)  # policies

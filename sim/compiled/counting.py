@@ -14,7 +14,7 @@ from sim.upload_log import Counted
 
 OF_ALL = (
     "encode_j", "wake_j", "transmit_j", "tail_j", "energy_j", "server_j", "payload_bytes", "wire_bytes", "audio_s",
-    "begun",
+    "begun", "receive_j",
 )  # fmt: skip
 OF_REPLIED = (
     "encode_s", "hold_s", "wake_s", "access_s", "transfer_s", "backhaul_s", "queue_s", "service_s", "reply_s", "batch",
@@ -66,7 +66,7 @@ def count(
             left[server] += half_s < r.served_s <= horizon_s
         if r.spoken_s < warmup_s:
             continue
-        energy_j = r.encode_j + r.wake_j + r.transmit_j + r.tail_j
+        energy_j = r.encode_j + r.wake_j + r.transmit_j + r.tail_j + r.receive_j
         outcomes[r.outcome] += 1
         group_j[r.group] += energy_j
         sums[0] += r.encode_j
@@ -81,22 +81,23 @@ def count(
         if r.outcome != BATTERY_DEAD or r.payload_bytes > 0.0:
             sums[8] += audio_s[r.utterance]
             sums[9] += 1.0
+        sums[10] += r.receive_j
         if r.outcome == DELIVERED or r.outcome == LATE:
             latencies_s[n] = r.replied_s - r.spoken_s
             n += 1
             understood[r.codec, r.utterance] += 1
-            sums[10] += r.ready_s - r.spoken_s
-            sums[11] += r.left_s - r.ready_s
-            sums[12] += r.wake_s
-            sums[13] += r.access_s
-            sums[14] += r.sent_s - r.left_s - r.wake_s - r.access_s
-            sums[15] += r.arrived_s - r.sent_s
-            sums[16] += r.started_s - r.arrived_s
-            sums[17] += r.served_s - r.started_s
-            sums[18] += r.replied_s - r.served_s
-            sums[19] += r.batch
-            sums[20] += 1.0 / r.batch
-            part = 21 if r.spoken_s < middle_s else 23
+            sums[11] += r.ready_s - r.spoken_s
+            sums[12] += r.left_s - r.ready_s
+            sums[13] += r.wake_s
+            sums[14] += r.access_s
+            sums[15] += r.sent_s - r.left_s - r.wake_s - r.access_s
+            sums[16] += r.arrived_s - r.sent_s
+            sums[17] += r.started_s - r.arrived_s
+            sums[18] += r.served_s - r.started_s
+            sums[19] += r.replied_s - r.served_s
+            sums[20] += r.batch
+            sums[21] += 1.0 / r.batch
+            part = 22 if r.spoken_s < middle_s else 24
             sums[part] += 1.0
             sums[part + 1] += r.replied_s - r.spoken_s
     return n

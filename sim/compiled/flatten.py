@@ -28,8 +28,10 @@ from channel.links.windowed import WindowedTransport
 from devices.delivery import stream_blocks
 from devices.policy import BatteryPolicy, DeadlinePolicy, FixedPolicy, LinkPolicy, LoadPolicy
 from devices.sessions import ClosedLoopTraffic
+from devices.traffic import exponential
 from sim.compiled import codes
 from sim.compiled.state import CELL, DEVICE, EVENT, GROUP, HOLDING, RUNG, SITE, SPEAKER, TRANSFER, UPLOAD, World
+from sim.draws import uniforms
 from sim.site import Group, Site
 from sim.upload_log import ROW
 
@@ -82,8 +84,12 @@ def build(site: Site) -> World:
         _fill_cell(record, cell)
         record["gains"], record["stretches"] = len(gain), pieces.shape[1]
     devices = np.zeros(n, DEVICE)
-    for name in ("cpu_free_s", "mark_s", "awake_s", "connected_s"):
+    for name in ("cpu_free_s", "mark_s", "awake_s", "connected_s", "own_s"):
         devices[name] = -np.inf
+    devices["next_s"] = np.inf
+    for group in site.groups:
+        if group.others_rate:
+            _first_others(devices[group.first : group.first + group.count], group, site)
     blocks = [_blocks(group, site) for group in site.groups]
     uploads = np.zeros(FIRST_SLOTS, UPLOAD)
     uploads["next"] = np.arange(1, FIRST_SLOTS + 1)
@@ -140,6 +146,15 @@ def _rungs(site: Site, cells: Any) -> Any:
     return rungs
 
 
+def _first_others(devices: Any, group: Group, site: Site) -> None:
+    """The last other traffic before 0 and the first after it (``devices.background.others``)."""
+    numbers = np.arange(group.count)
+    for name, k, sign in (("mark_s", 0, -1.0), ("next_s", 1, 1.0)):
+        luck, _ = uniforms(*site.draws.key("others", group.name), numbers, k, 0)
+        devices[name] = sign * np.array([exponential(u) for u in luck.tolist()]) / group.others_rate
+    devices["others"] = 2
+
+
 def _site(site: Site, slots: int) -> Any:
     record = np.zeros(1, SITE)
     service = site.server.service
@@ -188,7 +203,9 @@ def _fill_group(record: Any, group: Group, site: Site) -> None:
     if isinstance(group.traffic, ClosedLoopTraffic):
         traffic = group.traffic
         values |= {"loop": 1, "think_s": traffic.think_s, "constant_think": traffic.constant}
-    for purpose in ("speech", "phase", "access", "loss", "backoff"):
+    bits = site.server.reply_bits
+    values |= {"others_rate": group.others_rate, "reply_j": -1.0 if bits is None else radio.receive_j(bits)}
+    for purpose in ("speech", "phase", "access", "loss", "backoff", "others", "reply"):
         values[purpose] = site.draws.key(purpose, group.name)
     for name, value in values.items():
         record[name] = value

@@ -17,10 +17,12 @@ from sim.compiled.codes import (
     DONE,
     END,
     ENTER,
+    HEAR,
     HELD,
     JOIN,
     LEAVE,
     NOTHING,
+    RECEIVED,
     REPLY,
     ROOM,
     ROWS,
@@ -32,7 +34,7 @@ from sim.compiled.heap import pop
 from sim.compiled.jit import entry, stage
 from sim.compiled.links import finish_first
 from sim.compiled.sending import give_up, join_link, sent, use_radio
-from sim.compiled.serving import arrive, end, end_batch, reply, say, start_batches
+from sim.compiled.serving import arrive, end, end_batch, hear, received, reply, say, start_batches
 from sim.compiled.speaking import at, coded, enter, new_upload, release
 from sim.compiled.state import Floats, Ints, World
 
@@ -75,6 +77,10 @@ def live(w: World, step: int, slot: int) -> None:
             step = arrive(w, slot)
         elif step == REPLY:
             step = reply(w, slot)
+        elif step == HEAR:
+            step = hear(w, slot)
+        elif step == RECEIVED:
+            step = received(w, slot)
         elif step == END:
             end(w, slot)
             step = NOTHING

@@ -10,6 +10,7 @@ from channel.links.retry import backoff_s
 from channel.links.rounds import COLD, connection_state, packets_of, ramp_s, records_bytes, window_after
 from channel.links.transport import TLS_RECORD_BYTES, TLS_RECORD_LIMIT_BYTES
 from devices.radio import tail_up_to_j
+from devices.traffic import exponential
 from sim.compiled.codes import (
     AGAIN,
     ARRIVE,
@@ -45,21 +46,66 @@ def phase_of(starts: Floats, gap_s: float) -> int:
 
 
 @kernel
-def wake(u: Record, device: Record, radio: Floats, now: float) -> None:
-    """The radio's ledger begins an activity (``devices.ledger``)."""
+def charge(u: Record, radio: Floats, silence_s: float, sign: float) -> None:
+    """Charge a silence that another activity ends, or (``sign`` -1) take it back."""
+    phase = phase_of(radio[0], silence_s)
+    tail_j = sign * tail_up_to_j(silence_s, phase, radio[0], radio[1], radio[2])
+    wake_j = sign * radio[4, phase]
+    u.wake_j += wake_j
+    u.tail_j += tail_j
+    u.radio_j += wake_j + tail_j
+
+
+@kernel
+def next_other(group: Record, device: Record, number: int) -> None:
+    """When the phone's other traffic comes again (``devices.background.others``)."""
+    luck, _ = uniforms(group.others[0], group.others[1], number, device.others, 0)
+    device.others += 1
+    device.next_s += exponential(luck) / group.others_rate
+
+
+@kernel
+def catch_up(group: Record, device: Record, number: int, now: float) -> None:
+    """Other traffic up to now has restarted the tail."""
+    while device.next_s <= now:
+        device.mark_s = device.next_s
+        next_other(group, device, number)
+
+
+@kernel
+def wake(
+    u: Record, group: Record, device: Record, number: int, radio: Floats, now: float
+) -> tuple[float, float, float]:
+    """The radio's ledger begins an activity (``devices.ledger``); its silence, the connection's, seconds to wake."""
     device.busy += 1
     u.radio_j = 0.0
     if device.busy > 1:
-        u.gap_s, u.wake_s = 0.0, max(0.0, device.awake_s - now)
+        return 0.0, 0.0, max(0.0, device.awake_s - now)
+    catch_up(group, device, number, now)
+    gap_s, idle_s = now - device.mark_s, now - device.own_s
+    charge(u, radio, gap_s, 1.0)
+    if device.next_s < math.inf:
+        charge(u, radio, device.next_s - device.mark_s, -1.0)
+    wake_s = radio[3, phase_of(radio[0], gap_s)]
+    device.mark_s = device.awake_s = now + wake_s
+    return gap_s, idle_s, wake_s
+
+
+@kernel
+def over(u: Record, group: Record, device: Record, number: int, radio: Floats, now: float) -> None:
+    """The radio's ledger ends an activity, as ``devices.ledger``."""
+    device.busy -= 1
+    device.own_s = now
+    if device.busy > 0:
         return
-    u.gap_s = now - device.mark_s
-    phase = phase_of(radio[0], u.gap_s)
-    u.wake_s = radio[3, phase]
-    device.mark_s = device.awake_s = now + u.wake_s
-    tail_j = tail_up_to_j(u.gap_s, phase, radio[0], radio[1], radio[2])
-    u.wake_j += radio[4, phase]
-    u.tail_j += tail_j
-    u.radio_j = radio[4, phase] + tail_j
+    device.mark_s = max(device.mark_s, now)
+    if device.next_s == math.inf:
+        return
+    while device.next_s <= now:
+        silence_s = -device.next_s
+        next_other(group, device, number)
+        charge(u, radio, silence_s + device.next_s, -1.0)
+    charge(u, radio, device.next_s - device.mark_s, 1.0)
 
 
 @kernel
@@ -103,7 +149,8 @@ def use_radio(w: World, slot: int) -> int:
     own_bps = math.inf if len(w.rates_bps) == 0 else w.rates_bps[u.device]
     look(site, w.heap, cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
     rate_bps = fair_rate_bps(cell, w.gains[c], w.rungs[c], w.stretches[c], now, own_bps, group.weight)
-    wake(u, device, w.radios[u.group, :, : group.phases], now)
+    number = u.device - group.first
+    u.gap_s, idle_s, u.wake_s = wake(u, group, device, number, w.radios[u.group, :, : group.phases], now)
     u.access_s = cell.access_s
     if cell.access != CONSTANT:
         when, luck = uniforms(group.access[0], group.access[1], u.device - group.first, u.k, u.turn * TURN)
@@ -111,7 +158,7 @@ def use_radio(w: World, slot: int) -> int:
             when, luck, cell.access_period_s, cell.access_s, cell.access_error, cell.access_again_s
         )
     u.turn += 1
-    setup_s, ramp, u.plan_bytes = plan(cell, size_bytes, u.gap_s, rate_bps)
+    setup_s, ramp, u.plan_bytes = plan(cell, size_bytes, idle_s, rate_bps)
     u.fluid_bits = u.plan_bytes * 8.0
     joined_s = now + u.wake_s + u.access_s
     if setup_s > 0.0:
@@ -199,7 +246,7 @@ def sent(w: World, slot: int) -> int:
     u.wire_bytes += sent_bytes
     active_s = max(0.0, now - device.mark_s)
     device.mark_s = max(device.mark_s, now)
-    device.busy -= 1
+    over(u, group, device, u.device - group.first, w.radios[u.group, :, : group.phases], now)
     transmit_j = group.transmit_w * active_s + group.transmit_j_per_bit * (sent_bytes * 8.0)
     u.transmit_j += transmit_j
     u.active_s += active_s

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 
-from devices.radio import tail_up_to_j
 from devices.traffic import exponential
-from sim.compiled.codes import BATCH, END, NOTHING, REPLY, SPEAK
+from sim.compiled.codes import BATCH, END, HEAR, NOTHING, RECEIVED, REPLY, SPEAK
 from sim.compiled.jit import kernel, stage
-from sim.compiled.sending import phase_of
+from sim.compiled.sending import catch_up, over, phase_of, wake
 from sim.compiled.speaking import at, draw
 from sim.compiled.state import Floats, Ints, Record, Records, World
 from sim.draws import uniforms
-from sim.outcomes import DELIVERED, LATE, REJECTED
+from sim.outcomes import BATTERY_DEAD, DELIVERED, LATE, REJECTED
 
 
 @stage
@@ -96,17 +95,61 @@ def end_batch(w: World, accelerator: int) -> None:
 
 @stage
 def reply(w: World, slot: int) -> int:
-    """The reply is there and restarts the radio's tail."""
+    """The reply is at the base station: the radio hears of it when it listens, or need not."""
     site, u = w.site[0], w.uploads[slot]
     now, group, device = site.now_s, w.groups[u.group], w.devices[u.device]
+    radio = w.radios[u.group, :, : group.phases]
+    if group.reply_j < 0.0:
+        u.radio_j = 0.0
+        if device.busy == 0:
+            gap_s, _, _ = wake(u, group, device, u.device - group.first, radio, now)
+            asleep_j = radio[4, phase_of(radio[0], gap_s)]
+            u.wake_j -= asleep_j
+            u.radio_j -= asleep_j
+            device.mark_s = now
+            over(u, group, device, u.device - group.first, radio, now)
+        draw(w.drawn_j, w.initial_j, group, u.device, now, u.radio_j)
+        return replied(w.cells[group.cell], u, now)
     if device.busy == 0:
-        waited_s = now - device.mark_s
-        device.mark_s = now
-        radio = w.radios[u.group, :, : group.phases]
-        tail_j = tail_up_to_j(waited_s, phase_of(radio[0], waited_s), radio[0], radio[1], radio[2])
-        u.tail_j += tail_j
-        draw(w.drawn_j, w.initial_j, group, u.device, now, tail_j)
-    u.outcome = DELIVERED if now - u.spoken_s <= w.cells[group.cell].deadline_s else LATE
+        catch_up(group, device, u.device - group.first, now)
+        luck, _ = uniforms(group.reply[0], group.reply[1], u.device - group.first, u.k, 0)
+        heard_s = now + radio[5, phase_of(radio[0], now - device.mark_s)] * luck
+        if heard_s > now:
+            at(site, w.heap, heard_s, HEAR, slot)
+            return NOTHING
+    return HEAR
+
+
+@stage
+def hear(w: World, slot: int) -> int:
+    """The radio has heard of the reply and wakes for it."""
+    site, u = w.site[0], w.uploads[slot]
+    group, device = w.groups[u.group], w.devices[u.device]
+    radio = w.radios[u.group, :, : group.phases]
+    _, _, wake_s = wake(u, group, device, u.device - group.first, radio, site.now_s)
+    if wake_s > 0.0:
+        at(site, w.heap, site.now_s + wake_s, RECEIVED, slot)
+        return NOTHING
+    return RECEIVED
+
+
+@stage
+def received(w: World, slot: int) -> int:
+    """The radio has the reply."""
+    site, u = w.site[0], w.uploads[slot]
+    now, group, device = site.now_s, w.groups[u.group], w.devices[u.device]
+    over(u, group, device, u.device - group.first, w.radios[u.group, :, : group.phases], now)
+    u.receive_j += group.reply_j
+    if not draw(w.drawn_j, w.initial_j, group, u.device, now, u.radio_j + group.reply_j):
+        u.outcome = BATTERY_DEAD
+        return END
+    return replied(w.cells[group.cell], u, now)
+
+
+@kernel
+def replied(cell: Record, u: Record, now: float) -> int:
+    """In time or late."""
+    u.outcome = DELIVERED if now - u.spoken_s <= cell.deadline_s else LATE
     return END
 
 
@@ -156,10 +199,11 @@ def say(
 @kernel
 def write_row(row: Record, u: Record, now: float) -> None:
     """As ``sim.model.upload.Upload.row``."""
-    replied = u.outcome == DELIVERED or u.outcome == LATE
+    answered = u.outcome == DELIVERED or u.outcome == LATE
     row.upload, row.group, row.device, row.utterance, row.codec = u.number, u.group, u.device, u.utterance, u.codec
     row.outcome, row.batch, row.spoken_s, row.ready_s, row.left_s = u.outcome, u.batch, u.spoken_s, u.ready_s, u.left_s
     row.wake_s, row.access_s, row.sent_s, row.arrived_s = u.wake_s, u.access_s, u.sent_s, u.arrived_s
-    row.started_s, row.served_s, row.replied_s = u.started_s, u.served_s, now if replied else math.nan
+    row.started_s, row.served_s, row.replied_s = u.started_s, u.served_s, now if answered else math.nan
     row.gap_s, row.active_s, row.payload_bytes, row.wire_bytes = u.gap_s, u.active_s, u.payload_bytes, u.wire_bytes
     row.encode_j, row.wake_j, row.transmit_j, row.tail_j = u.encode_j, u.wake_j, u.transmit_j, u.tail_j
+    row.receive_j = u.receive_j

@@ -79,7 +79,7 @@ def new_upload(
     u.codec, u.outcome, u.batch, u.attempt, u.turn, u.block, u.transfer, u.alive = -1, UNFINISHED, 1, 0, 0, 0, 0, 1
     u.ready_s = u.left_s = u.sent_s = u.arrived_s = u.started_s = u.served_s = math.nan
     u.wake_s = u.access_s = u.gap_s = u.active_s = u.payload_bytes = u.wire_bytes = 0.0
-    u.encode_j = u.wake_j = u.transmit_j = u.tail_j = 0.0
+    u.encode_j = u.wake_j = u.transmit_j = u.tail_j = u.receive_j = 0.0
     return slot
 
 

@@ -29,8 +29,9 @@ TRANSFER = _fields("finish share speed", "number slot")
 RUNG = _fields("above_bps blocks full virtual pace speeds", "count first")
 """A class of devices of a cell that shares out blocks; ``first`` is the slot of its next transfer to end."""
 
-DEVICE = _fields("cpu_free_s mark_s awake_s connected_s", "busy")
-"""See ``sim.model.device``; ``mark_s``, ``awake_s`` and ``busy`` are the radio's ledger."""
+DEVICE = _fields("cpu_free_s mark_s awake_s connected_s own_s next_s", "busy others")
+"""See ``sim.model.device``; all but the first and
+``connected_s`` is the radio's ledger (``others`` counts draws)."""
 
 SPEAKER = _fields("spoken_s", "k utterance")
 """A user of a closed loop: the utterance to come."""
@@ -40,16 +41,19 @@ HOLDING = _fields("due_s", "first last count")
 
 UPLOAD = _fields(
     "spoken_s ready_s left_s sent_s arrived_s started_s served_s wake_s access_s gap_s active_s payload_bytes"
-    " wire_bytes encode_j wake_j transmit_j tail_j coded_s begun_s give_up_s fluid_bits plan_bytes unsent_bits radio_j"
+    " wire_bytes encode_j wake_j transmit_j tail_j receive_j coded_s begun_s give_up_s fluid_bits plan_bytes"
+    " unsent_bits radio_j"
     " finish share speed",
     "number group device k utterance codec outcome batch attempt turn block transfer next alive"
     " rung below beside before",
 )
 
 GROUP = _fields(
-    "cpu_active_w weight transfer_s budget_s think_s hold_s transmit_w transmit_j_per_bit capacity_j baseline_w",
+    "cpu_active_w weight transfer_s budget_s think_s hold_s transmit_w transmit_j_per_bit capacity_j baseline_w"
+    " others_rate reply_j",
     "cell first count policy codecs phases blocks local hold_largest loop constant_think battery",
     speech=("i8", 2), phase=("i8", 2), access=("i8", 2), loss=("i8", 2), backoff=("i8", 2),
+    others=("i8", 2), reply=("i8", 2),
 )  # fmt: skip
 
 CELL = _fields(
@@ -84,7 +88,7 @@ class World(NamedTuple):
     gains: Floats  # (cells, n): G(n) of n members; of a cell of blocks, its tables of fading and of narrowing
     rungs: Records  # (cells, rungs)
     stretches: Floats  # (cells, 3, n): end (s), rate (bit/s), bits passed by the end
-    radios: Floats  # (groups, 5, phases): see ``devices.radio.Radio.figures``
+    radios: Floats  # (groups, 6, phases): see ``devices.radio.Radio.figures``
     bits: Floats  # (groups, utterances, codecs): of the payload
     cpu_s: Floats  # (groups, utterances, codecs)
     audio_s: Floats

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import inf
 
 from channel.links import Plan
@@ -14,9 +15,9 @@ class Device:
 
     __slots__ = ("battery", "connected_s", "cpu_free_s", "number", "radio")
 
-    def __init__(self, group: Group, number: int) -> None:
+    def __init__(self, group: Group, number: int, others: Iterator[float] | None) -> None:
         self.number = number
-        self.radio = RadioLedger(group.radio)
+        self.radio = RadioLedger(group.radio, others)
         self.battery = group.battery
         self.cpu_free_s = -inf
         self.connected_s = -inf

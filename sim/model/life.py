@@ -14,7 +14,7 @@ from typing import Any
 import simpy
 
 from devices.delivery import stream_blocks
-from sim.draws import Chance, Key
+from sim.draws import Chance, Key, uniforms
 from sim.model.choice import Choice
 from sim.model.clock import Clock
 from sim.model.hold import Hold
@@ -80,11 +80,32 @@ class Life:
         replied_s = upload.served_s + cell.onward_s
         if replied_s > clock.now:
             yield clock.until(replied_s)
+        yield from self.hear(upload)
+        if upload.outcome == BATTERY_DEAD:
+            return
         upload.replied_s = clock.now
-        tail = device.radio.reply(clock.now)
-        upload.add(tail)
-        device.draw(clock.now, tail.total_j)
         upload.outcome = DELIVERED if upload.replied_s - upload.spoken_s <= cell.deadline_s else LATE
+
+    def hear(self, upload: Upload) -> Steps:
+        """The reply is at the base station: the radio hears of it, wakes for it and receives it."""
+        clock, device, bits = self.clock, upload.device, self.server.plan.reply_bits
+        if bits is None:
+            tail = device.radio.reply(clock.now)
+            upload.add(tail)
+            device.draw(clock.now, tail.total_j)
+            return
+        position = float(uniforms(*self.luck["reply"], device.number, upload.k, 0)[0])
+        heard_s = device.radio.hears_s(clock.now, position)
+        if heard_s > clock.now:
+            yield clock.until(heard_s)
+        begun = device.radio.begin(clock.now)
+        if begun.wake_s > 0.0:
+            yield clock.until(clock.now + begun.wake_s)
+        received = device.radio.received(clock.now, bits)
+        upload.add(begun.charge)
+        upload.add(received)
+        if not device.draw(clock.now, begun.charge.total_j + received.total_j):
+            upload.outcome = BATTERY_DEAD
 
     def code(self, upload: Upload) -> list[Piece]:
         """Pick a codec and occupy the CPU; a stream is cut into blocks, each coded when it has been spoken."""
@@ -151,7 +172,7 @@ class Life:
         upload.gap_s, upload.wake_s = begun.gap_s, begun.wake_s
         upload.access_s = cell.access.delay(Chance(self.luck["access"], device.number, upload.k, upload.turn))
         upload.turn += 1
-        plan = cell.transport.plan(now, size_bytes, begun.gap_s, rate_bps, cell.path_rtt_s)
+        plan = cell.transport.plan(now, size_bytes, begun.idle_s, rate_bps, cell.path_rtt_s)
         granted_s = now + begun.wake_s + upload.access_s
         joined_s = device.connect(granted_s, plan, cell.path_rtt_s) + plan.ramp_s
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from devices.background import others
 from devices.sessions import ClosedLoopTraffic
 from sim.arrivals import Arrivals
 from sim.draws import uniforms
@@ -30,7 +31,7 @@ class World:
         self.clock = clock = Clock()
         self.cells = [RunningCell(clock, cell) for cell in site.cells]
         self.server = EdgeServer(clock, site)
-        purposes = ("access", "loss", "backoff")
+        purposes = ("access", "loss", "backoff", "reply")
         self.lives = [
             Life(
                 clock, group, self.cells[group.cell], self.server, site.tables,
@@ -93,8 +94,14 @@ class World:
         """A device, made when it first speaks."""
         devices = self._devices[group]
         if number not in devices:
-            devices[number] = Device(self.site.groups[group], number)
+            of = self.site.groups[group]
+            devices[number] = Device(of, number, self.others(of, number) if of.others_rate else None)
         return devices[number]
+
+    def others(self, group: Group, number: int) -> Iterator[float]:
+        """When a device's other traffic uses its radio."""
+        low, high = self.site.draws.key("others", group.name)
+        return others(group.others_rate, lambda k: float(uniforms(low, high, number, k, 0)[0]))
 
     def record(self, upload: Upload) -> None:
         """Write an upload to the log."""

@@ -46,12 +46,14 @@ class Upload:
     wake_j: float = 0.0
     transmit_j: float = 0.0
     tail_j: float = 0.0
+    receive_j: float = 0.0
 
     def add(self, charge: Charge) -> None:
         """What the radio has used for it."""
         self.wake_j += charge.wake_j
         self.transmit_j += charge.transmit_j
         self.tail_j += charge.tail_j
+        self.receive_j += charge.receive_j
 
     def row(self) -> tuple[float, ...]:
         """In the order of ``sim.upload_log.ROW``."""
@@ -60,4 +62,5 @@ class Upload:
             self.outcome, self.batch, self.spoken_s, self.ready_s, self.left_s, self.wake_s, self.access_s, self.sent_s,
             self.arrived_s, self.started_s, self.served_s, self.replied_s, self.gap_s, self.active_s,
             self.payload_bytes, self.wire_bytes, self.encode_j, self.wake_j, self.transmit_j, self.tail_j,
+            self.receive_j,
         )  # fmt: skip

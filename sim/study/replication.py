@@ -53,6 +53,8 @@ class Site:
     accumulator: Accumulator
     figures: Figures
     growth: Growth
+    alive_s: tuple[float, ...]
+    """Device-seconds of each group after the warm-up and before its batteries were empty."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,12 @@ def run_site(
             columns["site"] = np.full(len(kept), draws.site, dtype=np.int32)
         keep(columns)
 
-    return Site(accumulator, play(scenario, site, sink, tick), growth)
+    ran = play(scenario, site, sink, tick)
+    begin_s, end_s = scenario.warmup_s, scenario.duration
+    alive_s = (
+        g.count * (end_s - begin_s) if g.battery is None else g.battery.alive_s(begin_s, end_s) for g in site.groups
+    )
+    return Site(accumulator, ran, growth, tuple(alive_s))
 
 
 def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
@@ -109,6 +116,7 @@ def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
     scenario = situation.scenario
     whole: Accumulator | None = None
     figures: list[Figures] = []
+    alive: list[tuple[float, ...]] = []
     for site in sites:
         if whole is None:
             whole, growth = site.accumulator, site.growth
@@ -117,6 +125,7 @@ def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
             whole.merge(site.accumulator)
             growth.merge(site.growth)
         figures.append(site.figures)
+        alive.append(site.alive_s)
     assert whole is not None, "a scenario has a site"
     mean = {
         "uplink_utilisation": float(np.mean([f.uplink_utilisation for f in figures])),
@@ -127,8 +136,7 @@ def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
     stations = [*(f"uplink_growth_{name}" for name in scenario.cells), "server_growth"]
     mean.update(zip(stations, growth.ratios(), strict=True))
     metrics = whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
-    counted_s = scenario.duration - metrics["warmup_s"]
-    energies = fleet_energy(scenario, whole.group_energies_j(), counted_s)
+    energies = fleet_energy(scenario, whole.group_energies_j(), [sum(groups) for groups in zip(*alive, strict=True)])
     return Outcome({**metrics, **energies}, whole.tally.latencies.histogram(), whole.recognized())
 
 

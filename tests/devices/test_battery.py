@@ -95,3 +95,11 @@ def test_lifetime_in_closed_form() -> None:
     assert lifetime_s(phone.battery_j, idle_w, upload_j, 1 / 600.0) == pytest.approx(expected)
     assert expected / 86400 == pytest.approx(9.3, rel=0.01)
     assert lifetime_s(100.0, 0.0, 0.0, 1.0) == math.inf
+
+
+def test_a_dead_devices_clock_stands_still() -> None:
+    """1 W of baseline: 10 J less 2 J drawn last 8 s, 100 J outlast the run, 3 J end in the warm-up of 4 s."""
+    bank = BatteryBank(100.0, np.array([10.0, 100.0, 3.0]), 1.0)
+    assert bank.draw(0, 1.0, 2.0)
+    assert bank.alive_s(0.0, 50.0) == pytest.approx(8.0 + 50.0 + 3.0)
+    assert bank.alive_s(4.0, 50.0) == pytest.approx(4.0 + 46.0)

@@ -104,6 +104,10 @@ _traffic = st.one_of(
     st.builds(lambda s, d: {"kind": "closed-loop", "think": s, "distribution": d}, _seconds(1.0, 20.0),
               st.sampled_from(["exponential", "constant"])),
 )  # fmt: skip
+_radio = st.one_of(
+    st.sampled_from(["lte", "wifi", "sa", "nr-fr1", "nb-iot", "3g"]),
+    st.builds(lambda s: {"kind": "nr-fr1", "inactive": s}, _seconds(0.5, 20.0)),
+)
 CODECS = ["one", "two", "three"]
 
 
@@ -129,9 +133,11 @@ def _policy(draw: st.DrawFn, battery: bool) -> Any:
 def _group(draw: st.DrawFn, cell: str, sharing: str) -> dict[str, Any]:
     group: dict[str, Any] = {
         "count": draw(st.integers(1, 12)), "profile": draw(st.sampled_from(["pixel-8", "raspberry-pi-4", "esp32"])),
-        "radio": draw(st.sampled_from(["lte", "wifi", "sa", "nr-fr1", "nb-iot", "3g"])), "traffic": draw(_traffic),
+        "radio": draw(_radio), "traffic": draw(_traffic),
         "codec": "one", "cell": cell,
     }  # fmt: skip
+    others = [None, "screen-off", "screen-on", {"kind": "poisson", "rate": f"{draw(st.floats(0.5, 40.0)):.4f} /min"}]
+    group["background"] = draw(st.sampled_from(others))
     battery = draw(st.booleans())
     if battery:
         energy = draw(st.floats(1.0, 2000.0))
@@ -162,6 +168,7 @@ def scenario_texts(draw: st.DrawFn) -> str:
     server: dict[str, Any] = {
         "accelerators": draw(st.integers(1, 3)), "service": draw(_service),
         "batching": {"largest": draw(st.integers(1, 9)), "longest_wait": draw(_seconds(0.0, 0.3))},
+        "reply": draw(st.sampled_from([None, "500 B", "20 kB"])),
         "queue_limit": draw(st.one_of(st.none(), st.integers(0, 4))),
         "power": {"idle": "10 W", "active": "60 W", "source": "made up"},
     }  # fmt: skip
