@@ -125,9 +125,8 @@ def test_latency_that_moves_while_it_is_counted_is_told() -> None:
     """20 * exp(-t / 20) s over 1 s, counted from 20 s to 1,000 s: its mean over the first half of 490 s is
     20 * 20 / 490 * exp(-1) = 0.30 s, over the second nothing, so the later half is 0.30 s less: a drift of
     -0.30 / (1.30 + 1)."""
-    columns = {
-        name: np.zeros(40_000) for name in ("encode_j", "wake_j", "transmit_j", "tail_j", "energy_j", "server_j")
-    }
+    energies = ("encode_j", "wake_j", "transmit_j", "tail_j", "receive_j", "energy_j", "server_j")
+    columns = {name: np.zeros(40_000) for name in energies}
     rng = np.random.default_rng(3)
     spoken = np.sort(rng.uniform(0, 1_000, 40_000))
     latency = 1.0 + 0.1 * rng.standard_normal(40_000) + 20.0 * np.exp(-spoken / 20.0)
