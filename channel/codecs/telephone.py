@@ -130,7 +130,7 @@ class AmrNb(TelephoneCodec):
         except av.codec.codec.UnknownCodecError:
             raise CodecError(
                 "this build of PyAV has no AMR (libopencore_amrnb): "
-                "install PyAV's wheel (`pip install --only-binary av av`)"
+                "install a wheel of PyAV 13 to 18 (`pip install --only-binary av 'av<19'`)"
             ) from None
         context.sample_rate, context.layout, context.thread_count = _NARROW_RATE_HZ, "mono", 1
         return context
