@@ -5,7 +5,7 @@ Pure data structures without a clock of their own: a simulation drives them.
 
 from channel.links.access import Access, FixedAccess, PeriodicAccess, WifiAccess, lte_access, nr_access
 from channel.links.blocks import BlocksLink
-from channel.links.capacity import Capacity, ConstantCapacity, PeriodicCapacity
+from channel.links.capacity import Capacity, ConstantCapacity
 from channel.links.cell import Cell, build_cell
 from channel.links.dedicated import DedicatedLink
 from channel.links.equal import EqualLink
@@ -16,6 +16,7 @@ from channel.links.loss import Loss, NoLoss, PacketLoss, PayloadLoss
 from channel.links.markov import MarkovCapacity
 from channel.links.maxmin import MaxMinLink
 from channel.links.outages import OutageCapacity
+from channel.links.periodic import PeriodicCapacity
 from channel.links.propagation import Placement, Radio, place
 from channel.links.quic import QuicTransport
 from channel.links.replay import replay

@@ -101,11 +101,15 @@ class BlocksLink(SharedLink):
         return pace_of(blocks, full, r, first, level, left, phones, self._fading, self._narrow)
 
     def _advance(self, now: float) -> None:
-        integral = self.capacity.cumulative(now)
+        rate = self.capacity.constant_bps
+        if rate is not None:
+            passed = (now - self._last) * rate
+        else:
+            integral = self.capacity.cumulative(now)
+            passed, self._integral = integral - self._integral, integral
         if self._members:
-            self._pass((integral - self._integral) / self._reference)
+            self._pass(passed / self._reference)
             self.busy_s += self._used * (now - self._last)
-        self._integral = integral
         self._last = now
 
     def _pass(self, seconds: float) -> None:
@@ -161,13 +165,15 @@ class BlocksLink(SharedLink):
     def next_finish(self) -> float:
         """Finish of the upload that ends first, if nobody joins or leaves before."""
         if self._finish is None:
-            seconds = self._first()[1]
-            if seconds == INFINITY:
+            need, rate = self._first()[1] * self._reference, self.capacity.constant_bps
+            if need == INFINITY:
                 self._finish = INFINITY
-            elif seconds <= 0.0:
+            elif need <= 0.0:
                 self._finish = self._last
+            elif rate is not None:
+                self._finish = self._last + need / rate
             else:
-                self._finish = max(self._last, self.capacity.time_of(self._integral + seconds * self._reference))
+                self._finish = max(self._last, self.capacity.time_of(self._integral + need))
         return self._finish
 
     def pop_finished(self, now: float) -> list[int]:

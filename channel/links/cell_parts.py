@@ -10,7 +10,7 @@ import numpy as np
 from channel.links import wifi
 from channel.links.access import Access, FixedAccess, WifiAccess, lte_access, nr_access
 from channel.links.blocks import BlocksLink
-from channel.links.capacity import Capacity, ConstantCapacity, PeriodicCapacity
+from channel.links.capacity import Capacity, ConstantCapacity
 from channel.links.dedicated import DedicatedLink
 from channel.links.equal import EqualLink
 from channel.links.errors import LinkError
@@ -20,6 +20,7 @@ from channel.links.loss import Loss, NoLoss, PacketLoss, PayloadLoss
 from channel.links.markov import MarkovCapacity
 from channel.links.maxmin import MaxMinLink
 from channel.links.outages import OutageCapacity
+from channel.links.periodic import PeriodicCapacity
 from channel.links.propagation import Radio
 from channel.links.quic import QuicTransport
 from channel.links.rates import shannon

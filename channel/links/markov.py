@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 
 import numpy as np
 
-from channel.links.capacity import Capacity
 from channel.links.errors import LinkError
+from channel.links.stretches import Stretches, WrittenCapacity
 
 _CHUNK = 512  # sojourns drawn at once
 
 
-class MarkovCapacity(Capacity):
+class MarkovCapacity(WrittenCapacity):
     """A rate that jumps between states; sojourns are exponential, jumps follow a matrix.
 
     ``rates_bps`` and ``dwells_s`` (mean sojourns) of the n states; ``jumps`` (n, n) has the probabilities to go from a
@@ -23,9 +23,7 @@ class MarkovCapacity(Capacity):
     same path however they look at it.
     """
 
-    __slots__ = (
-        "_cum", "_dwells", "_jumps", "_mean", "_rates", "_rng", "_starts", "_state", "_stretch_rates",
-    )  # fmt: skip
+    __slots__ = ("_dwells", "_jumps", "_mean", "_rates", "_rng", "_state")
 
     def __init__(
         self,
@@ -49,9 +47,7 @@ class MarkovCapacity(Capacity):
         self._jumps = [np.cumsum(row).tolist() for row in matrix]
         self._rng = rng
         self._state = int(rng.choice(n, p=share))
-        self._starts = [0.0]  # starts of the stretches written down, and the end of the last one
-        self._cum = [0.0]  # bits at each of them
-        self._stretch_rates: list[float] = []
+        super().__init__(Stretches([0.0], [0.0], []))
 
     @property
     def mean_rate_bps(self) -> float:
@@ -62,51 +58,11 @@ class MarkovCapacity(Capacity):
         """Write down one more chunk of the path."""
         lengths = self._rng.exponential(size=_CHUNK)
         picks = self._rng.random(_CHUNK)
-        state, t, bits = self._state, self._starts[-1], self._cum[-1]
-        last = len(self._rates) - 1
+        state, last = self._state, len(self._rates) - 1
         for length, pick in zip(lengths.tolist(), picks.tolist(), strict=True):
-            span = length * float(self._dwells[state])
-            rate = self._rates[state]
-            t += span
-            bits += rate * span
-            self._starts.append(t)
-            self._cum.append(bits)
-            self._stretch_rates.append(rate)
+            self._add(self._rates[state], self._written.starts_s[-1] + length * float(self._dwells[state]))
             state = min(bisect_right(self._jumps[state], pick), last)
         self._state = state
-
-    def _stretch(self, t: float) -> int:
-        """Index of the stretch that holds ``t``."""
-        while self._starts[-1] <= t:
-            self._write()
-        return bisect_right(self._starts, t) - 1
-
-    def cumulative(self, t: float) -> float:
-        """Bits up to ``t``; writes the path down to there."""
-        i = self._stretch(t)
-        return self._cum[i] + self._stretch_rates[i] * (t - self._starts[i])
-
-    def time_of(self, bits: float) -> float:
-        """Earliest instant with so many bits; writes the path down to there."""
-        while self._cum[-1] < bits:
-            self._write()
-        i = bisect_left(self._cum, bits) - 1
-        if i < 0:
-            return 0.0
-        return self._starts[i] + (bits - self._cum[i]) / self._stretch_rates[i]
-
-    def rate_at(self, t: float) -> float:
-        """Rate of the stretch that holds ``t``."""
-        return self._stretch_rates[self._stretch(t)]
-
-    def segments(self, t: float) -> Iterator[tuple[float, float]]:
-        """Stretches from the one that holds ``t``."""
-        i = self._stretch(t)
-        while True:
-            while i >= len(self._stretch_rates):
-                self._write()
-            yield self._stretch_rates[i], self._starts[i + 1]
-            i += 1
 
 
 def stationary(dwells_s: np.ndarray, jumps: np.ndarray) -> np.ndarray:

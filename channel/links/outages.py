@@ -1,26 +1,31 @@
-"""Outages: a capacity that is cut to zero at times, as one more integral."""
+"""Outages: a capacity that is cut to zero at times."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
 from channel.links.capacity import INFINITY, Capacity
 from channel.links.errors import LinkError
+from channel.links.stretches import Stretches, WrittenCapacity
 
 _CHUNK = 256  # outages drawn at once
+_STRETCHES = 512  # written down at once
+
+Windows = Iterator[tuple[float, float]]
+"""(Start, end) of each outage, in order."""
 
 
-class OutageCapacity(Capacity):
+class OutageCapacity(WrittenCapacity):
     """Another capacity with outages, given as ``windows`` (start s, length s) in order, or drawn.
 
     With ``rng``, up and down times are exponential with means ``mean_up_s`` and ``mean_down_s``; the process starts up
     or down by its stationary shares.
     """
 
-    __slots__ = ("_cum", "_downs", "_inner", "_mean_down", "_mean_up", "_rng", "_ups")
+    __slots__ = ("_mean_rate_bps", "_source")
 
     def __init__(
         self,
@@ -31,103 +36,60 @@ class OutageCapacity(Capacity):
         mean_down_s: float = 0.0,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self._inner = inner
-        self._rng = rng
-        self._mean_up, self._mean_down = mean_up_s, mean_down_s
-        # Up-time i runs from _ups[i] to _downs[i]; _cum[i] bits have passed before it.
-        self._ups: list[float] = []
-        self._downs: list[float] = []
-        self._cum: list[float] = [0.0]
+        super().__init__(Stretches([0.0], [0.0], []))
+        self._mean_rate_bps = inner.mean_rate_bps
         if rng is None:
-            self._given(windows)
+            outages = _given(windows)
         else:
             if not (0.0 < mean_up_s < INFINITY and 0.0 < mean_down_s < INFINITY):
                 raise LinkError("random outages need mean up and down times above 0 s")
-            down = rng.random() < mean_down_s / (mean_up_s + mean_down_s)
-            self._ups.append(float(rng.exponential(mean_down_s)) if down else 0.0)
-
-    def _given(self, windows: Sequence[tuple[float, float]]) -> None:
-        t = 0.0
-        for start, length in windows:
-            if start < t or length <= 0.0:
-                raise LinkError(f"outages must be in order and longer than 0 s, found {length!r} s at {start!r} s")
-            if start > t:
-                self._add_up_time(t, start)
-            t = start + length
-        self._ups.append(t)
-        self._downs.append(INFINITY)
-
-    def _add_up_time(self, start: float, end: float) -> None:
-        if len(self._ups) == len(self._downs):
-            self._ups.append(start)
-        self._downs.append(end)
-        self._cum.append(self._cum[-1] + self._inner.bits_between(start, end))
-
-    def _write(self) -> None:
-        assert self._rng is not None
-        for up, down in zip(
-            self._rng.exponential(self._mean_up, _CHUNK).tolist(),
-            self._rng.exponential(self._mean_down, _CHUNK).tolist(),
-            strict=True,
-        ):
-            end = self._ups[-1] + up
-            self._add_up_time(self._ups[-1], end)
-            self._ups.append(end + down)
-
-    def _known_until(self) -> float:
-        return INFINITY if self._rng is None else self._ups[-1]
+            self._mean_rate_bps *= mean_up_s / (mean_up_s + mean_down_s)
+            outages = _drawn(mean_up_s, mean_down_s, rng)
+        self._source = _cut(inner, outages)
 
     @property
     def mean_rate_bps(self) -> float:
         """Mean of the inner capacity times the share of time it is up (given windows count as exceptions)."""
-        if self._rng is None:
-            return self._inner.mean_rate_bps
-        return self._inner.mean_rate_bps * self._mean_up / (self._mean_up + self._mean_down)
+        return self._mean_rate_bps
 
-    def _before(self, t: float) -> int:
-        """Index of the last up-time that starts at ``t`` or before; -1 when there is none."""
-        while self._known_until() <= t:
-            self._write()
-        return bisect_right(self._ups, t) - 1
+    def _write(self) -> None:
+        for rate, end_s in islice(self._source, _STRETCHES):
+            self._add(rate, end_s)
 
-    def cumulative(self, t: float) -> float:
-        """Bits of the up-times before ``t``."""
-        i = self._before(t)
-        if i < 0:
-            return 0.0
-        return self._cum[i] + self._inner.bits_between(self._ups[i], min(t, self._downs[i]))
 
-    def time_of(self, bits: float) -> float:
-        """Earliest instant with so many bits."""
-        while self._rng is not None and self._cum[-1] < bits:
-            self._write()
-        if bits <= 0.0:
-            return 0.0
-        i = bisect_left(self._cum, bits) - 1
-        end = self._inner.time_to_send(self._ups[i], bits - self._cum[i])
-        return min(end, self._downs[i])  # rounding never moves a finish into the outage
+def _given(windows: Sequence[tuple[float, float]]) -> Windows:
+    t = 0.0
+    for start, length in windows:
+        if start < t or length <= 0.0:
+            raise LinkError(f"outages must be in order and longer than 0 s, found {length!r} s at {start!r} s")
+        t = start + length
+    return iter([(start, start + length) for start, length in windows])
 
-    def rate_at(self, t: float) -> float:
-        """The inner rate, or 0 during an outage."""
-        i = self._before(t)
-        return self._inner.rate_at(t) if i >= 0 and t < self._downs[i] else 0.0
 
-    def segments(self, t: float) -> Iterator[tuple[float, float]]:
-        """Stretches of the inner capacity, cut at the outages."""
-        i = self._before(t)
-        while True:
-            if i < 0 or t >= self._downs[i]:
-                i += 1
-                while i >= len(self._ups):
-                    self._write()
-                yield 0.0, self._ups[i]
-                t = self._ups[i]
-            while i >= len(self._downs):
-                self._write()
-            for rate, end in self._inner.segments(t):
-                t = min(end, self._downs[i])
+def _drawn(mean_up_s: float, mean_down_s: float, rng: np.random.Generator) -> Windows:
+    down = rng.random() < mean_down_s / (mean_up_s + mean_down_s)
+    up_s = float(rng.exponential(mean_down_s)) if down else 0.0
+    if down:
+        yield 0.0, up_s
+    while True:
+        ups, downs = rng.exponential(mean_up_s, _CHUNK).tolist(), rng.exponential(mean_down_s, _CHUNK).tolist()
+        for up, down_s in zip(ups, downs, strict=True):
+            end_s = up_s + up
+            up_s = end_s + down_s
+            yield end_s, up_s
+
+
+def _cut(inner: Capacity, outages: Windows) -> Iterator[tuple[float, float]]:
+    """(Rate, end) of the stretches of the inner capacity, cut at the outages."""
+    down_s, up_s = next(outages, (INFINITY, INFINITY))
+    t = 0.0
+    for rate, end_s in inner.segments(0.0):
+        while t < end_s:
+            if t < down_s:
+                t = min(end_s, down_s)
                 yield rate, t
-                if t == INFINITY:
-                    return
-                if end >= self._downs[i]:
-                    break
+            else:
+                t = min(end_s, up_s)
+                yield 0.0, t
+            if t == up_s < INFINITY:
+                down_s, up_s = next(outages, (INFINITY, INFINITY))

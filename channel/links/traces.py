@@ -14,8 +14,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
-from channel.links.capacity import PeriodicCapacity
 from channel.links.errors import TraceError
+from channel.links.periodic import PeriodicCapacity
 from scenarios.textfile import TextFileError, cells, number, read_lines, read_table, shown, whole
 
 MAHIMAHI_PACKET_BITS = 1500 * 8  # one line of a Mahimahi trace lets one 1500-byte packet leave

@@ -29,14 +29,16 @@ class VirtualTimeLink(SharedLink):
     """
 
     __slots__ = (
-        "_busy_from", "_finish", "_gain", "_heap", "_integral", "_last", "_members", "_sequence", "_shares",
-        "_speeds", "_virtual", "busy_s", "capacity", "carried_bits",
+        "_busy_from", "_finish", "_gain", "_heap", "_integral", "_last", "_members", "_rate", "_sequence",
+        "_shares", "_speeds", "_virtual", "busy_s", "capacity", "carried_bits",
     )  # fmt: skip
 
     def __init__(self, capacity: Capacity, gain: Sequence[float] | None = None) -> None:
         if gain is not None and (not len(gain) or min(gain) <= 0.0):
             raise LinkError("the gain by number of active uploads needs values above 0")
         self.capacity = capacity
+        # With a constant rate bits are rate * time and need no integral.
+        self._rate = capacity.constant_bps
         self._gain = None if gain is None else [1.0, *(float(g) for g in gain)]
         self._heap: list[_Entry] = []
         self._members: dict[int, _Entry] = {}
@@ -71,13 +73,16 @@ class VirtualTimeLink(SharedLink):
         return gain[n] if n < len(gain) else gain[-1]
 
     def _advance(self, now: float) -> None:
-        integral = self.capacity.cumulative(now)
+        if self._rate is not None:
+            passed = (now - self._last) * self._rate
+        else:
+            integral = self.capacity.cumulative(now)
+            passed, self._integral = integral - self._integral, integral
         n = len(self._members)
         if n:
-            step = (integral - self._integral) * self._gain_of(n) / self._shares
+            step = passed * self._gain_of(n) / self._shares
             self._virtual += step
             self.carried_bits += self._speeds * step
-        self._integral = integral
         self._last = now
 
     def join(
@@ -122,6 +127,8 @@ class VirtualTimeLink(SharedLink):
         need = (heap[0][0] - self._virtual) * self._shares / self._gain_of(len(members))
         if need <= 0.0:
             return self._last
+        if self._rate is not None:
+            return self._last + need / self._rate
         finish = self.capacity.time_of(self._integral + need)
         return finish if finish > self._last else self._last
 

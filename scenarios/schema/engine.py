@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 EngineName = Literal["auto", "simpy", "compiled"]
 REFERENCE_SHARING = ("max-min", "router")
 LONGEST_PACKET_TRACE_S = 7200.0
+"""With outages a trace no longer repeats, and each of its milliseconds is held in memory to the end."""
 
 
 def beyond_compiled(scenario: Scenario) -> tuple[KeyPath, str] | None:
@@ -27,8 +28,9 @@ def beyond_compiled(scenario: Scenario) -> tuple[KeyPath, str] | None:
             return ("cells", name, "access"), "`wifi`"
         if cell.loss.kind == "packet" and cell.transport.kind != "udp":
             return ("cells", name, "loss"), "lost packets that are sent again"
-        if cell.capacity.kind == "mahimahi" and scenario.duration + scenario.drain > LONGEST_PACKET_TRACE_S:
-            return ("cells", name, "capacity"), "a packet trace for more than two hours"
+        longest_s = scenario.duration + scenario.drain
+        if cell.capacity.kind == "mahimahi" and cell.outages is not None and longest_s > LONGEST_PACKET_TRACE_S:
+            return ("cells", name, "outages"), "outages of a packet trace for more than two hours"
         if cell.capacity.kind == "plugin":
             return ("cells", name, "capacity"), "a class of your own"
     return None

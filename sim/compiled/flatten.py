@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from channel.links import (
     AirTimeLink,
@@ -22,16 +23,33 @@ from channel.links import (
     PeriodicAccess,
     TcpTransport,
     UdpTransport,
+    VirtualTimeLink,
     WeightedLink,
 )  # fmt: skip
+from channel.links.stretches import Stretches, WrittenCapacity
 from channel.links.windowed import WindowedTransport
 from devices.delivery import stream_blocks
 from devices.policy import BatteryPolicy, DeadlinePolicy, FixedPolicy, LinkPolicy, LoadPolicy
 from devices.sessions import ClosedLoopTraffic
 from devices.traffic import exponential
 from sim.compiled import codes
-from sim.compiled.state import CELL, DEVICE, EVENT, GROUP, HOLDING, RUNG, SITE, SPEAKER, TRANSFER, UPLOAD, World
-from sim.draws import uniforms
+from sim.compiled.state import (
+    CELL,
+    DEVICE,
+    EVENT,
+    GROUP,
+    HOLDING,
+    RUNG,
+    SITE,
+    SPEAKER,
+    TRANSFER,
+    UPLOAD,
+    Floats,
+    Ints,
+    Records,
+    World,
+)
+from sim.draws import Key, uniforms
 from sim.site import Group, Site
 from sim.upload_log import ROW
 
@@ -48,21 +66,20 @@ LOSSES: dict[type, int] = {NoLoss: codes.LOSSLESS, PayloadLoss: codes.PAYLOADS, 
 FIRST_SLOTS, FIRST_ROWS = 256, 4_096
 
 
-def _stretches(capacity: Capacity, end_s: float) -> Any:
-    """(3, n): end, rate, bits by the end of the stretches of constant rate up to ``end_s``."""
+def _stretches(capacity: Capacity, end_s: float) -> Stretches:
+    """The stretches of a capacity up to ``end_s``, or of its period; one that means nothing where it is constant."""
     if capacity.constant_bps is not None:
-        return np.zeros((3, 1))
-    found: list[tuple[float, float]] = []
-    for rate, until_s in capacity.segments(0.0):
-        found.append((min(until_s, end_s), rate))
-        if until_s >= end_s:
-            break
-    ends, rates = np.array(found).T
-    lengths = np.diff(ends, prepend=0.0)
-    return np.stack([ends, rates, np.cumsum(rates * lengths)])
+        return Stretches([0.0, 0.0], [0.0, 0.0], [0.0])
+    assert isinstance(capacity, WrittenCapacity)
+    return capacity.written(end_s)
 
 
-def _padded(parts: list[Any]) -> Any:
+def _rows(written: Stretches) -> Floats:
+    """(3, n + 1): starts, bits, rates."""
+    return np.array([written.starts_s, written.bits, [*written.rates_bps, 0.0]])
+
+
+def _padded(parts: Sequence[npt.ArrayLike]) -> Floats:
     """Arrays of one dimension number as one, padded with zeros to a common shape."""
     shape = np.max([np.shape(part) for part in parts], axis=0)
     whole = np.zeros((len(parts), *shape))
@@ -80,9 +97,10 @@ def build(site: Site) -> World:
     stretches = [_stretches(cell.link.capacity, site.duration_s + site.drain_s) for cell in site.cells]
     gains = [_gains(cell) for cell in site.cells]
     cells = np.zeros(len(site.cells), CELL)
-    for record, cell, gain, pieces in zip(cells, site.cells, gains, stretches, strict=True):
+    for record, cell, gain, written in zip(cells, site.cells, gains, stretches, strict=True):
         _fill_cell(record, cell)
-        record["gains"], record["stretches"] = len(gain), pieces.shape[1]
+        record["gains"], record["stretches"] = len(gain), len(written.rates_bps)
+        record["period_s"], record["period_bits"] = written.period_s, written.period_bits
     devices = np.zeros(n, DEVICE)
     for name in ("cpu_free_s", "mark_s", "awake_s", "connected_s", "own_s"):
         devices[name] = -np.inf
@@ -93,7 +111,6 @@ def build(site: Site) -> World:
     blocks = [_blocks(group, site) for group in site.groups]
     uploads = np.zeros(FIRST_SLOTS, UPLOAD)
     uploads["next"] = np.arange(1, FIRST_SLOTS + 1)
-    any_rates = any(g.rates_bps is not None for g in site.groups)
     batteries = any(g.battery is not None for g in site.groups)
     loops, holds = groups["loop"].any(), (groups["hold_s"] > 0).any()
     return World(
@@ -108,7 +125,7 @@ def build(site: Site) -> World:
         service_s=np.array([0.0, *(_base_s(site, k) for k in range(1, site.server.largest + 1))]),
         gains=_padded([gain if len(gain) else [1.0] for gain in gains]),
         rungs=_rungs(site, cells),
-        stretches=_padded(stretches),
+        stretches=_padded([_rows(written) for written in stretches]),
         radios=_padded([group.radio.figures() for group in site.groups]),
         bits=_padded([8.0 * _sizes(group, site) for group in site.groups]),
         cpu_s=_padded([_cpu_s(group, site) for group in site.groups]),
@@ -118,8 +135,8 @@ def build(site: Site) -> World:
         block_ready_s=_padded([b[0] for b in blocks]),
         block_share=_padded([b[1] for b in blocks]),
         block_count=_padded([b[2] for b in blocks]).astype(np.int64),
-        rates_bps=_by_device(site, any_rates, lambda g: g.rates_bps, np.inf),
-        initial_j=_by_device(site, batteries, lambda g: g.battery and g.battery.initial_j, np.inf),
+        rates_bps=_by_device(site, lambda g: g.rates_bps, np.inf),
+        initial_j=_by_device(site, lambda g: None if g.battery is None else g.battery.initial_j, np.inf),
         drawn_j=np.zeros(n if batteries else 0),
         speakers=np.zeros(n if loops else 0, SPEAKER),
         holding=np.zeros(n if holds else 0, HOLDING),
@@ -127,13 +144,13 @@ def build(site: Site) -> World:
     )
 
 
-def _gains(cell: Cell) -> Any:
+def _gains(cell: Cell) -> Sequence[float]:
     if isinstance(cell.link, BlocksLink):
-        return np.concatenate((cell.link.ladder.fading, cell.link.ladder.narrow))
-    return getattr(cell.link, "gains", [])
+        return [*cell.link.ladder.fading.tolist(), *cell.link.ladder.narrow.tolist()]
+    return cell.link.gains if isinstance(cell.link, VirtualTimeLink) else []
 
 
-def _rungs(site: Site, cells: Any) -> Any:
+def _rungs(site: Site, cells: Records) -> Records:
     """Classes of devices of the cells that share out blocks."""
     ladders = [cell.link.ladder if isinstance(cell.link, BlocksLink) else None for cell in site.cells]
     rungs = np.zeros((len(ladders), max(1 if ladder is None else len(ladder.blocks) for ladder in ladders)), RUNG)
@@ -146,7 +163,7 @@ def _rungs(site: Site, cells: Any) -> Any:
     return rungs
 
 
-def _first_others(devices: Any, group: Group, site: Site) -> None:
+def _first_others(devices: Records, group: Group, site: Site) -> None:
     """The last other traffic before 0 and the first after it (``devices.background.others``)."""
     numbers = np.arange(group.count)
     for name, k, sign in (("mark_s", 0, -1.0), ("next_s", 1, 1.0)):
@@ -155,11 +172,11 @@ def _first_others(devices: Any, group: Group, site: Site) -> None:
     devices["others"] = 2
 
 
-def _site(site: Site, slots: int) -> Any:
+def _site(site: Site, slots: int) -> Records:
     record = np.zeros(1, SITE)
     service = site.server.service
     limit = site.server.queue_limit
-    values: dict[str, Any] = {
+    values: dict[str, float | Key] = {
         "per_audio_s": getattr(service.batch_s, "per_audio_second_s", 0.0),
         "per_step_s": getattr(service.batch_s, "per_step_second_s", 0.0),
         "longest_wait_s": site.server.longest_wait_s, "horizon_s": site.duration_s, "timer_s": np.inf, "order": 1,
@@ -172,7 +189,7 @@ def _site(site: Site, slots: int) -> Any:
     return record
 
 
-def _accelerators(count: int) -> Any:
+def _accelerators(count: int) -> Ints:
     batches = np.zeros((count, 2), np.int64)
     batches[:, 1] = np.arange(1, count + 1)
     return batches
@@ -183,9 +200,9 @@ def _base_s(site: Site, utterances: int) -> float:
     return site.server.service.batch_s(utterances, 0.0)
 
 
-def _fill_group(record: Any, group: Group, site: Site) -> None:
+def _fill_group(record: np.void, group: Group, site: Site) -> None:
     policy, delivery, radio = group.policy, group.policy.delivery, group.radio
-    values: dict[str, Any] = {
+    values: dict[str, float | Key] = {
         "cpu_active_w": group.cpu_active_w, "weight": group.weight, "hold_s": delivery.hold_s,
         "hold_largest": delivery.hold_largest, "transmit_w": radio.transmit_power_w,
         "transmit_j_per_bit": radio.transmit_j_per_bit, "cell": group.cell, "first": group.first, "count": group.count,
@@ -211,11 +228,11 @@ def _fill_group(record: Any, group: Group, site: Site) -> None:
         record[name] = value
 
 
-def _fill_cell(record: Any, cell: Cell) -> None:
+def _fill_cell(record: np.void, cell: Cell) -> None:
     link, transport, access, loss, retry = cell.link, cell.transport, cell.access, cell.loss, cell.retry
     assert isinstance(transport, UdpTransport | WindowedTransport)
     constant_bps = link.capacity.constant_bps
-    values: dict[str, Any] = {
+    values: dict[str, float | Key] = {
         "sharing": SHARING[type(link)], "path_rtt_s": cell.path_rtt_s, "onward_s": cell.propagation_s + cell.backhaul_s,
         "constant_bps": 0.0 if constant_bps is None else constant_bps, "due_s": np.inf, "keep_alive_s": np.inf,
         "mean_bps": link.capacity.mean_rate_bps, "reference_bps": link.capacity.mean_rate_bps,
@@ -249,29 +266,31 @@ def _fill_cell(record: Any, cell: Cell) -> None:
         record[name] = value
 
 
-def _sizes(group: Group, site: Site) -> Any:
+def _sizes(group: Group, site: Site) -> Floats:
     sizes = site.tables.payload_bytes if group.policy.delivery.local is None else site.tables.text_bytes
-    return sizes[list(group.codecs)].T.astype(np.float64)
+    sent: Floats = sizes[list(group.codecs)].T.astype(np.float64)
+    return sent
 
 
-def _cpu_s(group: Group, site: Site) -> Any:
+def _cpu_s(group: Group, site: Site) -> Floats:
     local = group.policy.delivery.local
     if local is None:
-        return site.tables.encode_host_s[list(group.codecs)].T * group.profile.encode_scale
+        coded_s: Floats = site.tables.encode_host_s[list(group.codecs)].T * group.profile.encode_scale
+        return coded_s
     seconds = [local.recognize_s(float(s), group.profile) for s in site.tables.audio_s]
     return np.array(seconds)[:, None] * np.ones(len(group.codecs))
 
 
-def _thresholds(group: Group) -> Any:
+def _thresholds(group: Group) -> list[float]:
     if isinstance(group.policy, BatteryPolicy):
         return list(group.policy.below)
     return list(group.policy.above) if isinstance(group.policy, LoadPolicy) else [0.0]
 
 
-def _blocks(group: Group, site: Site) -> Any:
+def _blocks(group: Group, site: Site) -> tuple[Floats, Floats, Ints]:
     """Ends and shares of the blocks of each utterance, and their number."""
     if not group.policy.delivery.block_s:
-        return np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1)
+        return np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(1, np.int64)
     cut = [stream_blocks(float(s), group.policy.delivery.block_s) for s in site.tables.audio_s]
     most = max(len(blocks) for blocks in cut)
     ready, share = np.zeros((len(cut), most)), np.zeros((len(cut), most))
@@ -280,11 +299,11 @@ def _blocks(group: Group, site: Site) -> Any:
     return ready, share, np.array([len(blocks) for blocks in cut])
 
 
-def _by_device(site: Site, wanted: bool, of: Any, default: float) -> Any:
+def _by_device(site: Site, of: Callable[[Group], Floats | None], default: float) -> Floats:
     """A figure of every device; empty when no group has it."""
-    if not wanted:
+    parts = [of(group) for group in site.groups]
+    if all(part is None for part in parts):
         return np.zeros(0)
-    parts = (of(group) for group in site.groups)
     return np.concatenate(
         [np.full(g.count, default) if part is None else part for g, part in zip(site.groups, parts, strict=True)]
     )

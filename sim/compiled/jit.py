@@ -14,7 +14,7 @@ from numba.extending import register_jitable
 
 import sim.arrivals
 import sim.draws
-from channel.links import access, loss, retry, rounds, rungs
+from channel.links import access, loss, retry, rounds, rungs, stretches
 from devices import battery, policy, radio, traffic
 
 # Without counting references: the loop makes no arrays, and counting those it looks at took nine tenths of its time.
@@ -25,10 +25,13 @@ SHARED = (
     access.periodic_delay_s, loss.hit_probability, retry.backoff_s,
     rungs.rung_of, rungs.water_level, rungs.gain_at, rungs.narrow_at, rungs.pace_of,
     rounds.connection_state, rounds.packets_of, rounds.records_bytes, rounds.window_after, rounds.ramp_s,
+    stretches.periods_in, stretches.beyond_periods, stretches.bits_within, stretches.instant_within,
     battery.left_j, radio.tail_up_to_j, policy.first_within, policy.first_in_time, policy.steps_below,
     policy.steps_above, traffic.exponential, traffic.begin, traffic.advance, traffic.spoken_s,
 )  # fmt: skip
 """Written once, for both engines: plain functions of numbers."""
+UNCOMPILED = ("__init__.py", "flatten.py", "run.py")
+"""Files here in which nothing is compiled: a change of them leaves the cache as it is."""
 
 for _function in SHARED:
     register_jitable(_function)
@@ -37,7 +40,7 @@ for _function in SHARED:
 def _sources_digest() -> str:
     """A digest of every file whose functions are compiled: Numba's own cache looks at the caller's file alone."""
     files = {Path(function.__code__.co_filename) for function in SHARED}
-    files |= set(Path(__file__).parent.glob("*.py"))
+    files |= {path for path in Path(__file__).parent.glob("*.py") if path.name not in UNCOMPILED}
     digest = hashlib.sha256()
     for path in sorted(files):
         digest.update(path.read_bytes())

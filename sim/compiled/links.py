@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from channel.links.stretches import beyond_periods, bits_within, instant_within, periods_in
 from sim.compiled.codes import AIRTIME, BLOCKS, DEDICATED, EQUAL, FIFO, WEIGHTED
 from sim.compiled.heap import add_transfer, drop_transfer
 from sim.compiled.jit import kernel
@@ -14,12 +15,12 @@ INFINITY = math.inf
 
 
 @kernel
-def stretch_at(cell: Record, stretches: Floats, t: float) -> int:
-    """Index of the stretch of constant rate that holds ``t``; times asked for hardly ever fall."""
+def stretch_at(cell: Record, stretches: Floats, rest_s: float) -> int:
+    """Index of the stretch that holds an instant of the first period; times asked for hardly ever fall."""
     at = cell.at
-    while at > 0 and t < stretches[0, at - 1]:
+    while at > 0 and rest_s < stretches[0, at]:
         at -= 1
-    while at < cell.stretches - 1 and t >= stretches[0, at]:
+    while at < cell.stretches - 1 and rest_s >= stretches[0, at + 1]:
         at += 1
     cell.at = at
     return at
@@ -30,7 +31,7 @@ def rate_at(cell: Record, stretches: Floats, t: float) -> float:
     """Rate right after ``t``, bit/s."""
     if cell.constant_bps > 0.0:
         return cell.constant_bps
-    return stretches[1, stretch_at(cell, stretches, t)]
+    return stretches[2, stretch_at(cell, stretches, beyond_periods(t, cell.period_s))]
 
 
 @kernel
@@ -38,8 +39,11 @@ def bits_by(cell: Record, stretches: Floats, t: float) -> float:
     """Bits that can pass from 0 to ``t``."""
     if cell.constant_bps > 0.0:
         return cell.constant_bps * t
-    at = stretch_at(cell, stretches, t)
-    return stretches[2, at] - stretches[1, at] * (stretches[0, at] - t)
+    rest_s = beyond_periods(t, cell.period_s)
+    at = stretch_at(cell, stretches, rest_s)
+    within = bits_within(rest_s, stretches[0, at], stretches[2, at], stretches[1, at])
+    cycles = periods_in(t, cell.period_s)
+    return cycles * cell.period_bits + within if cycles > 0.0 else within
 
 
 @kernel
@@ -47,14 +51,24 @@ def time_of(cell: Record, stretches: Floats, bits: float) -> float:
     """The earliest instant by which so many bits have passed; inf where that lies beyond the run."""
     if cell.constant_bps > 0.0:
         return bits / cell.constant_bps
+    cycles, rest = periods_in(bits, cell.period_bits), beyond_periods(bits, cell.period_bits)
+    if rest == 0.0 and cycles > 0.0:
+        cycles, rest = cycles - 1.0, cell.period_bits
     at, last = cell.at, cell.stretches - 1
-    while at > 0 and stretches[2, at - 1] >= bits:
+    while at > 0 and stretches[1, at] >= rest:
         at -= 1
-    while at < last and stretches[2, at] < bits:
+    while at < last and stretches[1, at + 1] < rest:
         at += 1
-    if stretches[2, at] < bits:
+    if stretches[1, at + 1] < rest:
         return INFINITY
-    return stretches[0, at] - (stretches[2, at] - bits) / stretches[1, at]
+    within = instant_within(rest, stretches[0, at], stretches[2, at], stretches[1, at]) if rest > 0.0 else 0.0
+    return cycles * cell.period_s + within if cycles > 0.0 else within
+
+
+@kernel
+def end_of(cell: Record, stretches: Floats, at: int, cycles: float) -> float:
+    """When a stretch ends, in its period."""
+    return cycles * cell.period_s + stretches[0, at + 1] if cycles > 0.0 else stretches[0, at + 1]
 
 
 @kernel
@@ -62,18 +76,22 @@ def own_finish(cell: Record, stretches: Floats, t: float, bits: float, cap_bps: 
     """When ``bits`` have passed that begin at ``t`` and go no faster than ``cap_bps``."""
     if cell.constant_bps > 0.0:
         return t + bits / min(cell.constant_bps, cap_bps)
+    if t == INFINITY:
+        return INFINITY
     if cap_bps == INFINITY:
         return max(t, time_of(cell, stretches, bits_by(cell, stretches, t) + bits))
-    at, last = stretch_at(cell, stretches, t), cell.stretches - 1
+    at, cycles = stretch_at(cell, stretches, beyond_periods(t, cell.period_s)), periods_in(t, cell.period_s)
     while True:
-        rate, end_s = min(stretches[1, at], cap_bps), stretches[0, at]
+        rate, end_s = min(stretches[2, at], cap_bps), end_of(cell, stretches, at, cycles)
         if rate > 0.0 and bits <= rate * (end_s - t):
             return t + bits / rate
-        if at == last:
-            return INFINITY
         bits -= rate * (end_s - t)
         t = end_s
         at += 1
+        if at == cell.stretches:
+            if cell.period_s == INFINITY:
+                return INFINITY
+            at, cycles = 0, cycles + 1.0
 
 
 @kernel
@@ -83,12 +101,15 @@ def own_bits(cell: Record, stretches: Floats, t: float, end_s: float, cap_bps: f
         return min(cell.constant_bps, cap_bps) * (end_s - t)
     if cap_bps == INFINITY:
         return bits_by(cell, stretches, end_s) - bits_by(cell, stretches, t)
-    bits, at = 0.0, stretch_at(cell, stretches, t)
+    at, cycles = stretch_at(cell, stretches, beyond_periods(t, cell.period_s)), periods_in(t, cell.period_s)
+    bits = 0.0
     while t < end_s and at < cell.stretches:
-        stop_s = min(stretches[0, at], end_s)
-        bits += min(stretches[1, at], cap_bps) * (stop_s - t)
+        stop_s = min(end_of(cell, stretches, at, cycles), end_s)
+        bits += min(stretches[2, at], cap_bps) * (stop_s - t)
         t = stop_s
         at += 1
+        if at == cell.stretches and cell.period_s < INFINITY:
+            at, cycles = 0, cycles + 1.0
     return bits
 
 

@@ -12,6 +12,7 @@ from sim.compiled.codes import (
     AGAIN,
     ARRIVE,
     BATCH,
+    BLOCKS,
     CODED,
     CODES,
     DONE,
@@ -32,7 +33,7 @@ from sim.compiled.codes import (
 )  # fmt: skip
 from sim.compiled.heap import pop
 from sim.compiled.jit import entry, stage
-from sim.compiled.links import finish_first
+from sim.compiled.links import advance, finish_first, is_virtual, set_due
 from sim.compiled.sending import give_up, join_link, sent, use_radio
 from sim.compiled.serving import arrive, end, end_batch, hear, received, reply, say, start_batches
 from sim.compiled.speaking import at, coded, enter, new_upload, release
@@ -200,3 +201,16 @@ def begin_loops(w: World, g: int, think_s: Floats, what: Floats) -> None:
         speaker = w.speakers[group.first + i]
         speaker.k = 0
         say(w.site[0], w.heap, group, speaker, group.first + i, from_s, think_s[i], what[i], w.audio_s)
+
+
+@entry
+def settle(w: World, now: float) -> None:
+    """Bring the accounts of shared links to ``now``, as ``SharedLink.settle`` does."""
+    for c in range(len(w.cells)):
+        cell = w.cells[c]
+        if is_virtual(cell) and cell.active > 0:
+            advance(cell, w.gains[c], w.rungs[c], w.stretches[c], now)
+            set_due(cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
+            if cell.sharing != BLOCKS:  # there the time on the air is counted as it passes
+                cell.busy_s += now - cell.busy_from_s
+                cell.busy_from_s = now

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from sim.arrivals import Arrivals, Loops, Window
 from sim.compiled import codes, loop
 from sim.compiled.flatten import build
 from sim.compiled.jit import entry
-from sim.compiled.state import World
+from sim.compiled.state import Records
 from sim.draws import uniforms
 from sim.site import Site
 from sim.upload_log import Figures, Rows
@@ -116,7 +115,8 @@ class Run:
     def figures(self) -> dict[str, float]:
         """What belongs to the site, at the end of speech."""
         site, now = self.world.site[0], self.site.duration_s
-        uplinks = [_utilisation(self.world, c, cell, now) for c, cell in enumerate(self.site.cells)]
+        loop.settle(self.world, now)
+        uplinks = [_utilisation(r, cell, now) for r, cell in zip(self.world.cells, self.site.cells, strict=True)]
         return {
             "uplink_utilisation": float(np.mean(uplinks)),
             "server_utilisation": float(site["busy_s"]) / (self.site.server.accelerators * now),
@@ -124,25 +124,14 @@ class Run:
         }
 
 
-def _larger(records: Any, room: int) -> Any:
+def _larger(records: Records, room: int) -> Records:
     grown = np.zeros(room, records.dtype)
     grown[: len(records)] = records
     return grown
 
 
-def _utilisation(world: World, number: int, cell: Cell, now: float) -> float:
-    """As ``SharedLink.utilisation``."""
-    record = world.cells[number]
-    capacity = cell.link.capacity
-    busy_s, carried = float(record["busy_s"]), float(record["carried_bits"])
-    if record["sharing"] == codes.BLOCKS:
-        return (busy_s + float(record["used"]) * (now - float(record["last_s"]))) / now
-    if record["active"] and record["sharing"] <= codes.FRAMES:
-        busy_s += now - float(record["busy_from_s"])
-        passed = capacity.bits_between(float(record["last_s"]), now)
-        gains, active = world.gains[number], int(record["active"])
-        gain = gains[min(active, int(record["gains"])) - 1] if record["gains"] else 1.0
-        carried += float(record["speeds"]) * passed * gain / float(record["shares"])
-    if record["sharing"] in (codes.AIRTIME, codes.FRAMES):
-        return busy_s / now
-    return carried / capacity.bits_between(0.0, now)
+def _utilisation(record: np.void, cell: Cell, now: float) -> float:
+    """As ``SharedLink.utilisation``, of a link that is settled."""
+    if record["sharing"] in (codes.AIRTIME, codes.FRAMES, codes.BLOCKS):
+        return float(record["busy_s"]) / now
+    return float(record["carried_bits"]) / cell.link.capacity.bits_between(0.0, now)

@@ -208,7 +208,7 @@ def join_link(w: World, slot: int) -> int:
         end_s = u.give_up_s
         u.unsent_bits = u.fluid_bits
         if end_s > begin_s:
-            u.unsent_bits -= own_bits(cell, w.stretches[c], begin_s, end_s, own_bps)
+            u.unsent_bits = max(0.0, u.fluid_bits - own_bits(cell, w.stretches[c], begin_s, end_s, own_bps))
     if cell.sharing != DEDICATED and end_s > begin_s:
         cell.free_s = end_s
         if begin_s < site.horizon_s:

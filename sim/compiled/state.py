@@ -57,9 +57,9 @@ GROUP = _fields(
 )  # fmt: skip
 
 CELL = _fields(
-    "path_rtt_s onward_s timeout_s deadline_s constant_bps mean_bps reference_bps data_bits_per_bit overhead_s_per_bit"
-    " packet_bytes header_bytes cold_bytes resumed_bytes keep_alive_s access_period_s"
-    " access_s access_error access_again_s loss_share loss_enter backoff_s factor jitter longest_s"
+    "path_rtt_s onward_s timeout_s deadline_s constant_bps period_s period_bits mean_bps reference_bps"
+    " data_bits_per_bit overhead_s_per_bit packet_bytes header_bytes cold_bytes resumed_bytes keep_alive_s"
+    " access_period_s access_s access_error access_again_s loss_share loss_enter backoff_s factor jitter longest_s"
     " virtual last_s integral shares speeds busy_from_s busy_s carried_bits due_s free_s blocks used",
     "sharing rungs narrow gains stretches windowed encrypted cold_rounds resumed_rounds new_connection restart window"
     " access loss attempts active members at",
@@ -87,7 +87,7 @@ class World(NamedTuple):
     service_s: Floats  # by batch size
     gains: Floats  # (cells, n): G(n) of n members; of a cell of blocks, its tables of fading and of narrowing
     rungs: Records  # (cells, rungs)
-    stretches: Floats  # (cells, 3, n): end (s), rate (bit/s), bits passed by the end
+    stretches: Floats  # (cells, 3, n + 1): see ``channel.links.stretches.Stretches``
     radios: Floats  # (groups, 6, phases): see ``devices.radio.Radio.figures``
     bits: Floats  # (groups, utterances, codecs): of the payload
     cpu_s: Floats  # (groups, utterances, codecs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, nextafter
+from collections.abc import Callable
 
 import simpy
 
@@ -19,17 +19,29 @@ class Clock(simpy.Environment):
         if time_s > self.now:
             self.run(until=time_s)
 
-    def until(self, time_s: float) -> simpy.Timeout:
+    def until(self, time_s: float) -> simpy.Event:
         """An event at exactly ``time_s``, now or later.
 
-        ``now + (time_s - now)`` is not always ``time_s`` in floating point.  Equal instants must stay equal however one
-        comes to them, or the order of what happens at once would hang on rounding; so the delay is moved by a bit
-        where that is needed.
+        ``now + (time_s - now)`` is not always ``time_s`` in floating point, and sometimes no delay leads there.  Equal
+        instants must stay equal however one comes to them, or the order of what happens at once would hang on
+        rounding.  From halfway the difference is exact (Sterbenz), so that such a wait is cut in two.
         """
         self.events += 1
         delay = time_s - self.now
-        while self.now + delay < time_s:
-            delay = nextafter(delay, inf)
-        while self.now + delay > time_s:
-            delay = nextafter(delay, 0.0)
-        return self.timeout(delay)
+        if self.now + delay == time_s:
+            return self.timeout(delay)
+        arrived = self.event()
+
+        def arrive(_: simpy.Event) -> None:
+            arrived.succeed()
+
+        def go_on(_: simpy.Event) -> None:
+            _then(self.timeout(time_s - self.now), arrive)
+
+        _then(self.timeout(delay / 2.0), go_on)
+        return arrived
+
+
+def _then(event: simpy.Event, action: Callable[[simpy.Event], None]) -> None:
+    assert event.callbacks is not None
+    event.callbacks.append(action)

@@ -42,7 +42,9 @@ class Uplink:
 
     def utilisation(self) -> float:
         """Share of the capacity that was used from 0 to now."""
-        return self.link.utilisation(self.clock.now)
+        used = self.link.utilisation(self.clock.now)
+        self._set_timer()  # settling the accounts works the next finish out anew: it may come a bit earlier
+        return used
 
     def _at(self, time_s: float, what: Callable[[_T], None], which: _T) -> None:
         callbacks = self.clock.until(time_s).callbacks

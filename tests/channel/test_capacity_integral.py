@@ -1,6 +1,7 @@
 """The integral of a capacity and its inverse, against direct integration of the stretches."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -93,6 +94,19 @@ def test_hand_worked_periodic_case() -> None:
     shifted = PeriodicCapacity([0.0, 1.0, 3.0], [10.0, 0.0, 5.0], 4.0, offset_s=6.0)
     assert shifted.time_to_send(0.0, 5.0) == 2.0
     assert shifted.cumulative(0.0) == 0.0
+
+
+def test_a_late_start_costs_no_digits() -> None:
+    """A day that begins at 23:45 is as exact as one that begins at midnight, against exact fractions.
+
+    The bits from midnight on are 6 * 10^11 by then, of which the last digit is 10^-4 bits: 10^-10 s of a slow link, and
+    more with every upload of a busy period.  Counted from the start, an hour's bits have eight digits more.
+    """
+    offset, rates = 23.75 * 3600.0, [7.1e6 + 1e5 * h for h in range(24)]
+    capacity = PeriodicCapacity([3600.0 * h for h in range(24)], rates, 86400.0, offset)
+    for t in np.random.default_rng(1).uniform(0.0, 899.0, 200).tolist():
+        assert capacity.cumulative(t) == pytest.approx(float(Fraction(t) * Fraction(rates[23])), rel=4e-16)
+        assert capacity.time_of(capacity.cumulative(t)) == pytest.approx(t, rel=4e-16)
 
 
 def test_capped_walk_by_hand() -> None:

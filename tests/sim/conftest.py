@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,9 @@ def run_text() -> Callable[..., Simulated]:
         replication: int = 0,
         audio_s: float = 3.0,
         encode_s: float = 0.0,
+        engine: str = "auto",
     ) -> Simulated:
-        point = loads(HEAD + body, sets).points[0]
+        point = loads(HEAD + body, [f"engine={engine}", *sets]).points[0]
         sizes = {"big": 150_000, "small": 15_000}
         tables = Tables.unrecognized(
             {c: sizes[c] for c in point.scenario.codec_specs()}, np.full(50, audio_s), encode_s
@@ -54,6 +56,12 @@ def run_text() -> Callable[..., Simulated]:
         return metrics, log
 
     return run
+
+
+@pytest.fixture(params=["compiled", pytest.param("simpy", marks=pytest.mark.slow)])
+def run_both_ways(run_text: Callable[..., Simulated], request: pytest.FixtureRequest) -> Callable[..., Simulated]:
+    """``run_text`` by one engine after the other: a theory must hold in both."""
+    return partial(run_text, engine=request.param)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """The reference and the compiled engine, upload by upload: on every library scenario and on random ones.
 
 They share the formulas and the random numbers but not the order of events, which each writes for itself.  Times agree
-to 1e-9 s, although they are sums of a day's seconds: what differs is rounding.
+to 1e-9 s and energies to 1e-9; mostly they are equal to the last bit.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ def test_engines_agree_on_the_library(path: Path) -> None:
         if key in seen:
             continue
         seen.add(key)
-        assert beyond_compiled(short) is None
+        if (beyond := beyond_compiled(short)) is not None:
+            assert beyond[1] == "`router`"  # nothing else in the library is beyond it
+            continue
         agree(*run_both(short, tables_of(short, encode_s=0.002), path.parent))
 
 
@@ -58,13 +60,58 @@ def _rate(traffic: object) -> float:
     return 1.0 if hasattr(traffic, "think") else 0.2
 
 
-# Not strict: which scenarios are drawn depends on what else is loaded, and few of them show the two differences.
-@pytest.mark.xfail(strict=False, reason="two small differences are not understood yet: docs/results/engines.md")
 @settings(max_examples=60, deadline=None, phases=[Phase.generate], suppress_health_check=[HealthCheck.too_slow])
 @given(scenario_texts())
 def test_engines_agree_on_random_scenarios(text: str) -> None:
     scenario = loads(text).points[0].scenario
     agree(*run_both(scenario, tables_of(scenario), Path.cwd()))
+
+
+TIES = """
+amser: 1
+duration: 35 s
+drain: 20 s
+corpus: {kind: synthetic, utterances: 40}
+recognizer: {kind: none}
+emotion: {kind: none}
+codecs: {one: {kind: fixed, size: 1 kB}}
+cells:
+  cell:
+    capacity: {kind: diurnal, rate: 2.3 Mbit/s, hours: [50 %, 100 %, 50 %, 100 %, 50 %, 100 %, 50 %, 100 %, 50 %, 100 %,
+      50 %, 100 %, 50 %, 100 %, 50 %, 100 %, 50 %, 100 %, 50 %, 100 %, 50 %, 100 %, 50 %, 100 %], start: 2.3 h}
+    sharing: fifo
+    transport: {kind: tcp, initial_window: 30}
+    retry: {attempts: 3, backoff: 500 ms, timeout: 1.7 s}
+devices:
+  phones: {count: 11, profile: raspberry-pi-4, radio: sa, traffic: {kind: poisson, rate: 18.7 /min}, codec: one,
+    policy: {kind: stream, block: 1.35 s}, cell: cell}
+server: {accelerators: 2, service: {kind: constant, time: 100 ms}}
+"""
+
+
+def test_what_happens_at_once_by_construction_is_decided_alike() -> None:
+    """Blocks of one size on a full fifo link: a block's end falls on its own time-out, but for rounding.
+
+    A block leaves the queue when another is given up, at b + t; it then takes as long as one that began at b, and its
+    own time-out is t after that one's end.  Where the engines' instants differ by a bit, one of them sends what the
+    other gives up.  Twelve seeds hold several such ties.
+    """
+    for seed in range(12):
+        scenario = loads(TIES, [f"seed={seed}"]).points[0].scenario
+        reference, found = run_both(scenario, tables_of(scenario), Path.cwd())
+        agree(reference, found)
+        assert (reference["outcome"] == 1).mean() > 0.1  # lost: the link is full
+
+
+def test_a_packet_trace_repeats_for_a_day(tmp_path: Path) -> None:
+    """Opportunities of 9 ms, ten million times over: both know the bits of a period, not of the day."""
+    (tmp_path / "short.up").write_text("2\n2\n5\n5\n5\n9\n")
+    sets = [f"cells.cell.capacity={{kind: mahimahi, file: {tmp_path}/short.up, start: 3 ms}}", "duration=24 h"]
+    scenario = loads(TEXT, [*sets, "devices.phones.traffic={kind: poisson, rate: 1 /h}"]).points[0].scenario
+    assert beyond_compiled(scenario) is None
+    reference, found = run_both(scenario, tables_of(scenario), tmp_path)
+    assert reference["speech_end_s"].max() > 80_000.0
+    agree(reference, found)
 
 
 @pytest.mark.parametrize("warmup", ["0 s", "30 s"])
@@ -135,7 +182,9 @@ def test_instants_that_are_equal_stay_equal() -> None:
     from sim.model.clock import Clock
 
     rng = np.random.default_rng(1)
-    for now, wait in zip(rng.exponential(1e4, 2000), rng.exponential(10.0, 2000), strict=True):
+    # Early on, the wait has fewer digits after the point than now: there no delay leads to one instant in ten.
+    nows = [*rng.exponential(1e4, 2000), *rng.uniform(0.5, 2.0, 2000)]
+    for now, wait in zip(nows, rng.exponential(10.0, 4000), strict=True):
         clock = Clock()
         if now > 0.0:
             clock.run(until=now)

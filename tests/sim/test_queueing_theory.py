@@ -50,34 +50,34 @@ def interval(
 
 
 @pytest.mark.parametrize("load", [0.5, 0.8])
-def test_fifo_link_is_m_d_1(run_text: Callable, load: float) -> None:  # type: ignore[type-arg]
+def test_fifo_link_is_m_d_1(run_both_ways: Callable, load: float) -> None:  # type: ignore[type-arg]
     """M/D/1: mean response = s + rho s / (2 (1 - rho)) (Pollaczek-Khinchine with no variance of service)."""
     s = WIRE_BITS / 10e6
-    low, high = interval(run_text, link("fifo") + FAST_SERVER, s, load)
+    low, high = interval(run_both_ways, link("fifo") + FAST_SERVER, s, load)
     assert low <= s + load * s / (2 * (1 - load)) <= high
     assert (high - low) / s < 1.0 if load == 0.8 else (high - low) / s < 0.2
 
 
 @pytest.mark.parametrize("load", [0.5, 0.8])
-def test_equal_sharing_is_m_g_1_ps(run_text: Callable, load: float) -> None:  # type: ignore[type-arg]
+def test_equal_sharing_is_m_g_1_ps(run_both_ways: Callable, load: float) -> None:  # type: ignore[type-arg]
     """M/G/1-PS: mean response = s / (1 - rho) whatever the distribution of sizes; here it is a constant."""
     s = WIRE_BITS / 10e6
-    low, high = interval(run_text, link("equal") + FAST_SERVER, s, load)
+    low, high = interval(run_both_ways, link("equal") + FAST_SERVER, s, load)
     assert low <= s / (1 - load) <= high
 
 
-def test_exponential_server_is_m_m_1(run_text: Callable) -> None:  # type: ignore[type-arg]
+def test_exponential_server_is_m_m_1(run_both_ways: Callable) -> None:  # type: ignore[type-arg]
     """M/M/1: mean response = 1 / (mu - lambda)."""
     server = "server: {accelerators: 1, service: {kind: exponential, mean: 100 ms}, batching: {largest: 1}}\n"
-    low, high = interval(run_text, FAST_LINK + server, 0.1, 0.7)
+    low, high = interval(run_both_ways, FAST_LINK + server, 0.1, 0.7)
     assert low <= 0.1 / (1 - 0.7) <= high
 
 
-def test_several_accelerators_are_m_m_c(run_text: Callable) -> None:  # type: ignore[type-arg]
+def test_several_accelerators_are_m_m_c(run_both_ways: Callable) -> None:  # type: ignore[type-arg]
     """M/M/c: mean waiting = C(c, a) / (c mu - lambda) with Erlang's C; c = 4, load 0.8 each."""
     c, mean, load = 4, 0.1, 0.8
     server = f"server: {{accelerators: {c}, service: {{kind: exponential, mean: 100 ms}}, batching: {{largest: 1}}}}\n"
-    low, high = interval(run_text, FAST_LINK + server, mean / c, load)
+    low, high = interval(run_both_ways, FAST_LINK + server, mean / c, load)
     a = c * load
     terms = [a**k / np.prod(np.arange(1, k + 1)) for k in range(c)]
     last = a**c / np.prod(np.arange(1, c + 1)) / (1 - load)
@@ -85,25 +85,25 @@ def test_several_accelerators_are_m_m_c(run_text: Callable) -> None:  # type: ig
     assert low <= mean + erlang_c * mean / (c * (1 - load)) <= high
 
 
-def test_tandem_that_the_peers_were_compared_on(run_text: Callable) -> None:  # type: ignore[type-arg]
+def test_tandem_that_the_peers_were_compared_on(run_both_ways: Callable) -> None:  # type: ignore[type-arg]
     """150 kB (here with headers) over FIFO at load 0.7, then 0.1 s: M/D/1 plus a server that is never met busy.
 
     Departures of the link are at least 0.12 s apart, so a server of 0.1 s has no queue: 0.36 s in all.
     """
     s = WIRE_BITS / 10e6
     server = "server: {accelerators: 1, service: {kind: constant, time: 100 ms}, batching: {largest: 1}}\n"
-    low, high = interval(run_text, link("fifo") + server, s, 0.7)
+    low, high = interval(run_both_ways, link("fifo") + server, s, 0.7)
     assert low <= s + 0.7 * s / (2 * 0.3) + 0.1 <= high
     assert abs(s + 0.7 * s / 0.6 + 0.1 - 0.360) < 0.001
 
 
-def test_littles_law(run_text: Callable) -> None:  # type: ignore[type-arg]
+def test_littles_law(run_both_ways: Callable) -> None:  # type: ignore[type-arg]
     """L = lambda W on one sample path: the area under the number present equals the sum of the times spent.
 
     Every upload is followed to its end, so both sides are the same sum up to rounding.
     """
     text = link("equal") + FAST_SERVER + SENDERS.format(devices=50, rate=0.1, duration=600, warmup=0)
-    metrics, log = run_text(text)
+    metrics, log = run_both_ways(text)
     came, left = np.sort(log["speech_end_s"]), np.sort(log["speech_end_s"] + log["latency_s"])
     times = np.concatenate([came, left])
     steps = np.concatenate([np.ones(len(came)), -np.ones(len(left))])

@@ -65,29 +65,29 @@ def counted(log: pd.DataFrame) -> pd.DataFrame:
     return log[log["speech_end_s"] >= log["speech_end_s"].max() / 10]
 
 
-def test_processor_sharing_slows_all_sizes_alike(run_text: Callable) -> None:  # type: ignore[type-arg]
+def test_processor_sharing_slows_all_sizes_alike(run_both_ways: Callable) -> None:  # type: ignore[type-arg]
     """M/G/1-PS: E[T | size x] = (x / C) / (1 - rho), for each size by itself (Kleinrock 1976, section 4.4)."""
     load = 0.6
     text, _ = two_sizes("equal", load)
-    logs = [counted(run_text(text, replication=r)[1]) for r in range(REPLICATIONS)]
+    logs = [counted(run_both_ways(text, replication=r)[1]) for r in range(REPLICATIONS)]
     for group, codec in enumerate(("big", "small")):
         exact = BITS[codec] / RATE_BPS / (1 - load)
         assert holds([log.loc[log["group"] == group, "latency_s"].mean() / exact for log in logs])
 
 
-def test_fifo_makes_small_wait_for_big(run_text: Callable) -> None:  # type: ignore[type-arg]
+def test_fifo_makes_small_wait_for_big(run_both_ways: Callable) -> None:  # type: ignore[type-arg]
     """M/G/1: every size waits lambda E[S^2] / (2 (1 - rho)) (Pollaczek-Khinchine), then takes its own x / C."""
     load = 0.6
     text, rates = two_sizes("fifo", load)
     second = sum(rates[c] * (BITS[c] / RATE_BPS) ** 2 for c in rates)
     wait = second / (2 * (1 - load))
-    logs = [counted(run_text(text, replication=r)[1]) for r in range(REPLICATIONS)]
+    logs = [counted(run_both_ways(text, replication=r)[1]) for r in range(REPLICATIONS)]
     for group, codec in enumerate(("big", "small")):
         exact = wait + BITS[codec] / RATE_BPS
         assert holds([log.loc[log["group"] == group, "latency_s"].mean() / exact for log in logs])
 
 
-def test_equal_air_time_is_processor_sharing_in_time(run_text: Callable) -> None:  # type: ignore[type-arg]
+def test_equal_air_time_is_processor_sharing_in_time(run_both_ways: Callable) -> None:  # type: ignore[type-arg]
     """Devices of 10 and 2 Mbit/s that share air time: M/G/1-PS with service S / r, so E[T | r] = (S / r) / (1 - rho).
 
     Which device drew which rate is read off its fastest upload, which a shared link can only slow; rho then follows
@@ -108,7 +108,7 @@ def test_equal_air_time_is_processor_sharing_in_time(run_text: Callable) -> None
     )
     ratios: dict[float, list[float]] = {r: [] for r in rates_bps}
     for replication in range(REPLICATIONS):
-        _, log = run_text(text, replication=replication)
+        _, log = run_both_ways(text, replication=replication)
         alone_s = log.groupby("device")["transfer_s"].min()
         slow = alone_s > 0.99 * BITS["small"] / 2e6
         own = log["device"].map(pd.Series(np.where(slow, 2e6, 10e6), index=alone_s.index))
@@ -127,7 +127,7 @@ def test_equal_air_time_is_processor_sharing_in_time(run_text: Callable) -> None
     ids=["any", "neighbours"],
 )
 def test_markov_capacity_has_its_stationary_mean(  # type: ignore[type-arg]
-    run_text: Callable, jumps: str, visits: tuple[float, ...]
+    run_both_ways: Callable, jumps: str, visits: tuple[float, ...]
 ) -> None:
     """A link that is never idle carries sum(pi r), with pi proportional to visits of the jump chain times dwell.
 
@@ -149,14 +149,14 @@ def test_markov_capacity_has_its_stationary_mean(  # type: ignore[type-arg]
     )
     carried = []
     for replication in range(REPLICATIONS):
-        _, log = run_text(text, replication=replication)
+        _, log = run_both_ways(text, replication=replication)
         done = int((log["speech_end_s"] + log["latency_s"] <= seconds).sum())
         carried.append(done * BITS["big"] / seconds / mean_bps)
     assert holds(carried)
 
 
 @pytest.mark.parametrize("rate_per_s", [0.05, 0.2, 1.0])
-def test_poisson_uploads_cut_one_anothers_tails(run_text: Callable, rate_per_s: float) -> None:  # type: ignore[type-arg]
+def test_poisson_uploads_cut_one_anothers_tails(run_both_ways: Callable, rate_per_s: float) -> None:  # type: ignore[type-arg]
     """A tail of power p and length T that the next upload cuts after an exponential gap costs p (1 - exp(-r T)) / r.
 
     Uploads take microseconds here and a device's first one is charged a full tail, for the one after its last, so
@@ -170,6 +170,6 @@ def test_poisson_uploads_cut_one_anothers_tails(run_text: Callable, rate_per_s: 
     text = BODY.format(
         capacity="100 Gbit/s", sharing="dedicated", more="", duration=duration, warmup=duration / 10, groups=group
     )
-    means = [run_text(text, replication=r)[0]["energy_tail_j"] for r in range(REPLICATIONS)]
+    means = [run_both_ways(text, replication=r)[0]["energy_tail_j"] for r in range(REPLICATIONS)]
     exact = power_w * (1 - np.exp(-rate_per_s * tail_s)) / rate_per_s
     assert holds(np.array(means) / exact)  # type: ignore[arg-type]
