@@ -31,6 +31,7 @@ COLOURS = {"librispeech": "#0072B2", "speechocean": "#D55E00"}
 NAMES = {"librispeech": "LibriSpeech", "speechocean": "speechocean762"}
 FAMILIES: dict[str, tuple[str, str, str]] = {  # pattern of the names, colour, mark; Okabe and Ito's palette
     "AMSER fp32 (poster)": (r"amser-[\d.]+", "#0072B2", "o"),
+    "AMSER fp16": (r"amser-[\d.]+-fp16", "#3D8FCC", "o"),
     "AMSER int8": (r"amser-[\d.]+-int8", "#56B4E9", "o"),
     "mel-klt": (r"klt-\d+", "#009E73", "*"),
     "Opus": (r"opus-\d+", "#D55E00", "^"),
