@@ -40,7 +40,11 @@ def installation() -> dict[str, dict[str, str]]:
 
 
 def _packages() -> dict[str, str]:
-    names = [r.split(";")[0] for r in requires("amser") or () if "extra ==" not in r]
+    try:
+        required = requires("amser") or []
+    except PackageNotFoundError:  # run from its source, without being installed
+        required = []
+    names = [r.split(";")[0] for r in required if "extra ==" not in r]
     plain = [re.split(r"[^\w.-]", name)[0] for name in names]
     found = {name: _version(name) or "missing" for name in sorted(plain)}
     return found | {name: _version(name) or f"not installed (extra {extra})" for name, extra in OPTIONAL.items()}
