@@ -82,7 +82,8 @@ def test_only_holders_of_a_certificate_reach_a_cluster_that_speaks_tls(certifica
         for there, who, told in (
             (address, Certificates(), "one that speaks TLS wants --tls-ca"),
             (address.replace("tls://", "tcp://"), Certificates(), "one that speaks TLS wants --tls-ca"),
-            (address, holding(certificates, "ca", "stranger"), "refuses certificates that its authority has not"),
+            # The refusal comes as an alert or, where the other end hangs up first, as an end of file.
+            (address, holding(certificates, "ca", "stranger"), "certificates that (its|the) authority"),
             (address, holding(certificates, "stranger", "me"), "CERTIFICATE_VERIFY_FAILED"),
         ):
             with pytest.raises(MissingError, match=told), cluster_executor(there, 1, who):

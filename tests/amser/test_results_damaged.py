@@ -213,7 +213,7 @@ def test_a_warning_keeps_its_point_whole(capsys: pytest.CaptureFixture[str]) -> 
 
     rates = ["{kind: poisson, rate: 1e-9 /d}", "{kind: poisson, rate: 2e-9 /d}", "{kind: poisson, rate: 3e-9 /d}"]
     experiment = loads(TEXT, [f"sweep.grid={{devices.phones.traffic: [{', '.join(rates)}]}}"])
-    warnings = doubts_of(experiment, {(i, r): {"uploads": 0.0} for i in range(3) for r in range(2)})
+    warnings = doubts_of(experiment, {(i, r): {"uploads": 0.0} for i in range(3) for r in range(2)}, [{}] * 3)
     (said,) = gathered(warnings)
     assert said.startswith("nothing was spoken after the warm-up") and '"rate":"1e-9 /d"}, and alike at 2 other' in said
 

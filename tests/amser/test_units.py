@@ -60,6 +60,8 @@ def test_scale_suits_the_typical_value(unit: str, values: list[float], shown: st
 def test_scaling_keeps_the_quantity(unit: str, value: float) -> None:
     scale = scale_for(unit, [value])
     si = {
+        "days": 86_400,
+        "h": 3600,
         "min": 60,
         "s": 1,
         "ms": 1e-3,
