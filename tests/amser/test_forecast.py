@@ -36,8 +36,8 @@ def test_a_run_has_as_many_uploads(small_scenario: str, tmp_path: Path) -> None:
     results = run(scenarios.loads(text), results_root=tmp_path, cache_dir=tmp_path / "cache")
     assert expected.uploads == len(results.uploads()) == 4 * 150
     on_disk = sum(path.stat().st_size for path in results.folder.rglob("uploads.parquet"))
-    # Told as "about": uploads as alike as these compress best, and of logs as short as these much is the header.
-    assert expected.log_bytes / 2 < on_disk < 2 * expected.log_bytes
+    # 39 to 64 B an upload were measured (amser/forecast.py); logs of 150 uploads have as long a header at most.
+    assert 39 * expected.uploads < on_disk < 2 * expected.log_bytes
 
 
 def test_what_waits_for_replies_is_bounded(small_scenario: str, tmp_path: Path) -> None:
