@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import amser
+from scenarios.document import read_document
 
 ROOT = Path(__file__).parents[1]
 # A folder imports only floors strictly below its own.
@@ -109,3 +110,28 @@ def test_one_version_everywhere() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert re.search(rf"^version: {re.escape(amser.__version__)}$", citation, re.MULTILINE)
     assert f"## {amser.__version__}" in changelog
+
+
+def test_classifiers_and_badges_claim_what_ci_runs() -> None:
+    """The one Python that is claimed is the one that mypy assumes and that the Makefile looks for first."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    claimed = [c.rpartition(" ")[2] for c in project["project"]["classifiers"] if re.search(r"Python :: 3\.\d", c)]
+    assert claimed == [project["tool"]["mypy"]["python_version"]]
+    assert f"command -v python{claimed[0]}" in (ROOT / "Makefile").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"badge/[^)]*Python%20([\d.]+)-", readme) == claimed
+    assert project["project"]["license"].lower() in readme.lower().replace("--", "-")
+
+
+def test_every_task_is_in_the_list_of_make() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    tasks = set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split())
+    assert set(re.findall(r"^([a-z]+):.*?## \S", text, re.MULTILINE)) == tasks
+
+
+def test_citation_has_the_authors_of_the_poster() -> None:
+    """In the order that the poster prints them."""
+    paper = read_document(ROOT / "CITATION.cff").data["references"][0]
+    names = ["Lu", "Wang", "Ding", "Zhang", "Zhang", "Yang", "Chen", "Xue"]
+    assert [author["family-names"] for author in paper["authors"]] == names
+    assert paper["title"] == "AMSER: Accelerate Mobile Speech Emotion Recognition with Signal Compression"
