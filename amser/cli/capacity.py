@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,13 @@ from amser.cli.options import Json, ScenarioName, Sets, cores
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
-    from amser.capacity_search import Capacity, Range
+    from amser.capacity import Capacity, Level, Range
+    from amser.console import Table
+
+LEGEND = """
+surely: every interval meets the level; perhaps: none misses it, what lies between is not decided; –: no value tried
+intervals: 95 % for all looks at a value together
+"""
 
 
 def capacity(
@@ -27,14 +34,19 @@ def capacity(
     ),
     least: Annotated[bool, typer.Option("--least", help="Find the smallest value that suffices.")] = False,
     sets: Sets = None,
-    replications: Annotated[int | None, typer.Option("--replications", "-r", min=1)] = None,
+    replications: Annotated[
+        int | None, typer.Option("--replications", "-r", min=1, help="Replications that each value has at first.")
+    ] = None,
+    most: Annotated[
+        int, typer.Option("--most", min=2, help="Replications of a value before it counts as not decided.")
+    ] = 24,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; default: all cores.")] = None,
     results: Annotated[Path, typer.Option("--results", metavar="DIR")] = Path("results/capacity"),
     json: Json = False,
 ) -> int:
     """Find the most devices (or the least of anything) that meet a service level, for each codec."""
-    from amser.capacity_search import Level, Range
-    from amser.capacity_search import capacity as find
+    from amser.capacity import Level, Range
+    from amser.capacity import capacity as find
     from amser.cli.progress import progress_bar
 
     levels = [Level.parse(text) for text in slo]
@@ -42,41 +54,74 @@ def capacity(
     assignments = [*(sets or ()), *([f"sweep.replications={replications}"] if replications else [])]
     with progress_bar() as progress:
         found = find(
-            scenario, over, span, levels, assignments, jobs=jobs or cores(), results_root=results, progress=progress
-        )
+            scenario, over, span, levels, assignments, most=most, jobs=jobs or cores(), results_root=results,
+            progress=progress,
+        )  # fmt: skip
+    answers = _table(found, over, span, levels)
+    report = _report(scenario, assignments, found, over, span, levels, answers, results)
     if json:
         import dataclasses
 
         from amser.console import print_json
 
-        points = [dataclasses.asdict(c) for c in found]
+        points = [dataclasses.asdict(c) | {"at_answer": [f._asdict() for f in c.at_answer]} for c in found]
+        for point in points:
+            point["tried"] = [t | {"figures": [f._asdict() for f in t["figures"]]} for t in point["tried"]]
         print_json({"over": over, "unit": span.unit, "least": least, "levels": slo, "points": points})
     else:
-        _print(found, over, span, slo)
+        answers.print()
+        sys.stdout.write(f"{LEGEND}every value that was tried: {report}\n")
     return Exit.DONE
 
 
-def _print(found: list[Capacity], over: str, span: Range, slo: list[str]) -> None:
+def _table(found: Sequence[Capacity], over: str, span: Range, levels: Sequence[Level]) -> Table:
+    """One row a point: the answer, its bounds, and the levels' metrics at the bound that is sure."""
     from amser.console import Table
     from amser.summary import short_names
+    from amser.units import scale_for, with_range
+    from sim.figures.metrics import unit_of
 
     names = list(dict.fromkeys(key for c in found for key in c.parameters))
-    word = "least" if span.least else "most"
+    scales = [scale_for(unit_of(level.metric), [level.limit]) for level in levels]
 
     def shown(value: float | None) -> str:
         return "–" if value is None else span.text(value)
 
     rows = []
     for c in found:
-        mark = " (end of the range)" if c.bounded else ""
+        answer = shown(c.value) + " (end of the range)" * c.bounded if c.decided else "not decided"
         swept = [str(c.parameters.get(name, "")) for name in names] or ["the scenario"]
-        rows.append([*swept, shown(c.value) + mark, shown(c.sure), shown(c.hopeful)])
-    heads = [*(short_names(names) or ["point"]), f"{word} {over}", "surely", "perhaps"]
-    Table(
-        heads, rows, title=f"{over} that meets {' and '.join(slo)}:", right=frozenset({len(heads) - 2, len(heads) - 1})
-    ).print()
-    rests = "; ".join(f"{metric} over {basis}" for metric, basis in found[0].basis.items()) if found else ""
-    sys.stdout.write(
-        "\nsurely: the whole interval meets the level; perhaps: its best end does; –: no value of the range\n"
-        f"{f'intervals: {rests}' if rests else 'no value had a figure'}\n"
-    )
+        figures = [with_range(s, f.mean, f.low, f.high) for s, f in zip(scales, c.at_answer, strict=False)]
+        basis = ", ".join(dict.fromkeys(f.basis for f in c.at_answer)) or "–"
+        rows.append([*swept, answer, shown(c.sure), shown(c.hopeful), *(figures or ["–"] * len(levels)), basis])
+    word = "least" if span.least else "most"
+    metrics = [f"{level.metric} there [{s.unit}]" for level, s in zip(levels, scales, strict=True)]
+    heads = [*(short_names(names) or ["point"]), f"{word} {over}", "surely", "perhaps", *metrics, "over"]
+    first = len(heads) - 4 - len(metrics) + 1
+    title = f"{over} that meets {' and '.join(level.text for level in levels)}:"
+    return Table(heads, rows, title=title, right=frozenset(range(first, first + 2 + len(metrics))))
+
+
+def _report(
+    scenario: str, sets: Sequence[str], found: Sequence[Capacity], over: str, span: Range, levels: Sequence[Level],
+    answers: Table, results: Path,
+) -> Path:  # fmt: skip
+    """Write the page beside the studies of the values; nothing that stands there is replaced."""
+    from datetime import UTC, datetime
+
+    import scenarios
+    from amser.report.capacity_page import render
+
+    experiment = scenarios.load(scenario, [*sets, f"{over}={span.text(span.low)}"])
+    kinds = {name: spec.kind for point in experiment.points for name, spec in point.scenario.codec_specs().items()}
+    text = render(experiment.title or experiment.name, found, over, span, levels, answers, kinds)
+    stem = f"{experiment.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    for attempt in range(1000):
+        path = results / (f"{stem}.html" if not attempt else f"{stem}-{attempt}.html")
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(text)
+        except FileExistsError:
+            continue
+        return path
+    raise FileExistsError(f"{results / stem}.html: cannot write the page")

@@ -185,8 +185,10 @@ class Results:
         """
         path = self.folder / "summary.csv"
         if not path.is_file():
+            failures = self.manifest.get("failures") or {}
+            why = next(iter(failures.values()), "the run was interrupted before a point was finished")
             raise ResultsError(
-                f"{path}: missing, the run was interrupted before a point was finished; run the scenario again"
+                f"{path}: missing, {f'every run failed: {why}' if failures else why}; run the scenario again"
             )
         frame = read_table(path, [*self.parameters, "metric", "unit", "over"], ["mean", "low", "high", "n"])
         # A sweep's values are text or numbers as they are written; those that a spreadsheet would run are quoted.
