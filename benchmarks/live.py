@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BOUNDS = {"mean": 0.05, "p95": 0.10, "p99": 0.15}
+STAGES = (("encode",), ("transfer", "backhaul"), ("queue",), ("service",), ("reply",))
+"""Where the last bit left the link is known to the simulation alone, so transfer and backhaul are one."""
 LOADED = 0.5  # load average for each processor, above which the machine is called busy
 
 
@@ -42,13 +44,12 @@ def _load(rate: int, codec: str, capacity: str, *more: str) -> tuple[str, ...]:
     )
 
 
-POLICY = "{kind: load, codecs: [amser-50, amser-25, amser-12.5], above: [0, 1]}"
+POLICY = "{kind: load, watch: replies, codecs: [amser-50, amser-25, amser-12.5], above: [0, 1]}"
 RETRY = "{timeout: 2 s, attempts: 4, backoff: 200 ms}"
 REGIMES = (
     Regime("light", 8, _load(10, "amser-12.5", "20 Mbit/s")),
     Regime("bandwidth-bound", 20, _load(10, "raw", "3 Mbit/s")),
-    Regime("server-bound", 40, _load(22, "amser-12.5", "20 Mbit/s")),
-    Regime("adaptive", 20, _load(10, "amser-50", "1500 kbit/s", f"devices.phones.policy={POLICY}")),
+    Regime("server-bound", 40, _load(45, "amser-12.5", "20 Mbit/s")),
     Regime(
         "lossy",
         8,
@@ -60,11 +61,13 @@ REGIMES = (
             f"cells.uplink.retry={RETRY}",
         ),
     ),
+    Regime("adaptive", 20, _load(10, "amser-50", "1500 kbit/s", f"devices.phones.policy={POLICY}")),
     Regime("raw", 20, _load(6, "raw", "3 Mbit/s")),
     Regime("amser", 20, _load(6, "amser-12.5", "3 Mbit/s")),
 )
 """Raw against AMSER at equal load is a pair."""
-CALIBRATION = Regime("calibration", 24, _load(20, "amser-12.5", "50 Mbit/s", "seed=1000"))
+LOADS = "sweep={grid: {devices.phones.traffic.rate: [20 /min, 70 /min]}}"  # small batches, and full ones
+CALIBRATION = Regime("calibration", 40, _load(20, "amser-12.5", "20 Mbit/s", "seed=1000", LOADS))
 
 
 def amser(*words: str) -> str:
@@ -82,7 +85,8 @@ def sets(values: tuple[str, ...]) -> list[str]:
 
 def observed(regime: Regime, options: argparse.Namespace) -> Path:
     """The folder of a regime's observation, made where it is not there."""
-    place, minutes = options.results / "observed" / regime.name, options.minutes
+    place = options.results / "observed" / regime.name
+    minutes = options.minutes / (4.0 if regime is CALIBRATION else 1.0)
     if not any(json.loads(m.read_text())["complete"] for m in place.glob("live/*/manifest.json")):
         phones = max(1, round(regime.count * options.share))
         length = (
@@ -90,7 +94,7 @@ def observed(regime: Regime, options: argparse.Namespace) -> Path:
             f"duration={minutes * 60:g} s",
             f"warmup={min(30.0, minutes * 6):g} s",
         )
-        print(f"observing {regime.name} for {minutes:g} min", file=sys.stderr)
+        print(f"observing {regime.name} for {minutes:g} min", file=sys.stderr, flush=True)
         amser(
             "observe",
             "live",
@@ -105,20 +109,21 @@ def observed(regime: Regime, options: argparse.Namespace) -> Path:
     return place / "live"
 
 
-def calibrated(options: argparse.Namespace) -> tuple[Path, float]:
-    """Service times and the encoding's scale of this machine."""
-    file = (options.results / "machine.json").resolve()
-    told = amser("calibrate", "observed", str(observed(CALIBRATION, options)), "-o", str(file))
-    row = next(line for line in told.splitlines() if line.startswith("amser-12.5"))
-    return file, float(row.split()[2])
+def calibrated(options: argparse.Namespace) -> tuple[str, ...]:
+    """What a scenario is told of this machine: service times, work on requests and replies, the encoding's scale."""
+    options.simulated.mkdir(parents=True, exist_ok=True)
+    file = (options.simulated / "machine.json").resolve()
+    told = amser("calibrate", "observed", str(observed(CALIBRATION, options)), "-o", str(file)).splitlines()
+    scale = next(line for line in told if line.startswith("amser-12.5")).split()[2]
+    found = [line.strip() for line in told[told.index("to be set:") + 1 :]]
+    return (*(one for one in found if "(" not in one), f"devices.phones.profile.encode_scale={scale}")
 
 
-def compared(regime: Regime, folder: Path, file: Path, scale: float, root: Path) -> dict:
+def compared(regime: Regime, folder: Path, machine: tuple[str, ...], root: Path) -> dict:
     """Simulate a regime as it was observed, and hold the two together."""
     manifest = json.loads(max(folder.glob("*/manifest.json")).read_text())
-    more = (f"server.service={file}", f"devices.phones.profile.encode_scale={scale}")
-    place = root / "simulated" / regime.name
-    amser("run", "live", *sets((*manifest["sets"], *more)), "--results", str(place), "--no-report", "-q")
+    place = root / regime.name
+    amser("run", "live", *sets((*manifest["sets"], *machine)), "--results", str(place), "--no-report", "-q")
     (found,) = json.loads(amser("compare", str(place / "live"), str(folder), "--json"))
     return {**found, "observed_on": manifest["observed"]}
 
@@ -133,9 +138,9 @@ def row(regime: Regime, found: dict) -> tuple[str, bool]:
         good &= within
         text = f"{1e3 * e['simulated_s']:.0f} / {1e3 * e['observed_s']:.0f}, {100 * e['error']:+.1f} %"
         cells.append(text if within else f"**{text}**")
-    for stage in ("encode", "transfer", "queue", "service", "reply"):
-        e = errors[stage, "mean"]
-        cells.append(f"{1e3 * e['simulated_s']:.1f} / {1e3 * e['observed_s']:.1f}")
+    for stages in STAGES:
+        pair = [sum(errors[stage, "mean"][f"{side}_s"] for stage in stages) for side in ("simulated", "observed")]
+        cells.append(f"{1e3 * pair[0]:.1f} / {1e3 * pair[1]:.1f}")
     heard = found["heard"]
     good &= not heard["other_words"]
     on = found["observed_on"]
@@ -151,20 +156,22 @@ def main() -> int:
     parser.add_argument("--only", action="append", choices=[r.name for r in REGIMES], help="a regime; repeatable")
     parser.add_argument("--network", default="namespaces", choices=["namespaces", "loopback"])
     parser.add_argument("--results", type=Path, default=Path("results/live-validation"))
+    parser.add_argument("--simulated", type=Path, help="where simulations go; default: beside the observations")
     options = parser.parse_args()
+    options.simulated = options.simulated or options.results / "simulated"
     load = os.getloadavg()[0] / (os.cpu_count() or 1)
     if load > LOADED:
         print(f"load {load:.1f} a processor: this machine is busy, and so will be what is observed", file=sys.stderr)
-    file, scale = calibrated(options)
+    machine = calibrated(options)
     print(f"{platform.processor() or platform.machine()}, Linux {platform.release()}, {os.cpu_count()} processors;")
-    print(f"{options.minutes:g} min each; encoding {scale:.2f} times the calibrated costs; simulated / observed, ms\n")
+    print(f"{options.minutes:g} min each; simulated with {', '.join(machine)}; simulated / observed, ms\n")
     print("| regime | uploads | mean | p95 | p99 | encode | transfer | queue | service | reply | other words | load |")
     print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     verdict = True
     for regime in REGIMES:
         if not options.only or regime.name in options.only:
             folder = observed(regime, options)
-            line, good = row(regime, compared(regime, folder, file, scale, options.results))
+            line, good = row(regime, compared(regime, folder, machine, options.simulated))
             print(line, flush=True)
             verdict &= good
     return 0 if verdict else 1

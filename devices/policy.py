@@ -35,7 +35,8 @@ class Context:
     ``payload_bits`` and ``encode_s`` are those of this utterance under each codec, in the order of
     ``codec_names()``: a device knows its own encoder and can tell both from the utterance's length.
     ``link_rate_bps`` is the device's estimate: what one more upload of it would get of its cell now; 0 when
-    that is nothing.  ``battery`` is the charge as a share of a full battery, 1 for a device without one.
+    that is nothing.  ``active_uploads`` of the cell are being sent, ``unanswered_uploads`` have left and have no reply.
+    ``battery`` is the charge as a share of a full battery, 1 for a device without one.
     """
 
     time_s: float = 0.0
@@ -43,6 +44,7 @@ class Context:
     battery: float = 1.0
     link_rate_bps: float = 0.0
     active_uploads: int = 0
+    unanswered_uploads: int = 0
     server_queue: int = 0
     rtt_s: float = 0.0
     payload_bits: Sequence[float] = ()
@@ -166,14 +168,17 @@ class BatteryPolicy:
         return steps_below(self.below, context.battery)
 
 
+_WATCHED = {"uploads": "active_uploads", "replies": "unanswered_uploads", "queue": "server_queue"}
+
+
 class LoadPolicy:
-    """A leaner codec above each of the thresholds of the cell's active uploads or the server's queue."""
+    """A leaner codec above each of the thresholds of the cell's uploads or the server's queue."""
 
     index: int | None = None
     delivery = IMMEDIATE
 
     def __init__(self, spec: LoadPolicySpec) -> None:
-        self.watched = "active_uploads" if spec.watch == "uploads" else "server_queue"
+        self.watched = _WATCHED[spec.watch]
         self.needs = frozenset({self.watched})
         self.above = spec.above
 

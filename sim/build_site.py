@@ -109,6 +109,8 @@ def _server(scenario: Scenario) -> Server:
         largest=spec.batching.largest,
         longest_wait_s=spec.batching.longest_wait,
         queue_limit=spec.queue_limit,
+        request_s=spec.handling.request,
+        reply_s=spec.handling.reply,
         reply_bits=None if spec.reply is None else 8.0 * spec.reply,
     )
 

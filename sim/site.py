@@ -69,6 +69,18 @@ class Server:
     queue_limit: int | None = None
     reply_bits: float | None = None
     """Of a reply that the radio has to hear and receive; None: it is there at once."""
+    request_s: float = 0.0
+    """Work on an upload between its last byte and its place in the queue."""
+    reply_s: float = 0.0
+    """Work on an answer between the end of its batch and its leaving."""
+
+    def onward_s(self, cell: Cell) -> float:
+        """From the last bit's leaving the link to the upload's place in the queue."""
+        return cell.propagation_s + cell.backhaul_s + self.request_s
+
+    def back_s(self, cell: Cell) -> float:
+        """From the end of a batch to its replies at the devices."""
+        return cell.propagation_s + cell.backhaul_s + self.reply_s
 
 
 @dataclass(frozen=True)

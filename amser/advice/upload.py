@@ -37,6 +37,8 @@ class Sender:
     cell: Cell
     rate_bps: float
     service: ServiceTime
+    handling_s: float
+    """The server's work on request and reply."""
     wait_s: float
     """How long the server waits for a batch to fill, which an upload alone waits in vain."""
 
@@ -48,13 +50,14 @@ class Sender:
         rate_bps = cell.link.capacity.constant_bps
         if rate_bps is None:
             raise UserError("advice is for a constant uplink rate; simulate a link that varies: amser run")
-        batching = scenario.server.batching
+        batching, handling = scenario.server.batching, scenario.server.handling
         return cls(
             profile_of(group),
             build_radio(group.radio),
             cell,
             rate_bps,
             load_service(scenario.server, scenario.recognizer, scenario.emotion),
+            handling.request + handling.reply,
             0.0 if batching.largest == 1 else batching.longest_wait,
         )
 
@@ -73,7 +76,6 @@ class Sender:
         before_s = begun.wake_s + cell.access.mean_s + plan.setup_s + plan.ramp_s
         sent_s = encode_s + before_s + plan.fluid_bits / self.rate_bps
         ended = ledger.end(sent_s, plan.wire_bytes * 8.0)
-        onward_s = cell.propagation_s + cell.backhaul_s
-        replied_s = sent_s + 2.0 * onward_s + self.wait_s + self.service.batch_s(1, audio_s)
+        replied_s = sent_s + cell.path_rtt_s + self.handling_s + self.wait_s + self.service.batch_s(1, audio_s)
         charges = (begun.charge, ended.charge, ledger.reply(replied_s))
         return Cost(replied_s, self.profile.encode_j(encode_host_s) + sum(c.total_j for c in charges))

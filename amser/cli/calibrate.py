@@ -164,8 +164,8 @@ def observed(
     results: ResultsDir,
     output: Output = Path("observed.json"),
 ) -> int:
-    """Service times and the encoding's scale of this machine from an observation (`amser observe`)."""
-    from amser.live.observed_costs import encode_scales, server_calibration
+    """What this machine took in an observation (`amser observe`): service times in a file, the rest to be set."""
+    from amser.live.observed_costs import around, encode_scales, server_calibration
     from scenarios import loads
     from sim.study.results import Results
 
@@ -179,8 +179,11 @@ def observed(
     for one in encode_scales(found):
         table.rows.append([one.codec, str(one.uploads), f"{one.scale:.2f}", f"{one.cpu_scale:.2f}"])
     table.print()
-    sys.stdout.write(f"{output}\n")
-    sys.stderr.write(
-        f"in a scenario:  server: {{service: {output}}}  and  profile: {{kind: custom, encode_scale: ..., ...}}\n"
-    )
+    sys.stdout.write(f"to be set:\n  server.service={output}\n")
+    beside = around(found, scenario)
+    if beside is not None:
+        times = f"request: {1e3 * beside.request_s:.2f} ms, reply: {1e3 * beside.reply_s:.2f} ms"
+        sys.stdout.write(f"  server.handling={{{times}}}\n")
+        sys.stdout.write(f"  cells.{next(iter(scenario.cells))}.packet.request={beside.request_bytes} byte\n")
+    sys.stdout.write(f"  devices.{next(iter(scenario.devices))}.profile.encode_scale=(as above, by codec)\n")
     return Exit.DONE

@@ -52,7 +52,9 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8765,
     token_file: Token = None,
     certificate: Annotated[Path | None, typer.Option("--tls-cert", metavar="FILE", help="Speak HTTPS.")] = None,
-    key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Key of the certificate.")] = None,
+    key: Annotated[
+        Path | None, typer.Option("--tls-key", metavar="FILE", help="Key of the certificate, unless beside it.")
+    ] = None,
     speech: Annotated[float, typer.Option(min=0.1, max=600.0, help="Most seconds of speech in a payload.")] = 60.0,
     body: Annotated[int, typer.Option(min=1, help="Most bytes of a payload.")] = 4_000_000,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds within which an upload is answered.")] = 60.0,
@@ -65,6 +67,8 @@ def serve(
     from amser.live.limits import Limits
     from amser.live.serving import Listening, run
 
+    if key is not None and certificate is None:
+        raise UserError("--tls-key: the key of which certificate? give it with --tls-cert")
     listening = Listening(host, port, certificate, key)
     token = _token(token_file)
     if token is None and not listening.is_local:
@@ -104,6 +108,9 @@ def phone(
         Path("phone.jsonl")
     ),
     token_file: Token = None,
+    ca: Annotated[
+        Path | None, typer.Option("--ca", metavar="FILE", help="Certificates to trust instead of the system's.")
+    ] = None,
     start: Annotated[float | None, typer.Option(hidden=True)] = None,
 ) -> int:
     """Speak a scenario's utterances at its times: encode each for real, upload it, log every stage."""
@@ -120,7 +127,7 @@ def phone(
     from amser.live.client import Address, Connection
     from amser.live.plan import read_plan
 
-    address = Address.of(server, _token(token_file))
+    address = Address.of(server, _token(token_file), ca)
     about = Connection(address).get("/v1/about")
     with tempfile.TemporaryDirectory(prefix="amser-plan-") as place:
         folder = plan or _sketch(Path(place) / "plan", scenario, sets, int(about["bands"]))

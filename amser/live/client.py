@@ -6,9 +6,11 @@ import json
 import socket
 import ssl
 import struct
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +18,8 @@ from amser.live import clock
 from amser.live.errors import LiveError
 
 _OUTSTANDING = 0x5411  # SIOCOUTQ: bytes that the peer has not acknowledged (linux/sockios.h, TIOCOUTQ)
+OPEN_S = 10.0
+LOOK_S = 0.01
 _LINGER_0 = struct.pack("ii", 1, 0)
 
 
@@ -25,12 +29,15 @@ class Address:
 
     host: str
     port: int
-    secure: bool = False
     token: str | None = None
+    tls: ssl.SSLContext | None = None
+    """Whom to trust; None: the connection is not encrypted."""
 
     @classmethod
-    def of(cls, url: str, token: str | None = None) -> Address:
-        """From a URL such as ``http://10.0.0.2:8765``.  Raises ``LiveError``."""
+    def of(cls, url: str, token: str | None = None, ca: Path | None = None) -> Address:
+        """From a URL such as ``http://10.0.0.2:8765``; ``ca`` is a file of certificates to trust instead of the
+        system's.  Raises ``LiveError``.
+        """
         try:
             parts = urlsplit(url)
             if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
@@ -38,7 +45,17 @@ class Address:
             port = parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError as error:
             raise LiveError(f"--server {url}: {error}; write http://HOST:PORT") from None
-        return cls(parts.hostname, port, parts.scheme == "https", token)
+        secure = parts.scheme == "https"
+        if ca is not None and not secure:
+            raise LiveError(f"--ca {ca}: {url} is not encrypted; write https://HOST:PORT, or leave out --ca")
+        return cls(parts.hostname, port, token, _trusting(ca) if secure else None)
+
+
+def _trusting(ca: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except OSError as error:  # ssl's own are such too
+        raise LiveError(f"--ca {ca}: not a file of certificates ({error.strerror or error})") from None
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,11 @@ class Connection:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._socket: socket.socket | None = None
+
+    def open(self) -> None:
+        """Open it before it is needed; what fails will fail again when it is."""
+        with suppress(OSError):
+            self._connected(OPEN_S)
 
     def close(self, *, abort: bool = False) -> None:
         """Close it; ``abort``: by a reset, so that the kernel sends nothing of a payload given up."""
@@ -99,7 +121,7 @@ class Connection:
     def get(self, path: str) -> dict[str, Any]:
         """The JSON object of a page.  Raises ``LiveError``."""
         try:
-            sock = self._connected(10.0)
+            sock = self._connected(OPEN_S)
             sock.sendall(self._head("GET", path, 0))
             status, content = self._answer(sock)
         except (OSError, HTTPException) as error:
@@ -129,14 +151,16 @@ class Connection:
 
     def _wait_for_arrival(self, sock: socket.socket, give_up_s: float) -> None:
         """Until something comes back or time is up; then the payload must have been acknowledged to the last byte."""
-        import fcntl
         import select
 
-        left_s = max(0.0, give_up_s - clock.now())
-        if select.select([sock], [], [], left_s)[0]:
-            return
-        outstanding = struct.unpack("i", fcntl.ioctl(sock, _OUTSTANDING, bytes(4)))[0]
-        if outstanding:
+        if self.address.tls is None:
+            left_s = max(0.0, give_up_s - clock.now())
+            if select.select([sock], [], [], left_s)[0]:
+                return
+        else:  # what comes back first are session tickets, which say nothing of the payload
+            while _outstanding(sock) and clock.now() < give_up_s:
+                time.sleep(LOOK_S)
+        if outstanding := _outstanding(sock):
             raise TimeoutError(f"{outstanding} bytes had not arrived")
 
     def _connected(self, within_s: float) -> socket.socket:
@@ -144,8 +168,8 @@ class Connection:
             address = self.address
             sock = socket.create_connection((address.host, address.port), within_s)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if address.secure:
-                sock = ssl.create_default_context().wrap_socket(sock, server_hostname=address.host)
+            if address.tls is not None:
+                sock = address.tls.wrap_socket(sock, server_hostname=address.host)
             self._socket = sock
         self._socket.settimeout(within_s)
         return self._socket
@@ -168,7 +192,19 @@ class Connection:
         return response.status, content if isinstance(content, dict) else {"error": "not an answer of this server"}
 
 
+def _outstanding(sock: socket.socket) -> int:
+    """Bytes that the kernel has taken and the peer has not acknowledged."""
+    import fcntl
+
+    return int(struct.unpack("i", fcntl.ioctl(sock, _OUTSTANDING, bytes(4)))[0])
+
+
 def _failed(error: Exception, address: Address) -> LiveError:
     if isinstance(error, TimeoutError):
         return TimedOut(str(error))
-    return LiveError(f"{address.host} port {address.port}: {error or type(error).__name__}")
+    where = f"{address.host} port {address.port}"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return LiveError(f"{where}: {error.verify_message}; --ca FILE names the certificate to trust")
+    if isinstance(error, ssl.SSLError):
+        return LiveError(f"{where}: no TLS there ({error.reason or error}); does the server speak http://?")
+    return LiveError(f"{where}: {error or type(error).__name__}")

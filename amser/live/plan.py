@@ -68,8 +68,8 @@ def observable(scenario: Scenario) -> None:
             raise LiveError(
                 f"{where}.policy: phones send whole utterances at once; `{group.policy.kind}` is simulated only"
             )
-        if getattr(group.policy, "watch", "") == "queue":
-            raise LiveError(f"{where}.policy: phones do not see the server's queue; watch `uploads`")
+        if getattr(group.policy, "watch", "replies") != "replies":
+            raise LiveError(f"{where}.policy: phones see neither the link nor the server's queue; watch `replies`")
         if group.battery is not None:
             raise LiveError(f"{where}.battery: phones do not follow a battery; leave it out")
     if has_plugins(scenario):

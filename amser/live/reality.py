@@ -63,11 +63,11 @@ def perform(plan: Plan, stage: Stage, log: Path, tick: Callable[[float], None]) 
     environment = {**os.environ, "AMSER_TOKEN": token, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     with _server(plan, stage, environment) as url:
         words = ("phone", "--plan", str(plan.folder), "--server", url, "--log", str(log))
-        phones = _started(stage.command("client", *words), environment)
+        phones, lines = _started(stage.command("client", *words), environment), _Lines(log)
         try:
             while phones.poll() is None:
                 time.sleep(0.25)
-                tick(min(1.0, _lines(log) / max(1, len(plan.spoken))))
+                tick(min(1.0, lines.count() / max(1, len(plan.spoken))))
         except BaseException:
             _stop(phones)
             raise
@@ -121,12 +121,20 @@ def _last_words(process: subprocess.Popen[str]) -> str:
     return lines[-1] if lines else f"exit code {process.returncode}"
 
 
-def _lines(log: Path) -> int:
-    try:
-        with log.open("rb") as file:
-            return sum(1 for _ in file)
-    except FileNotFoundError:
-        return 0
+class _Lines:
+    """Counts the lines of a file that grows, without reading any twice: the phones need the processor."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._read, self._found = path, 0, 0
+
+    def count(self) -> int:
+        """Lines by now."""
+        with suppress(FileNotFoundError), self._path.open("rb") as file:
+            file.seek(self._read)
+            new = file.read()
+            self._read += len(new)
+            self._found += new.count(b"\n")
+        return self._found
 
 
 def rows_of(entries: Sequence[Entry], plan: Plan, site: Site) -> Rows:

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,7 @@ def run(service: Service, listening: Listening, started: Callable[[str, Applicat
     ``started`` is told the URL once uploads are taken.  Raises ``LiveError`` where it cannot listen, and whatever the
     recognizer raises when it is loaded.
     """
+    _check_certificate(listening)
     if service.token is None and not listening.is_local:
         raise LiveError(f"a server on {listening.host} can be reached by others: give it a token, or use 127.0.0.1")
     with _listening(listening) as (sock, url):
@@ -148,12 +150,29 @@ def _protocol(head_s: float) -> type[H11Protocol]:
     return Impatient
 
 
+def _check_certificate(where: Listening) -> None:
+    """Raise ``LiveError`` where the certificate cannot be used, before weights are loaded."""
+    if where.certificate is None:
+        return
+    files = where.certificate if where.key is None else f"{where.certificate} with {where.key}"
+    try:
+        # A key under a passphrase would have the library ask for it on the terminal.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(where.certificate, where.key, password=lambda: "")
+    except (OSError, ValueError) as error:  # ssl's own are such too
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+        raise LiveError(
+            f"--tls-cert {files}: not a certificate with its key, both PEM and the key without a passphrase ({reason})"
+        ) from None
+
+
 @contextmanager
 def _listening(where: Listening) -> Iterator[tuple[socket.socket, str]]:
     """A socket that is bound before weights are loaded, so that a port that is taken is known at once."""
     try:
         family = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        sock = socket.socket(family[0], socket.SOCK_STREAM)
+        # With its number: asyncio turns off Nagle's algorithm for sockets that say TCP, and a reply's body would else
+        # wait until its head is acknowledged, through the queue of the uplink.
+        sock = socket.socket(family[0], socket.SOCK_STREAM, socket.IPPROTO_TCP)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(family[4])
     except (OSError, OverflowError) as error:

@@ -158,7 +158,8 @@ def transport(spec: schema.CellSpec, sources: dict[str, str]) -> Transport:
     """The transport; on a router's queue the link plays its rounds."""
     ip_header = IPV4_HEADER_BYTES if spec.packet.ip == "v4" else IPV6_HEADER_BYTES
     below = spec.packet.link_header
-    packets = Packets(int(spec.packet.mtu), ip_header, LINK_HEADER_BYTES[below] if isinstance(below, str) else below)
+    below_bytes = LINK_HEADER_BYTES[below] if isinstance(below, str) else below
+    packets = Packets(int(spec.packet.mtu), ip_header, below_bytes, spec.packet.request)
     built: Transport
     given = spec.transport
     if isinstance(given, schema.UdpTransportSpec):

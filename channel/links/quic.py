@@ -42,6 +42,7 @@ class QuicTransport(WindowedTransport):
             below + QUIC_HEADER_BYTES + packets.link_header_bytes,
             cold,
             Setup(0, setup_bytes) if zero_rtt else cold,
+            request_bytes=packets.request_bytes,
             new_connection=new_connection,
             keep_alive_s=keep_alive_s,
             initial_window=initial_window,

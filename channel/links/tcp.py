@@ -50,6 +50,7 @@ class TcpTransport(WindowedTransport):
             header,
             setup,
             setup,
+            request_bytes=packets.request_bytes,
             new_connection=new_connection,
             keep_alive_s=keep_alive_s,
             initial_window=initial_window,
@@ -58,7 +59,8 @@ class TcpTransport(WindowedTransport):
         )
 
     def stream_bytes(self, payload_bytes: float) -> float:
-        """Bytes of the payload in the TCP stream: TLS adds 22 to each record of up to 16 KiB."""
+        """Bytes of an upload in the TCP stream: TLS adds 22 to each record of up to 16 KiB."""
+        whole = payload_bytes + self.request_bytes
         if not self.encrypted:
-            return payload_bytes
-        return payload_bytes + records_bytes(payload_bytes, TLS_RECORD_LIMIT_BYTES, TLS_RECORD_BYTES)
+            return whole
+        return whole + records_bytes(whole, TLS_RECORD_LIMIT_BYTES, TLS_RECORD_BYTES)

@@ -43,11 +43,12 @@ class Plan(NamedTuple):
 
 
 class Packets(NamedTuple):
-    """How payload is cut: the largest IP packet, its IP header, and what the link adds to each packet."""
+    """How payload is cut: the largest IP packet, its IP header, what the link adds to each; what precedes a payload."""
 
     mtu_bytes: int = 1500
     ip_header_bytes: int = IPV4_HEADER_BYTES
     link_header_bytes: float = 0.0
+    request_bytes: float = 0.0
 
 
 class Transport(ABC):
@@ -58,6 +59,8 @@ class Transport(ABC):
     name: str
     source: str
     """Where the model comes from."""
+    request_bytes: float
+    """What every upload has before its payload."""
 
     @abstractmethod
     def plan(self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float) -> Plan:
@@ -77,7 +80,7 @@ class Transport(ABC):
 class UdpTransport(Transport):
     """Datagrams: no set-up, no window, nothing sent twice."""
 
-    __slots__ = ("_cache", "packet_header_bytes", "packet_payload_bytes")
+    __slots__ = ("_cache", "packet_header_bytes", "packet_payload_bytes", "request_bytes")
     name = "udp"
     source = "headers: RFC 768, RFC 791, RFC 8200"
 
@@ -85,11 +88,12 @@ class UdpTransport(Transport):
         packets = packets or Packets()
         self.packet_header_bytes = packets.ip_header_bytes + UDP_HEADER_BYTES + packets.link_header_bytes
         self.packet_payload_bytes = packets.mtu_bytes - packets.ip_header_bytes - UDP_HEADER_BYTES
+        self.request_bytes = packets.request_bytes
         self._cache: dict[float, Plan] = {}
 
     def packets(self, payload_bytes: float) -> int:
         """Datagrams that carry the payload; an empty one needs one too."""
-        return packets_of(payload_bytes, self.packet_payload_bytes)
+        return packets_of(payload_bytes + self.request_bytes, self.packet_payload_bytes)
 
     def plan(self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float) -> Plan:
         """See `Transport.plan`; only the size matters, so each size is computed once."""
@@ -97,6 +101,6 @@ class UdpTransport(Transport):
         if plan is None:
             if len(self._cache) >= CACHE_LIMIT:
                 self._cache.clear()
-            wire = payload_bytes + self.packets(payload_bytes) * self.packet_header_bytes
+            wire = payload_bytes + self.request_bytes + self.packets(payload_bytes) * self.packet_header_bytes
             plan = self._cache[payload_bytes] = Plan(0.0, 0.0, wire * 8.0, wire, 0.0)
         return plan

@@ -43,10 +43,10 @@ class _Prepared(NamedTuple):
 class WindowedTransport(Transport):
     """What TCP and QUIC have in common.
 
-    ``payload_bytes`` and ``header_bytes`` of a full packet, set-up of a first and of a resumed connection;
-    ``initial_window`` in packets; ``keep_alive_s``: a connection idle for longer is set up again;
-    ``idle_restart``: after an idle time the window halves for each retransmission timeout that passed, down to
-    the initial window (RFC 5681, section 4.1; Linux tcp_slow_start_after_idle).  ``in_link``: the link plays set-up
+    ``payload_bytes`` and ``header_bytes`` of a full packet, ``request_bytes`` before each payload, set-up of a first
+    and of a resumed connection; ``initial_window`` in packets; ``keep_alive_s``: a connection idle for longer is set
+    up again; ``idle_restart``: after an idle time the window halves for each retransmission timeout that passed, down
+    to the initial window (RFC 5681, section 4.1; Linux tcp_slow_start_after_idle).  ``in_link``: the link plays set-up
     and rounds itself, so the plan has no delays but a `Start`.
     """
 
@@ -60,6 +60,7 @@ class WindowedTransport(Transport):
         "new_connection",
         "packet_header_bytes",
         "packet_payload_bytes",
+        "request_bytes",
         "resumed",
     )  # fmt: skip
 
@@ -70,12 +71,14 @@ class WindowedTransport(Transport):
         cold: Setup,
         resumed: Setup,
         *,
+        request_bytes: float = 0.0,
         new_connection: bool = False,
         keep_alive_s: float = INFINITY,
         initial_window: int = 10,
         idle_restart: bool = True,
         in_link: bool = False,
     ) -> None:
+        self.request_bytes = request_bytes
         self.packet_payload_bytes, self.packet_header_bytes = payload_bytes, header_bytes
         self.cold, self.resumed = cold, resumed
         self.new_connection = new_connection
@@ -91,8 +94,8 @@ class WindowedTransport(Transport):
         return (self.packet_payload_bytes + self.packet_header_bytes) * 8.0
 
     def stream_bytes(self, payload_bytes: float) -> float:
-        """Bytes of the payload in the transport's stream, encryption's records included."""
-        return payload_bytes
+        """Bytes of an upload in the transport's stream: what comes before the payload and encryption's records too."""
+        return payload_bytes + self.request_bytes
 
     def packets(self, payload_bytes: float) -> int:
         """Packets that carry the payload."""

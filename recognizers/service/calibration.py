@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from recognizers.service.spread import mean_of
 from scenarios.errors import AmserError, Exit
 
 FOLDER = Path(__file__).parent.parent / "data" / "calibration"
@@ -64,6 +65,20 @@ class Cost(_Strict):
     """Largest relative difference between a measured point and the fit."""
     points: tuple[Point, ...] = ()
     """The measurements behind the fit."""
+    spread: tuple[NonNegative, ...] = ()
+    """Quantiles, at equal steps of probability from 0 to 1, of a batch's time over that of the fit; their mean is 1.
+    Without them batches of one size and length take one time."""
+
+    @field_validator("spread")
+    @classmethod
+    def _mean_one(cls, spread: tuple[float, ...]) -> tuple[float, ...]:
+        if not spread:
+            return spread
+        if len(spread) < 2 or list(spread) != sorted(spread):
+            raise ValueError("a spread needs two or more quantiles that do not decrease")
+        if abs(mean_of(spread) - 1.0) > 0.01:
+            raise ValueError(f"the mean of a spread is 1, not {mean_of(spread):.3f}: the fit has the mean time")
+        return spread
 
 
 class AcceleratorPower(_Strict):

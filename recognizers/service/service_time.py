@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recognizers.service.calibration import Cost, load_calibration
+from recognizers.service.spread import at_quantile
 from scenarios.schema.server import (
     AffineServiceSpec,
     CalibratedServiceSpec,
@@ -59,8 +60,8 @@ class Table:
 class ServiceTime:
     """How long an accelerator serves a batch, and what power it draws.
 
-    ``batch_s`` is the (mean) time, which for all but the exponential kind is that of every batch.  ``source`` says
-    where the figures come from.
+    ``batch_s`` is the mean time.  That of one batch is exponential about it, or has the quantiles ``spread`` of a
+    calibration in proportion to it; without either it is the mean.  ``source`` says where the figures come from.
     """
 
     batch_s: Sampler
@@ -68,11 +69,14 @@ class ServiceTime:
     active_w: float
     source: str
     exponential: bool = False
+    spread: tuple[float, ...] = ()
 
     def drawn_s(self, utterances: int, audio_s: float, uniform: float) -> float:
         """Seconds of one batch; ``uniform`` in [0, 1) is the luck of a time that varies."""
         mean_s = self.batch_s(utterances, audio_s)
-        return -mean_s * math.log(1.0 - uniform) if self.exponential else mean_s
+        if self.exponential:
+            return -mean_s * math.log(1.0 - uniform)
+        return mean_s * at_quantile(self.spread, uniform) if self.spread else mean_s
 
     def energy_j(self, busy_s: float, total_s: float) -> float:
         """Energy of one accelerator that served for ``busy_s`` of ``total_s`` seconds."""
@@ -103,7 +107,7 @@ def load_service(
         return service
     power = server.power
     source = f"{service.source}; power: {power.source}"
-    return ServiceTime(service.batch_s, power.idle, power.active, source, service.exponential)
+    return replace(service, idle_w=power.idle, active_w=power.active, source=source)
 
 
 def _explicit(
@@ -138,7 +142,8 @@ def _calibrated(spec: CalibratedServiceSpec, recognizer: RecognizerSpec | None, 
     if network is not None and network not in calibration.emotion:
         source += f"; emotion network {network} was not timed there and costs nothing"
     active_w = calibration.power.active_w if cost.active_w is None else cost.active_w
-    return ServiceTime(batch_s, calibration.power.idle_w, active_w, source)
+    # One luck for a batch: what disturbs the recognizer disturbs the rest of it.
+    return ServiceTime(batch_s, calibration.power.idle_w, active_w, source, spread=cost.spread)
 
 
 def _network(emotion: EmotionSpec | None, encoder: str) -> str | None:

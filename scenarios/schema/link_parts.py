@@ -180,6 +180,8 @@ class PacketSpec(Spec):
     """IP version: 20 or 40 header bytes."""
     link_header: Size | Literal["ethernet", "wifi", "lte"] = 0.0
     """Bytes that the link layer adds to each IP packet, where the capacity counts them too; or whose they are."""
+    request: Size = 0.0
+    """Bytes that each upload has before its payload, such as the head of an HTTP request."""
 
 
 # ---------------------------------------------------------------- access

@@ -63,8 +63,9 @@ class LoadPolicySpec(Spec):
     kind: Literal["load"]
     codecs: Candidates
     """Codecs to pick from, the richest first."""
-    watch: Literal["uploads", "queue"] = "uploads"
-    """What is watched: `uploads` active on the cell, or the `queue` of the server."""
+    watch: Literal["uploads", "replies", "queue"] = "uploads"
+    """What is watched: the cell's `uploads` that are being sent (its gateway knows), those that still wait for
+    `replies` (which phones can know), or the `queue` of the server."""
     above: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Listed, Field(min_length=1)]
     """Counts, increasing, one fewer than codecs: above the n-th, codec n + 1 is taken."""
 

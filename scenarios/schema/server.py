@@ -130,6 +130,15 @@ class ServerPowerSpec(Spec):
         return self
 
 
+class HandlingSpec(Spec):
+    """What the server does with an upload beside recognizing it; however many there are, they do not wait for it."""
+
+    request: Duration = 0.0
+    """From an upload's last byte to its place in the queue: sockets, the request's head, looking at the payload."""
+    reply: Duration = 0.0
+    """From the end of a batch to a reply's leaving: JSON and sockets."""
+
+
 class ServerSpec(Spec):
     """One edge server: identical accelerators that share one queue."""
 
@@ -139,6 +148,8 @@ class ServerSpec(Spec):
     """How queued uploads are put into batches."""
     service: ServiceSpec = CalibratedServiceSpec()
     """Seconds a batch takes: a calibration by name, or an explicit model."""
+    handling: HandlingSpec = HandlingSpec()
+    """Work on requests and replies beside the batches (`amser calibrate observed` measures it)."""
     queue_limit: Annotated[int, Field(ge=0)] | None = None
     """Uploads that may wait; one more is rejected. Left out, the queue is unbounded."""
     reply: Size | None = None

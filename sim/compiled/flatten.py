@@ -50,7 +50,7 @@ from sim.compiled.state import (
     World,
 )
 from sim.draws import Key, uniforms
-from sim.site import Group, Site
+from sim.site import Group, Server, Site
 from sim.upload_log import ROW
 
 SHARING: dict[type, int] = {
@@ -60,6 +60,9 @@ SHARING: dict[type, int] = {
 POLICIES: dict[type, int] = {
     FixedPolicy: codes.FIXED, LinkPolicy: codes.LINK, DeadlinePolicy: codes.DEADLINE, BatteryPolicy: codes.BATTERY,
     LoadPolicy: codes.LOAD_UPLOADS,
+}  # fmt: skip
+WATCHED = {
+    "active_uploads": codes.LOAD_UPLOADS, "unanswered_uploads": codes.LOAD_REPLIES, "server_queue": codes.LOAD_QUEUE,
 }  # fmt: skip
 ACCESS: dict[type, int] = {FixedAccess: codes.CONSTANT, PeriodicAccess: codes.PERIODIC}
 LOSSES: dict[type, int] = {NoLoss: codes.LOSSLESS, PayloadLoss: codes.PAYLOADS, PacketLoss: codes.PACKETS}
@@ -98,7 +101,7 @@ def build(site: Site) -> World:
     gains = [_gains(cell) for cell in site.cells]
     cells = np.zeros(len(site.cells), CELL)
     for record, cell, gain, written in zip(cells, site.cells, gains, stretches, strict=True):
-        _fill_cell(record, cell)
+        _fill_cell(record, cell, site.server)
         record["gains"], record["stretches"] = len(gain), len(written.rates_bps)
         record["period_s"], record["period_bits"] = written.period_s, written.period_bits
     devices = np.zeros(n, DEVICE)
@@ -123,6 +126,7 @@ def build(site: Site) -> World:
         links=np.zeros((len(site.cells), 2 * FIRST_SLOTS), TRANSFER),
         batches=_accelerators(site.server.accelerators),
         service_s=np.array([0.0, *(_base_s(site, k) for k in range(1, site.server.largest + 1))]),
+        spread=np.array(site.server.service.spread, dtype=np.float64),
         gains=_padded([gain if len(gain) else [1.0] for gain in gains]),
         rungs=_rungs(site, cells),
         stretches=_padded([_rows(written) for written in stretches]),
@@ -213,8 +217,8 @@ def _fill_group(record: np.void, group: Group, site: Site) -> None:
         values["transfer_s"] = policy.transfer_s
     if isinstance(policy, DeadlinePolicy):
         values["budget_s"] = policy.budget_s
-    if isinstance(policy, LoadPolicy) and policy.watched == "server_queue":
-        values["policy"] = codes.LOAD_QUEUE
+    if isinstance(policy, LoadPolicy):
+        values["policy"] = WATCHED[policy.watched]
     if group.battery is not None:
         values |= {"capacity_j": group.battery.capacity_j, "baseline_w": group.battery.baseline_w}
     if isinstance(group.traffic, ClosedLoopTraffic):
@@ -228,12 +232,13 @@ def _fill_group(record: np.void, group: Group, site: Site) -> None:
         record[name] = value
 
 
-def _fill_cell(record: np.void, cell: Cell) -> None:
+def _fill_cell(record: np.void, cell: Cell, server: Server) -> None:
     link, transport, access, loss, retry = cell.link, cell.transport, cell.access, cell.loss, cell.retry
     assert isinstance(transport, UdpTransport | WindowedTransport)
     constant_bps = link.capacity.constant_bps
     values: dict[str, float | Key] = {
-        "sharing": SHARING[type(link)], "path_rtt_s": cell.path_rtt_s, "onward_s": cell.propagation_s + cell.backhaul_s,
+        "sharing": SHARING[type(link)], "path_rtt_s": cell.path_rtt_s,
+        "onward_s": server.onward_s(cell), "back_s": server.back_s(cell), "request_bytes": transport.request_bytes,
         "constant_bps": 0.0 if constant_bps is None else constant_bps, "due_s": np.inf, "keep_alive_s": np.inf,
         "mean_bps": link.capacity.mean_rate_bps, "reference_bps": link.capacity.mean_rate_bps,
         "packet_bytes": transport.packet_payload_bytes, "header_bytes": transport.packet_header_bytes,

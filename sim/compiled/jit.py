@@ -16,6 +16,7 @@ import sim.arrivals
 import sim.draws
 from channel.links import access, loss, retry, rounds, rungs, stretches
 from devices import battery, policy, radio, traffic
+from recognizers.service import spread
 
 # Without counting references: the loop makes no arrays, and counting those it looks at took nine tenths of its time.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
@@ -28,6 +29,7 @@ SHARED = (
     stretches.periods_in, stretches.beyond_periods, stretches.bits_within, stretches.instant_within,
     battery.left_j, radio.tail_up_to_j, policy.first_within, policy.first_in_time, policy.steps_below,
     policy.steps_above, traffic.exponential, traffic.begin, traffic.advance, traffic.spoken_s,
+    spread.at_quantile,
 )  # fmt: skip
 """Written once, for both engines: plain functions of numbers."""
 UNCOMPILED = ("__init__.py", "flatten.py", "run.py")

@@ -36,7 +36,7 @@ from sim.compiled.jit import entry, stage
 from sim.compiled.links import advance, finish_first, is_virtual, set_due
 from sim.compiled.sending import give_up, join_link, sent, use_radio
 from sim.compiled.serving import arrive, end, end_batch, hear, received, reply, say, start_batches
-from sim.compiled.speaking import at, coded, enter, new_upload, release
+from sim.compiled.speaking import at, coded, depart, enter, new_upload, release
 from sim.compiled.state import Floats, Ints, World
 
 
@@ -66,7 +66,7 @@ def live(w: World, step: int, slot: int) -> None:
         elif step == CODED:
             step = coded(w, slot)
         elif step == LEAVE:
-            w.uploads[slot].left_s = w.site[0].now_s
+            depart(w, slot)
             step = AGAIN
         elif step == AGAIN:
             step = use_radio(w, slot)
@@ -172,7 +172,7 @@ def run(
             slot = finished(w, what - 1, next_enter_s)
             step = SENT if slot >= 0 else NOTHING
         elif what == -2:
-            start_batches(site, w.heap, w.uploads, w.batches, w.service_s, w.audio_s)
+            start_batches(site, w.heap, w.uploads, w.batches, w.service_s, w.spread, w.audio_s)
         else:
             item = w.heap[0].item
             pop(w.heap, site.heap)

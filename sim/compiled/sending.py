@@ -111,9 +111,10 @@ def over(u: Record, group: Record, device: Record, number: int, radio: Floats, n
 @kernel
 def stream_bytes(cell: Record, size_bytes: float) -> float:
     """Bytes of a payload in the transport's stream."""
+    whole_bytes = size_bytes + cell.request_bytes
     if cell.encrypted:
-        return size_bytes + records_bytes(size_bytes, RECORD_LIMIT, RECORD_BYTES)
-    return size_bytes
+        return whole_bytes + records_bytes(whole_bytes, RECORD_LIMIT, RECORD_BYTES)
+    return whole_bytes
 
 
 @kernel

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from devices.traffic import exponential
+from recognizers.service.spread import at_quantile
 from sim.compiled.codes import BATCH, END, HEAR, NOTHING, RECEIVED, REPLY, SPEAK
 from sim.compiled.jit import kernel, stage
 from sim.compiled.sending import catch_up, over, phase_of, wake
@@ -22,7 +23,7 @@ def arrive(w: World, slot: int) -> int:
     u.arrived_s = site.now_s
     if group.local:
         u.started_s = u.served_s = site.now_s
-        replied_s = site.now_s + w.cells[group.cell].onward_s
+        replied_s = site.now_s + w.cells[group.cell].back_s
         if replied_s > site.now_s:
             at(site, w.heap, replied_s, REPLY, slot)
             return NOTHING
@@ -36,13 +37,19 @@ def arrive(w: World, slot: int) -> int:
         w.uploads[site.queue_last].next = slot
     site.queue_last = slot
     site.queue += 1
-    start_batches(site, w.heap, w.uploads, w.batches, w.service_s, w.audio_s)
+    start_batches(site, w.heap, w.uploads, w.batches, w.service_s, w.spread, w.audio_s)
     return NOTHING
 
 
 @kernel
 def start_batches(
-    site: Record, heap: Records, uploads: Records, batches: Ints, service_s: Floats, audio_s: Floats
+    site: Record,
+    heap: Records,
+    uploads: Records,
+    batches: Ints,
+    service_s: Floats,
+    spread: Floats,
+    audio_s: Floats,
 ) -> None:
     """Free accelerators take what is due; a timer waits for what is not."""
     site.timer_s = math.inf
@@ -66,9 +73,9 @@ def start_batches(
         site.queue -= size
         site.free_accelerators -= 1
         taken_s = service_s[size] + (site.per_audio_s + site.per_step_s / size) * seconds
-        if site.exponential:
+        if site.exponential or len(spread) > 0:
             luck, _ = uniforms(site.service[0], site.service[1], 0, site.batches, 0)
-            taken_s *= exponential(luck)
+            taken_s *= exponential(luck) if site.exponential else at_quantile(spread, luck)
         site.batches += 1
         end_s = site.now_s + taken_s
         site.busy_s += max(0.0, min(end_s, site.horizon_s) - site.now_s)
@@ -85,11 +92,11 @@ def end_batch(w: World, accelerator: int) -> None:
     site.free_accelerator = accelerator
     site.free_accelerators += 1
     # The next batch may relink none of these: it takes slots from the queue alone.
-    start_batches(site, w.heap, w.uploads, w.batches, w.service_s, w.audio_s)
+    start_batches(site, w.heap, w.uploads, w.batches, w.service_s, w.spread, w.audio_s)
     for _ in range(size):
         u = w.uploads[slot]
         u.served_s = site.now_s
-        at(site, w.heap, site.now_s + w.cells[w.groups[u.group].cell].onward_s, REPLY, slot)
+        at(site, w.heap, site.now_s + w.cells[w.groups[u.group].cell].back_s, REPLY, slot)
         slot = u.next
 
 
@@ -158,6 +165,8 @@ def end(w: World, slot: int) -> None:
     """The life is over: a row of the log, and a user who waited thinks and speaks again."""
     site, u = w.site[0], w.uploads[slot]
     group = w.groups[u.group]
+    if u.turn > 0:  # it has left
+        w.cells[group.cell].unanswered -= 1
     write_row(w.rows[site.rows], u, site.now_s)
     site.rows += 1
     u.alive = 0

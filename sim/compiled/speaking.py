@@ -15,6 +15,8 @@ from sim.compiled.codes import (
     HELD,
     LEAVE,
     LINK,
+    LOAD_QUEUE,
+    LOAD_REPLIES,
     LOAD_UPLOADS,
     NOTHING,
     SENT,
@@ -93,8 +95,10 @@ def choose(w: World, u: Record, group: Record, now: float) -> int:
     if group.policy == BATTERY:
         left = left_j(w.initial_j[u.device], w.drawn_j[u.device], group.baseline_w, now)
         return steps_below(steps, max(0.0, left) / group.capacity_j)
-    if group.policy > LOAD_UPLOADS:
+    if group.policy == LOAD_QUEUE:
         return steps_above(steps, float(site.queue))
+    if group.policy == LOAD_REPLIES:
+        return steps_above(steps, float(cell.unanswered))
     c = group.cell
     look(site, w.heap, cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
     if group.policy == LOAD_UPLOADS:
@@ -169,6 +173,15 @@ def coded(w: World, slot: int) -> int:
         held.due_s = site.now_s + group.hold_s
         at(site, w.heap, held.due_s, HELD, u.device)
     return NOTHING
+
+
+@stage
+def depart(w: World, slot: int) -> None:
+    """The bytes may leave; from its first on an upload waits for its reply."""
+    u = w.uploads[slot]
+    if math.isnan(u.left_s):
+        w.cells[w.groups[u.group].cell].unanswered += 1
+    u.left_s = w.site[0].now_s
 
 
 @kernel

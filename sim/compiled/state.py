@@ -57,12 +57,12 @@ GROUP = _fields(
 )  # fmt: skip
 
 CELL = _fields(
-    "path_rtt_s onward_s timeout_s deadline_s constant_bps period_s period_bits mean_bps reference_bps"
-    " data_bits_per_bit overhead_s_per_bit packet_bytes header_bytes cold_bytes resumed_bytes keep_alive_s"
-    " access_period_s access_s access_error access_again_s loss_share loss_enter backoff_s factor jitter longest_s"
-    " virtual last_s integral shares speeds busy_from_s busy_s carried_bits due_s free_s blocks used",
+    "path_rtt_s onward_s back_s timeout_s deadline_s constant_bps period_s period_bits mean_bps reference_bps"
+    " data_bits_per_bit overhead_s_per_bit packet_bytes header_bytes request_bytes cold_bytes resumed_bytes"
+    " keep_alive_s access_period_s access_s access_error access_again_s loss_share loss_enter backoff_s factor jitter "
+    "longest_s virtual last_s integral shares speeds busy_from_s busy_s carried_bits due_s free_s blocks used",
     "sharing rungs narrow gains stretches windowed encrypted cold_rounds resumed_rounds new_connection restart window"
-    " access loss attempts active members at",
+    " access loss attempts active members unanswered at",
 )
 
 SITE = _fields(
@@ -85,6 +85,7 @@ class World(NamedTuple):
     links: Records  # (cells, room): heaps of transfers by virtual finish
     batches: Ints  # (accelerators, 2): first slot of a running batch, next free accelerator
     service_s: Floats  # by batch size
+    spread: Floats  # quantiles of a batch's time over its mean; empty where all take the mean
     gains: Floats  # (cells, n): G(n) of n members; of a cell of blocks, its tables of fading and of narrowing
     rungs: Records  # (cells, rungs)
     stretches: Floats  # (cells, 3, n + 1): see ``channel.links.stretches.Stretches``

@@ -42,6 +42,8 @@ class Choice:
             context.battery = 1.0 if group.battery is None else group.battery.share(number, now)
         if "active_uploads" in policy.needs:
             context.active_uploads = uplink.link.active
+        if "unanswered_uploads" in policy.needs:
+            context.unanswered_uploads = self.cell.unanswered
         if "server_queue" in policy.needs:
             context.server_queue = self.server.waiting
         return group.codecs[int(policy.choose(context))]

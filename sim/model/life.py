@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from math import inf
+from math import inf, isnan
 from typing import Any
 
 import simpy
@@ -62,6 +62,8 @@ class Life:
                 yield clock.until(piece.ready_s)
             if self.hold is not None:
                 yield self.hold.leave(device.number)
+            if isnan(upload.left_s):
+                self.cell.unanswered += 1
             upload.left_s = clock.now
             yield from self.send(upload, piece)
             if upload.outcome in (LOST, BATTERY_DEAD):
@@ -77,7 +79,7 @@ class Life:
             upload.outcome = REJECTED
             return
 
-        replied_s = upload.served_s + cell.onward_s
+        replied_s = upload.served_s + cell.back_s
         if replied_s > clock.now:
             yield clock.until(replied_s)
         yield from self.hear(upload)

@@ -29,7 +29,7 @@ class World:
     def __init__(self, site: Site, sink: Callable[[Rows], None]) -> None:
         self.site, self.sink = site, sink
         self.clock = clock = Clock()
-        self.cells = [RunningCell(clock, cell) for cell in site.cells]
+        self.cells = [RunningCell(clock, cell, site.server) for cell in site.cells]
         self.server = EdgeServer(clock, site)
         purposes = ("access", "loss", "backoff", "reply")
         self.lives = [
@@ -88,6 +88,8 @@ class World:
         self._under_way[upload.number] = upload
         yield from self.lives[upload.group.index].of(upload)
         del self._under_way[upload.number]
+        if upload.turn:  # it has left
+            self.cells[upload.group.cell].unanswered -= 1
         self.record(upload)
 
     def device(self, group: int, number: int) -> Device:

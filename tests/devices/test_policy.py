@@ -82,10 +82,10 @@ def test_battery_steps_down_below_each_threshold(battery: float, choice: int) ->
 
 
 @pytest.mark.parametrize(("count", "choice"), [(0, 0), (3, 0), (4, 1), (10, 1), (11, 2), (1000, 3)])
-@pytest.mark.parametrize("watch", ["uploads", "queue"])
+@pytest.mark.parametrize("watch", ["uploads", "replies", "queue"])
 def test_load_steps_down_above_each_threshold(count: int, choice: int, watch: str) -> None:
     policy = build_policy(group({"kind": "load", "codecs": RATES, "watch": watch, "above": [3, 10, 99]}))
-    field = {"uploads": "active_uploads", "queue": "server_queue"}[watch]
+    field = {"uploads": "active_uploads", "replies": "unanswered_uploads", "queue": "server_queue"}[watch]
     assert policy.needs == {field}
     assert policy.choose(Context(**{field: count})) == choice
 

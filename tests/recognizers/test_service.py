@@ -24,6 +24,7 @@ from recognizers.service.derived_calibrations import PUBLISHED, calibration, enc
 from recognizers.service.device_calibration import added_to, calibrated_codecs, encoding_s, fit_line, parse_seven_zip
 from recognizers.service.encode import EncodeCalibration, EncodeEntry, load_encode_calibration
 from recognizers.service.random_whisper import official_dimensions
+from recognizers.service.spread import at_quantile, mean_of
 from scenarios.schema.corpus import CorpusSpec
 from scenarios.schema.server import EmotionSpec, NoRecognizerSpec, ServerSpec, WhisperSpec
 
@@ -66,6 +67,29 @@ def test_exponential_has_its_mean() -> None:
     assert drawn.mean() == pytest.approx(0.2, abs=0.01) and drawn.std() == pytest.approx(0.2, abs=0.01)
     constant = load_service(server(service={"kind": "constant", "time": "1 s"}))
     assert constant.drawn_s(3, 9.0, 0.7) == constant.batch_s(3, 9.0)
+
+
+@given(
+    st.lists(st.floats(0.0, 10.0), min_size=2, max_size=40).map(sorted),
+    st.integers(1, 200),
+)
+def test_a_drawn_spread_has_the_mean_of_its_quantiles(quantiles: list[float], draws: int) -> None:
+    """Straight segments: at the midpoints of n equal parts of each segment the mean is that of the segments."""
+    steps = draws * (len(quantiles) - 1)
+    drawn = [at_quantile(quantiles, (i + 0.5) / steps) for i in range(steps)]
+    assert np.mean(drawn) == pytest.approx(mean_of(quantiles), rel=1e-9, abs=1e-12)
+    assert drawn == sorted(drawn)
+    assert quantiles[0] <= drawn[0]
+    assert drawn[-1] <= quantiles[-1]
+
+
+@pytest.mark.parametrize("spread", [[1.0], [1.2, 0.8], [1.0, 1.2]])
+def test_a_spread_increases_about_a_mean_of_one(spread: list[float], tmp_path: Path) -> None:
+    content = json.loads((FOLDER / "server-host-cpu.json").read_text(encoding="utf-8"))
+    content["models"]["nano"]["spread"] = spread
+    (tmp_path / "x.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(CalibrationError, match="spread"):
+        load_calibration(str(tmp_path / "x.json"))
 
 
 def test_power_of_the_scenario_wins() -> None:

@@ -85,7 +85,8 @@ def _cell(draw: st.DrawFn) -> dict[str, Any]:
         "capacity": draw(_capacity), "sharing": how, "transport": transport, "access": draw(_access),
         "rtt": draw(_seconds(0.0, 0.3)), "backhaul": draw(st.one_of(st.just("0 s"), _seconds(0.0, 0.4))),
         "loss": draw(st.sampled_from(losses)), "retry": draw(_retry), "outages": draw(_outages),
-        "packet": {"mtu": f"{draw(st.integers(600, 9000))} B", "ip": draw(st.sampled_from(["v4", "v6"]))},
+        "packet": {"mtu": f"{draw(st.integers(600, 9000))} B", "ip": draw(st.sampled_from(["v4", "v6"])),
+                   "request": f"{draw(st.integers(0, 3000))} B"},
     }  # fmt: skip
     if sharing in OWN_RATES and draw(st.booleans()):
         cell["device_rates"] = draw(_rates)
@@ -120,7 +121,7 @@ def _policy(draw: st.DrawFn, battery: bool) -> Any:
     if kind == "deadline":
         return {"kind": kind, "codecs": CODECS, "deadline": draw(_seconds(0.3, 3.0)), "server_time": "0.1 s"}
     if kind == "load":
-        watch = draw(st.sampled_from(["uploads", "queue"]))
+        watch = draw(st.sampled_from(["uploads", "replies", "queue"]))
         return {"kind": kind, "codecs": CODECS, "watch": watch, "above": [1, draw(st.integers(2, 5))]}
     if kind == "battery":
         return {"kind": kind, "codecs": CODECS, "below": ["70 %", "30 %"]}
@@ -169,6 +170,7 @@ def scenario_texts(draw: st.DrawFn) -> str:
         "accelerators": draw(st.integers(1, 3)), "service": draw(_service),
         "batching": {"largest": draw(st.integers(1, 9)), "longest_wait": draw(_seconds(0.0, 0.3))},
         "reply": draw(st.sampled_from([None, "500 B", "20 kB"])),
+        "handling": {"request": draw(_seconds(0.0, 0.2)), "reply": draw(_seconds(0.0, 0.2))},
         "queue_limit": draw(st.one_of(st.none(), st.integers(0, 4))),
         "power": {"idle": "10 W", "active": "60 W", "source": "made up"},
     }  # fmt: skip

@@ -6,6 +6,7 @@ to 1e-9 s and energies to 1e-9; mostly they are equal to the last bit.
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 import scenarios
+from recognizers.service.calibration import FOLDER
 from scenarios import ScenarioError, loads
 from scenarios.schema.engine import beyond_compiled
 from sim import compiled
@@ -49,6 +51,22 @@ def test_engines_agree_on_the_library(path: Path) -> None:
             assert beyond[1] == "`router`"  # nothing else in the library is beyond it
             continue
         agree(*run_both(short, tables_of(short, encode_s=0.002), path.parent))
+
+
+def test_engines_agree_on_service_times_that_spread(tmp_path: Path) -> None:
+    """Batches of a calibration with quantiles: the same luck and the same interpolation."""
+    content = json.loads((FOLDER / "server-host-cpu.json").read_text(encoding="utf-8"))
+    content["models"]["nano"]["spread"] = [0.5, 0.75, 1.0, 1.25, 1.5]
+    (tmp_path / "spread.json").write_text(json.dumps(content), encoding="utf-8")
+    sets = [f"server.service={tmp_path / 'spread.json'}", "cells.uplink.sharing=equal", "duration=2 min"]
+    scenario = scenarios.load("live", sets).points[0].scenario
+    one, other = run_both(scenario, tables_of(scenario), tmp_path)
+    agree(one, other)
+    alone = one[one["batch"] == 1]
+    assert len(alone) > 50
+    # Uniform between half and one and a half times the fit: of 50 and more times the smallest and largest differ by
+    # a factor of 3, but for what the lengths add; below 1.5 with probability under 1e-10.
+    assert alone["service_s"].max() > 1.5 * alone["service_s"].min()
 
 
 def _rate(traffic: object) -> float:

@@ -197,3 +197,26 @@ def test_power_and_lifetime_of_the_fleet(run_text: Callable) -> None:  # type: i
     mains_w = WIRE_BITS / 10e6 / 100.0  # its one upload, at 0 s
     assert metrics["battery_lifetime_s"] == pytest.approx(100.0 / sender_w, rel=1e-9)
     assert metrics["device_power_w"] == pytest.approx((sender_w + mains_w) / 2, rel=1e-9)
+
+
+def test_a_request_has_a_head_and_the_server_its_own_work(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """1,000 bytes before 150 kB fill one datagram of 1,472 more; 30 ms before the queue, 50 ms after the batch."""
+    text = body("transport: udp, packet: {request: 1 kB}", group())
+    _, log = run_text(text.replace("batching:", "handling: {request: 30 ms, reply: 50 ms}, batching:"))
+    assert log["wire_bytes"].iloc[0] == 151_000 + 103 * 28
+    assert log["payload_bytes"].iloc[0] == 150_000
+    assert log["backhaul_s"].iloc[0] == pytest.approx(0.03)
+    assert log["reply_s"].iloc[0] == pytest.approx(0.05)
+
+
+def test_uploads_without_a_reply_are_more_than_those_on_the_link(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """150 kB are on the link for 122 ms and wait 900 ms more for their reply: one a second watches either count."""
+    every = "{kind: periodic, period: 1 s, phase: aligned}"
+    found = {}
+    for watch in ("uploads", "replies"):
+        policy = f"policy: {{kind: load, codecs: [big, small], watch: {watch}, above: [0]}}"
+        text = body("transport: udp", group(more=policy, traffic=every), duration="9 s")
+        _, log = run_text(text.replace("time: 1 us", "time: 900 ms").replace("largest: 1", "largest: 8"))
+        found[watch] = log.sort_values("speech_end_s")["payload_bytes"].tolist()
+    assert set(found["uploads"]) == {150_000}
+    assert found["replies"][:2] == [150_000, 15_000]

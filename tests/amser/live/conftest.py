@@ -63,13 +63,17 @@ def decoding() -> Iterator[Running]:
 
 @contextmanager
 def running(
-    rote: Rote | None, rule: Rule | None = None, limits: Limits | None = None, token: str | None = None
+    rote: Rote | None,
+    rule: Rule | None = None,
+    limits: Limits | None = None,
+    token: str | None = None,
+    listening: Listening | None = None,
 ) -> Iterator[Running]:
     service = Service(NOTHING, rule or Rule(), limits or Limits(), token)
     application = Application(service, rote)  # type: ignore[arg-type]
     ready, ended = threading.Event(), threading.Event()
     sock = socket.create_server(("127.0.0.1", 0))
-    server = Server(application, Listening(), lambda _: ready.set())
+    server = Server(application, listening or Listening(), lambda _: ready.set())
 
     async def serve() -> None:
         await application.start()

@@ -91,7 +91,7 @@ def test_a_full_queue_is_logged_as_such(tmp_path):
 
 def test_a_policy_of_load_looks_at_the_uploads_under_way(tmp_path):
     """A slow server keeps uploads under way, so that later ones are leaner; the first is the richest."""
-    policy = "{kind: load, codecs: [amser-25, amser-12.5], above: [0]}"
+    policy = "{kind: load, watch: replies, codecs: [amser-25, amser-12.5], above: [0]}"
     plan = plan_of(tmp_path / "plan", f"devices.phones.policy={policy}")
     with running(Rote(service_s=0.7), Rule(largest=1)) as server:
         rows = sorted(spoken(plan, server.url), key=lambda row: row["upload"])
@@ -142,6 +142,7 @@ def test_stopped_phones_follow_what_is_under_way(tmp_path):
     [
         (["devices.phones.traffic={kind: closed-loop, think: 1 s}"], "do not wait for replies"),
         (["devices.phones.policy=stream"], "whole utterances"),
+        (["devices.phones.policy={kind: load, codecs: [raw, amser-25], above: [0]}"], "watch `replies`"),
         (["devices.phones.battery=10 Wh"], "battery"),
         (["devices.phones.codec=size", "codecs.size={kind: fixed, size: 1 kB}"], "carries no speech"),
     ],

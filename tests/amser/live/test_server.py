@@ -13,7 +13,7 @@ from amser.live.application import Service
 from amser.live.batcher import Rule
 from amser.live.errors import LiveError
 from amser.live.limits import Limits
-from amser.live.serving import Listening, run
+from amser.live.serving import Listening, _listening, run
 from tests.amser.live.conftest import NOTHING, running
 
 SPEECH = bytes(2 * 1600)  # 0.1 s of raw audio
@@ -106,6 +106,14 @@ def test_others_than_this_machine_want_a_token():
 def test_a_port_that_is_taken_is_one_message():
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(LiveError, match="choose another --port"):
         run(Service(NOTHING, Rule()), Listening(port=other.getsockname()[1]), lambda url, application: None)
+
+
+def test_a_reply_is_not_held_back_for_its_head() -> None:
+    """By Nagle's algorithm its body would wait for a round trip, which asyncio prevents on sockets that say TCP."""
+    with _listening(Listening(port=0)) as (sock, _):
+        sock.listen()
+        with socket.create_connection(sock.getsockname()), sock.accept()[0] as taken:
+            assert taken.proto == socket.IPPROTO_TCP
 
 
 def test_load_is_batched_and_the_queue_is_bounded(rote):
