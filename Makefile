@@ -10,7 +10,7 @@ export OMP_NUM_THREADS ?= 1
 # Scripts that run anywhere; validate_tcp.py and live.py want root, namespaces and a quiet machine, each by itself.
 BENCHMARKS := $(filter-out benchmarks/validate_tcp.py benchmarks/live.py,$(shell grep -l __main__ benchmarks/*.py))
 
-.PHONY: demo test lint hooks bench schema reference docs readme fuzz bounds install clean help
+.PHONY: demo test lint hooks bench schema reference docs readme claims fuzz bounds install clean help
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -61,6 +61,9 @@ docs: reference  ## the documentation as a site, in build/site
 
 readme: $(STAMP)  ## write the README's table again, from a run of the quickstart study
 	$(BIN)/python scripts/readme_table.py
+
+claims: $(STAMP)  ## check that every number on the README and the result pages names what regenerates it
+	$(BIN)/python scripts/claims.py --check
 
 fuzz: $(STAMP)  ## 50,000 made-up inputs of every kind (hours); none may end in a defect
 	$(BIN)/python -m tests.amser.fuzz --cases 50000

@@ -97,7 +97,7 @@ METRICS: tuple[Metric, ...] = (
 FILES: dict[str, str] = {
     "manifest.json": "what was run: versions, source digest, inputs and their digests, points, engine, warnings, times",
     "scenario.yaml": "the scenario as it was given",
-    "resolved.yaml": "the same after `extends` and overrides, every default written out; runs by itself",
+    "resolved.yaml": "the same after `extends` and overrides, in one file that runs by itself",
     "summary.csv": "one row a point and metric",
     "summary.json": "the same as JSON records",
     "differences.csv": "each point minus the sweep's first codec, paired by replication or utterance",

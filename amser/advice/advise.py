@@ -115,7 +115,7 @@ def advise(
 
 def _check(lengths_s: Sequence[float], budget: float, goal: str) -> None:
     if not lengths_s or not all(math.isfinite(length) and 0.0 < length <= 30.0 for length in lengths_s):
-        raise UserError("--length: clips are longer than 0 s and no longer than the 30 s that Whisper hears at once")
+        raise UserError("--length: clips are longer than 0 s and no longer than Whisper's window of 30 s")
     if not (math.isfinite(budget) and 0.0 <= budget <= 1.0):
         raise UserError(f"--budget: word errors to lose lie between 0 and 100 points, not {budget * 100:g}")
     if goal not in GOALS:

@@ -1,4 +1,4 @@
-"""``amser capacity``: how many devices a situation bears, or how little bandwidth suffices."""
+"""``amser capacity``: the most devices that meet a service level, or the least bandwidth."""
 
 from __future__ import annotations
 

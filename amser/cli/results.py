@@ -11,7 +11,7 @@ import typer
 from amser.cli.fidelity import compare_stages
 from amser.cli.options import Json, ResultsDir, cores
 from amser.console import harmless
-from amser.exits import MissingError, UserError
+from amser.exits import UserError
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
@@ -26,15 +26,18 @@ def report(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to write it; default: in the folder."),
     ] = None,
+    checklist: Annotated[
+        bool, typer.Option("--checklist", help="Write the STRESS-DES reporting checklist (Markdown) instead.")
+    ] = False,
 ) -> int:
-    """Write the HTML report of a results folder again."""
+    """Write the HTML report of a results folder again, or its reporting checklist."""
+    from amser.checklist import write_checklist
+    from amser.report import write_report
     from sim.study.results import Results
 
     found = Results.open(results)
-    from amser.report import write_report
-
     say_partial(found)
-    sys.stdout.write(f"{write_report(found, output)}\n")
+    sys.stdout.write(f"{(write_checklist if checklist else write_report)(found, output)}\n")
     return Exit.DONE
 
 
@@ -106,16 +109,11 @@ def say_partial(*studies: Results) -> None:
 
 
 def _run_again(old: Results, jobs: int, root: Path, allow_plugins: bool) -> Results:
-    import scenarios
     from amser.cli.progress import progress_bar
+    from amser.stored import stored_experiment
     from sim.study.experiment import run
 
-    resolved = old.folder / "resolved.yaml"
-    if not resolved.is_file():
-        raise MissingError(f"{resolved}: missing, so that this study cannot be run again")
-    source = Path(str(old.manifest.get("scenario", resolved)))
-    base = source.parent if source.parent.is_dir() else old.folder
-    experiment = scenarios.loads(resolved.read_text(encoding="utf-8"), file=source.name, base_dir=base)
+    experiment = stored_experiment(old)
     _allow_plugins(experiment, allow_plugins)
     with progress_bar() as progress:
         return run(experiment, jobs=jobs, results_root=root, progress=progress)

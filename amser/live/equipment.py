@@ -14,7 +14,7 @@ from scenarios.schema.corpus import MixtureCorpusSpec
 def equipment_of(scenario: Scenario, base_dir: Path, device: str = "cpu", threads: int = 1) -> Equipment:
     """The recognizer, network and codecs of a scenario in ``base_dir``."""
     if isinstance(scenario.corpus, MixtureCorpusSpec):
-        raise LiveError("a server hears one language: take one corpus, not a mixture (--set corpus=shipped)")
+        raise LiveError("a server recognizes one language: take one corpus, not a mixture (--set corpus=shipped)")
     return Equipment(
         recognizer=scenario.recognizer,
         emotion=scenario.emotion,

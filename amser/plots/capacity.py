@@ -1,4 +1,4 @@
-"""The capacity figure: what each point bears, from the file of ``amser capacity --json``."""
+"""The capacity figure: the capacity of each point, from the file of ``amser capacity --json``."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HATCHES = ("", "////", "....", "\\\\\\\\")
-"""Of the parts of a bar: they tell them apart where colours do not."""
+"""Of the parts of a bar: they distinguish them where colours do not."""
 SPAN = 6.0  # a distribution whose ends differ by more is drawn over a logarithmic axis
 
 

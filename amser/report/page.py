@@ -39,7 +39,7 @@ def _figures(study: Study) -> Iterator[Markup]:
     several = f" The menu at the right picks {_other_names(view)}." if len(view.slices) > 1 else ""
     yield _section(
         "trade-off",
-        "What the bytes buy",
+        "Cost and accuracy",
         trade_off(view),
         "Each mark is one codec: further left costs less, lower word errors and higher emotion accuracy are "
         "better. Bars are 95 % intervals of the corpus: bootstraps over its utterances (over speakers, where eight or "
@@ -52,13 +52,13 @@ def _figures(study: Study) -> Iterator[Markup]:
         yield _section(f"against-{axis}", f"Against {name}", against(view, axis), note)
     yield _section(
         "latency",
-        "How long a user waits",
+        "Latency",
         charts.distribution(view, study.latencies()),
         "Share of uploads answered within a time, all replications together, warm-up left out." + several,
     )
     yield _section(
         "stages",
-        "Where the time goes",
+        "Latency by stage",
         charts.stages(view),
         "Mean time of each stage of an upload: encoding on the device, waking the radio, the grant, "
         "the transfer over the shared uplink, the way to the server, its queue, the batch's service, "
@@ -66,14 +66,14 @@ def _figures(study: Study) -> Iterator[Markup]:
     )
     yield _section(
         "battery",
-        "How long a battery lasts",
+        "Battery life",
         charts.batteries(view),
         "Time that a full battery lasts at this load, everything the device draws included, in the group where it is "
         "shortest. Bars are 95 % intervals." + several,
     )
     yield _section(
         "energy",
-        "Where the device's energy goes",
+        "Energy by component",
         charts.energies(view),
         "Energy that an upload adds on the device: encoding, waking the radio, transmitting, and the tail in "
         "which the radio stays awake afterwards. The idle baseline is not in it. The mark is the sum with its 95 % "

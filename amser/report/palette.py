@@ -1,4 +1,4 @@
-"""Colours, symbols and dashes of codecs: one hue a family, told apart without colour vision too.
+"""Colours, symbols and dashes of codecs: one hue a family, distinguishable without colour vision too.
 
 Hues follow Okabe and Ito, "Color Universal Design" (2008).  A family has its shape and dash; within it the shade
 runs from dark to light and the shape's filling changes, so that a figure survives a grey printer.

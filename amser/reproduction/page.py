@@ -36,7 +36,7 @@ DOUBTFUL = (
     "thresholds): better not acted upon. PocketSphinx tells no probabilities."
 )
 EMOTIONS = (
-    "Accuracy is the share of right answers (WA). Networks whose intervals overlap cannot be told apart on this "
+    "Accuracy is the share of right answers (WA). Networks whose intervals overlap cannot be distinguished on this "
     "corpus; one network's difference between two rates is paired, and known better than the intervals suggest."
 )
 OVERHEAD = (

@@ -3,7 +3,7 @@
 No basis is sent.  One step for all coefficients of an orthonormal transform is reverse water-filling:
 components weaker than the step quantise to zero by themselves, so the step replaces the rank.  The step is
 given, or found for a bit rate or a Mel signal-to-noise ratio.  Bitstream: ``docs/bitstream.md``; what was
-tried and what it gained or lost: ``docs/codecs.md``.
+tried and what it gained or lost: ``docs/results/codec-notes.md``.
 """
 
 from __future__ import annotations

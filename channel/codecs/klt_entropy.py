@@ -7,7 +7,7 @@ that the same table serves every rate), by magnitudes just coded beside it, and 
 
 Every context is an integer, so that an encoder and a decoder on different machines agree to the bit.
 Own code rather than ``constriction``: contexts need every earlier magnitude, so a decoder calls the coder
-once a decision, which is too slow from Python (measured in ``docs/codecs.md``).
+once a decision, which is too slow from Python (measured in ``docs/results/codec-notes.md``).
 The range coder is the byte-wise one of Martin (1979) with 32-bit range, carries rippled into the buffer.
 """
 

@@ -161,7 +161,7 @@ def block_counts(most: int) -> Array:
 ENOUGH = 0.98  # of the highest rate; the blocks beyond it would carry hardly anything
 _STEP_DB = 0.01
 LOSSES_DB = np.arange(20.0, 220.0, _STEP_DB)
-"""Path losses for which a cell's budgets are worked out once; devices take the nearest."""
+"""Path losses for which a cell's budgets are computed once; devices take the nearest."""
 
 
 def link_budget(radio: Radio, path_loss: Array) -> Budget:

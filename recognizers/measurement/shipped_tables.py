@@ -9,6 +9,7 @@ that was made otherwise than this version would make it is never used.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -86,8 +87,9 @@ class MeasuredTable:
 
     def summary(self) -> dict[str, str]:
         """What manifests and reports say of it."""
-        return {"table": self.path.name, "corpus": self.corpus, "model": self.model, "weights": self.weights,
-                "licence": self.licence, "commit": self.commit}  # fmt: skip
+        sha256 = hashlib.sha256(self.path.read_bytes()).hexdigest()
+        return {"table": self.path.name, "sha256": sha256, "corpus": self.corpus, "model": self.model,
+                "weights": self.weights, "licence": self.licence, "commit": self.commit}  # fmt: skip
 
 
 def measured_tables() -> tuple[MeasuredTable, ...]:

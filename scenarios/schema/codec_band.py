@@ -1,4 +1,4 @@
-"""Which audio a codec carries: the highest frequency that reaches the recognizer, which hears up to 8 kHz."""
+"""Which audio a codec carries: the highest frequency that reaches the recognizer, whose input ends at 8 kHz."""
 
 from __future__ import annotations
 

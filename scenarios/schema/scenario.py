@@ -72,7 +72,7 @@ class Scenario(Spec):
     recognizer: RecognizerSpec
     """What the server understands speech with."""
     emotion: EmotionSpec
-    """What the server hears emotions with."""
+    """The network that classifies emotions on the server."""
     codecs: Mapping[Name, CodecSpec] = Field(default_factory=dict)
     """Codecs of your own, by name; the standard ones need no entry (`amser list codecs`)."""
     cells: Annotated[Mapping[Name, CellSpec], Field(min_length=1)]

@@ -28,13 +28,14 @@ def input_digests(scenario: Scenario, base_dir: Path) -> dict[str, str]:
     devices and radios that ship.  What cannot be found is left out: building the part reports it, with its place.
     """
     found: dict[str, str] = {}
-    for name, path in _paths(scenario, base_dir):
+    for name, path in input_files(scenario, base_dir):
         with suppress(OSError):
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return dict(sorted(found.items()))
 
 
-def _paths(scenario: Scenario, base_dir: Path) -> Iterator[tuple[str, Path]]:
+def input_files(scenario: Scenario, base_dir: Path) -> Iterator[tuple[str, Path]]:
+    """Name and place of every file that ``input_digests`` is about."""
     dumped = scenario.model_dump()
     for name in _named_files(dumped):
         with suppress(TraceError):

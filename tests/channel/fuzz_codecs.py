@@ -3,7 +3,7 @@
     python tests/channel/fuzz_codecs.py [--payloads 100000] [--seed 1] [--codecs klt-4,amser-25 ...]
 
 ``target(codec, data)`` is one trial, for any fuzzing engine; the loop here mutates valid payloads by itself
-(bit flips, splices, truncations, insertions, extreme bytes) and prints a summary for the record in docs/codecs.md.
+(bit flips, splices, truncations, insertions, extreme bytes) and prints a summary for docs/results/codec-notes.md.
 """
 
 from __future__ import annotations
