@@ -121,7 +121,7 @@ def advise(
     """How to send clips of ``lengths_s`` seconds over a link of one's own, far from any other upload.
 
     ``budget`` is the word error rate that may be lost against uncompressed audio, as a fraction; ``corpus`` and
-    ``model`` name a measured table; ``goal`` is what is to be little: ``energy``, ``latency`` or ``bytes``.  ``sets``
+    ``model`` name a measured table; ``goal`` is what to minimize: ``energy``, ``latency`` or ``bytes``.  ``sets``
     changes any key of the scenario behind it, ``amser/data/advice.yaml``, such as ``cells.uplink.transport=udp``.
 
     ``Advice.frame()`` is a pandas frame, ``Advice.pick(6.2)`` the codec to take for clips of 6.2 s.

@@ -22,7 +22,7 @@ class Metric:
 
 
 METRICS: tuple[Metric, ...] = (
-    Metric("uploads", "uploads", "utterances spoken after the warm-up and before `duration`, whatever became of them"),
+    Metric("uploads", "uploads", "utterances spoken after the warm-up and before `duration`, whatever their outcome"),
     Metric("delivered_fraction", "delivered_fraction", "uploads whose reply came in time / `uploads`"),
     Metric(
         "(lost|rejected|late|battery-dead|unfinished)_fraction",
@@ -88,7 +88,8 @@ METRICS: tuple[Metric, ...] = (
     Metric(
         "uplink_growth_.+|server_growth",
         "uplink_growth_CELL, server_growth",
-        "growth of what waits there / what comes in; clearly above 0, means depend on `duration`",
+        "uploads that came / uploads that left, in the second half of the run: 1 where the queue is stable; above 1 it "
+        "grows, and means depend on `duration`",
     ),
     Metric("events_per_upload", "events_per_upload", "events that the engine handled / uploads"),
 )

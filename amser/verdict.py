@@ -19,7 +19,7 @@ _PARTS = (
     ("ser_accuracy", "emotion accuracy"),
 )
 OF_QUEUES = ("latency_mean_s", "latency_p95_s", "energy_per_upload_j")
-"""What has no end where more comes than can be carried: a ratio to it says how long was simulated."""
+"""Unbounded where a queue grows: a ratio to such a figure depends on the simulated time."""
 
 
 def change(metric: str, before: float, after: float) -> str:

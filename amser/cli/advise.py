@@ -23,11 +23,11 @@ def advise(
     rtt: Annotated[str, typer.Option(metavar="TIME", help="Round trip to the server.")] = "50 ms",
     radio: Annotated[str, typer.Option(metavar="NAME", help="One of `amser list radios`.")] = "lte-2021",
     profile: Annotated[str, typer.Option(metavar="NAME", help="One of `amser list profiles`.")] = "pixel-8",
-    budget: Annotated[str, typer.Option(metavar="POINTS", help="Word errors that may be lost, such as '1 %'.")] = "1 %",
+    budget: Annotated[str, typer.Option(metavar="POINTS", help="Acceptable rise of word errors: '1 %'.")] = "1 %",
     corpus: Annotated[str, typer.Option(metavar="NAME", help="Corpus of a measured table.")] = "librispeech",
     model: Annotated[str, typer.Option(metavar="NAME", help="Whisper model of that table.")] = "tiny.en",
     goal: Annotated[
-        str, typer.Option(metavar="GOAL", help="What is to be little: energy, latency or bytes.")
+        str, typer.Option(metavar="GOAL", help="What to minimize: energy, latency or bytes.")
     ] = "energy",
     sets: Sets = None,
     json: Json = False,
