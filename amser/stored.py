@@ -20,10 +20,11 @@ def stored_experiment(results: Results) -> Experiment:
     Raises ``MissingError`` without a resolved scenario and ``ScenarioError`` for a damaged one.
     """
     import scenarios
+    from scenarios.document import read_text
 
     resolved = results.folder / "resolved.yaml"
     if not resolved.is_file():
         raise MissingError(f"{resolved}: missing, so that nobody knows what was run; run the scenario again")
     source = results.folder / str(results.manifest.get("scenario") or resolved.name)
     base: Path = source.parent if source.parent.is_dir() else results.folder
-    return scenarios.loads(resolved.read_text(encoding="utf-8"), file=source.name, base_dir=base)
+    return scenarios.loads(read_text(resolved), file=source.name, base_dir=base)

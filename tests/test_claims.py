@@ -110,7 +110,7 @@ def test_entries_that_say_too_little_are_refused(claims: ModuleType, tmp_path: P
 
 def test_what_the_readme_quotes_stands_on_the_page_that_measured_it(claims: ModuleType) -> None:
     claimed = claims.load()
-    assert {section.page for section in claimed} == set(claims.pages())
+    assert {section.page for section in claimed} >= set(claims.pages())
     assert [fault for section in claimed for claim in section.claims for fault in claims.misquoted(claim)] == []
 
 

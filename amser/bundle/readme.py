@@ -83,7 +83,8 @@ def _parts(manifest: Mapping[str, Any]) -> Iterator[str]:
         for one in found if isinstance(found, list) else [found]:
             if isinstance(one, Mapping):
                 yield f"{name}: " + "; ".join(f"{plain(k)} {plain(v)}" for k, v in one.items() if v is not None)
-    for table in manifest.get("measured_tables") or ():
+    tables = manifest.get("measured_tables")
+    for table in tables if isinstance(tables, list) else []:
         if isinstance(table, Mapping):
             yield "measured table: " + "; ".join(f"{plain(k)} {plain(v)}" for k, v in table.items())
     yield f"service times: {plain(manifest.get('service', 'unknown'))}"

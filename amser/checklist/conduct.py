@@ -41,7 +41,7 @@ def data(study: Filed) -> Iterator[Item]:
             rows(["file", "SHA-256"], [[name, digest] for name, digest in inputs.items()]),
         ),
     )
-    warnings = [plain(w) for w in study.manifest.get("warnings") or ()]
+    warnings = [plain(w) for w in study.listed("warnings")]
     yield Item(
         "3.4",
         "Assumptions",
@@ -127,7 +127,7 @@ def implementation(study: Filed) -> Iterator[Item]:
             "Next event first, in floating-point seconds; events at one instant in the order in which they were "
             "scheduled, arrivals at one instant by group and device. Both engines give the same uploads "
             "(`tests/sim/test_engines.py`).",
-            f"Command: `{plain(' '.join(map(str, study.manifest.get('command') or ['unknown'])))}`",
+            f"Command: `{plain(' '.join(map(str, study.listed('command') or ['unknown'])))}`",
         ),
     )
     yield Item(
@@ -142,7 +142,7 @@ def access(study: Filed) -> Iterator[Item]:
     """Section 6."""
     source = study.part("source")
     made = f"commit `{plain(source['commit'])}`" if "commit" in source else "an installed package, without a commit"
-    changed = source.get("changed") or []
+    changed = study.listed("source.changed")
     if changed:
         digest = plain(source.get("diff_sha256", ""))
         made += f", with {len(changed)} changed files (SHA-256 of the difference {digest})"
@@ -165,7 +165,7 @@ def _sources(study: Filed) -> Iterator[str]:
         for one in found if isinstance(found, list) else [found]:
             if isinstance(one, dict):
                 yield f"{name}: " + "; ".join(f"{plain(k)} {plain(v)}" for k, v in one.items() if v is not None)
-    for table in study.manifest.get("measured_tables") or ():
+    for table in study.listed("measured_tables"):
         if isinstance(table, dict):
             yield "measured table: " + "; ".join(f"{plain(k)} {plain(v)}" for k, v in table.items())
     yield f"service times: {plain(study.manifest.get('service', 'unknown'))}"

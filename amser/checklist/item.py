@@ -65,6 +65,12 @@ class Filed:
         found = self.manifest.get(name)
         return dict(found) if isinstance(found, Mapping) else {}
 
+    def listed(self, name: str) -> list[Any]:
+        """A list of the manifest, or of one of its mappings (``source.changed``); empty where it has none."""
+        whole, _, key = name.partition(".")
+        found = self.part(whole).get(key) if key else self.manifest.get(whole)
+        return found if isinstance(found, list) else []
+
 
 def bullets(lines: Iterable[str]) -> str:
     """A list of the different ``lines``."""

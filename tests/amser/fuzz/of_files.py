@@ -87,8 +87,13 @@ def results(folder: Path, draw: Draw) -> int:
             path.write_text(edited((source / name).read_text(), draw(EDITS)), "utf-8", "replace")
         else:
             path.write_bytes(damaged(path.read_bytes(), draw(BYTES)))
-    if draw(st.integers(0, 9)) == 0:
-        return outcome("report", here, "--output", folder / "report.html")
+    match draw(st.integers(0, 19)):
+        case 0 | 1:
+            return outcome("report", here, "--output", folder / "report.html")
+        case 2 | 3 | 4 | 5:
+            return outcome("report", here, "--checklist", "--output", folder / "checklist.md")
+        case 6:
+            return outcome("bundle", here, "--output", folder / "bundle.zip")
     return outcome("compare", here, source)
 
 
