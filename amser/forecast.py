@@ -16,8 +16,10 @@ CPU_S_PER_UPLOAD = {"compiled": (0.5e-6, 5e-6), "simpy": (80e-6, 300e-6)}
 PROCESS_BYTES, RECOGNIZING_BYTES, DEVICE_BYTES = 250e6, 750e6, 100.0
 """Resident memory: a process that simulates 50,000 devices took 276 MB and one of a million 308 MB; the one that
 recognizes with nano 718 MB. Uploads do not stay in memory unless they wait."""
-ROW_BYTES = 60.0
-"""Of an upload in the log (Parquet): 39 to 64 in those runs."""
+ROW_BYTES, FILE_BYTES = 70.0, 7_200.0
+"""Of an upload in the log, and of the head and footer of each run's file (Parquet, zstd).  Measured: of the quickstart
+48 to 60 (opus-9, 800 to 998,000 uploads) and 70 (raw, which queues); 22 to 33 where all payloads have one size (180 to
+1,000,000 uploads), 4 where uploads are alike as well.  So these bound a log rather than tell it."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Forecast:
     recognizing_bytes: float
     """Memory of the process that recognizes; 0 where nothing is."""
     log_bytes: float
-    """Disk for the logs."""
+    """Disk for the logs, at most about."""
     measurements: int
     """Pairs of utterance and codec that are coded and recognized, unless they are cached."""
 
@@ -53,11 +55,11 @@ class Forecast:
             memory += f", {self.recognizing_bytes / 1e9:.1f} GB while recognizing"
         low, high = self.cpu_s
         simulating = f"{_time(low)} to {_time(high)} of CPU, shared by the processes" if high > 1 else "about a second"
-        uploads, log = f"about {_rounded(self.uploads)} in {runs}", f"about {self.log_bytes / 1e6:,.1f} MB"
+        uploads, log = f"about {_rounded(self.uploads)} in {runs}", f"up to {self.log_bytes / 1e6:,.1f} MB"
         if self.at_most:  # how many depends on the latency, which is what the simulation is for
             uploads = f"at most {_rounded(self.uploads)} in {runs}; fewer, as devices wait for replies"
             low, high = (1e6 * seconds for seconds in self.upload_s)
-            simulating, log = f"{low:.0f} to {high:.0f} us of CPU an upload", f"about {ROW_BYTES:.0f} B an upload"
+            simulating, log = f"{low:.0f} to {high:.0f} us of CPU an upload", f"up to {ROW_BYTES:.0f} B an upload"
         return {
             "uploads": uploads,
             "simulating": simulating,
@@ -72,7 +74,7 @@ def forecast(experiment: Experiment) -> Forecast:
     from sim.engine import choose
 
     counted: dict[str, tuple[float, bool]] = {}
-    uploads, logged, at_most, devices, low_s, high_s = 0.0, 0.0, False, 0, 0.0, 0.0
+    uploads, logged, files, at_most, devices, low_s, high_s = 0.0, 0.0, 0, False, 0, 0.0, 0.0
     for point in experiment.points:
         scenario = point.scenario
         each_s = CPU_S_PER_UPLOAD[choose(scenario).name]
@@ -86,6 +88,7 @@ def forecast(experiment: Experiment) -> Forecast:
             low_s, high_s = low_s + number * each_s[0], high_s + number * each_s[1]
             logged += number * {"all": 1.0, "none": 0.0}.get(scenario.log.keep, scenario.log.share)
             at_most |= bounded
+        files += experiment.replications * (scenario.log.keep != "none")
         devices = max(devices, sum(group.count for group in scenario.devices.values()))
     first = experiment.points[0].scenario
     return Forecast(
@@ -97,7 +100,7 @@ def forecast(experiment: Experiment) -> Forecast:
         upload_s=CPU_S_PER_UPLOAD[choose(first).name],
         process_bytes=PROCESS_BYTES + DEVICE_BYTES * devices,
         recognizing_bytes=0.0 if first.recognizer.kind == "none" else RECOGNIZING_BYTES,
-        log_bytes=logged * ROW_BYTES,
+        log_bytes=logged * ROW_BYTES + files * FILE_BYTES,
         measurements=_measurements(experiment),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -112,6 +113,16 @@ def test_what_the_readme_quotes_stands_on_the_page_that_measured_it(claims: Modu
     claimed = claims.load()
     assert {section.page for section in claimed} >= set(claims.pages())
     assert [fault for section in claimed for claim in section.claims for fault in claims.misquoted(claim)] == []
+
+
+def test_the_published_values_stand_on_their_page_as_in_their_file() -> None:
+    page = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
+    published = json.loads((ROOT / "amser" / "reproduction" / "icassp2025.json").read_text(encoding="utf-8"))
+    emotion = [table for table in published["tables"] if table["table"] == "emotion" and len(table["columns"]) == 4]
+    assert len(emotion) == 2
+    for table in emotion:
+        for rate, values in table["rows"].items():
+            assert f"| {rate} | {' | '.join(values)} |" in page
 
 
 @pytest.mark.slow

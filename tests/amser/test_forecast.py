@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import scenarios
-from amser.forecast import Forecast, forecast
+from amser.forecast import FILE_BYTES, Forecast, forecast
 from sim.study.experiment import run
 
 
@@ -36,8 +36,9 @@ def test_a_run_has_as_many_uploads(small_scenario: str, tmp_path: Path) -> None:
     results = run(scenarios.loads(text), results_root=tmp_path, cache_dir=tmp_path / "cache")
     assert expected.uploads == len(results.uploads()) == 4 * 150
     on_disk = sum(path.stat().st_size for path in results.folder.rglob("uploads.parquet"))
-    # 39 to 64 B an upload were measured (amser/forecast.py); logs of 150 uploads have as long a header at most.
-    assert 39 * expected.uploads < on_disk < 2 * expected.log_bytes
+    # The forecast is a bound.  Payloads of one size take a third of its bytes an upload, uploads that are alike still
+    # less (amser/forecast.py); the files' heads, which are most of so small logs, are there in any case.
+    assert 4 * 4_000 < on_disk < expected.log_bytes
 
 
 def test_what_waits_for_replies_is_bounded(small_scenario: str, tmp_path: Path) -> None:
@@ -53,6 +54,7 @@ def test_what_waits_for_replies_is_bounded(small_scenario: str, tmp_path: Path) 
 def test_logs_that_are_not_kept_and_precision_that_is_sought(small_scenario: str) -> None:
     assert of(small_scenario, "log={keep: none}").log_bytes == 0
     sampled = of(small_scenario, "log={keep: sample, share: 10 %}")
-    assert sampled.log_bytes == pytest.approx(0.1 * of(small_scenario).log_bytes)
+    files = 4 * FILE_BYTES  # each run's, however many uploads are in it
+    assert sampled.log_bytes - files == pytest.approx(0.1 * (of(small_scenario).log_bytes - files))
     more = of(small_scenario, "sweep.precision={relative: 1 %}")
     assert more.at_least and "in 4 runs or more" in more.lines()["uploads"]
