@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from channel.links.capacity import Capacity
 from channel.links.errors import LinkError
 from channel.links.ladder import Ladder
-from channel.links.rungs import pace_of, rung_of, water_level
+from channel.links.rungs import pace_of, price_of, rung_of, water_level
 from channel.links.sharing import SharedLink, Start
 
 INFINITY = math.inf
@@ -29,12 +29,12 @@ class _Rung:
 class BlocksLink(SharedLink):
     """Round robin or proportional fair over a cell's blocks, and, on a ladder of one block, in turn.
 
-    Everybody gets the same number of blocks, but nobody more than its power can use; the rest goes to the others.
-    With logarithmic utility and rates in proportion to blocks that is proportional fair too; under fading each phone
-    is served at its better moments and gains by it (see `fading.gains`), and one whose power is spent makes more of
-    each block when it has fewer of them.  A device's own rate (``cap_bps``) is what it
-    gets alone; a varying capacity scales all alike.  Rates change with every member, but alike within a rung, so an
-    event costs O(rungs + log n).
+    In turn everybody gets the same number of blocks, but nobody more than its power can use; the rest goes to the
+    others.  Under proportional fair and fading, phones whose channels vary differently are not served alike: blocks
+    have one price, at which each phone takes what is worth it (see `fading.demands`), and each is served at its better
+    moments and gains by it (`fading.gains`).  One whose power is spent makes more of each block when it has fewer of
+    them.  A device's own rate (``cap_bps``) is what it gets alone; a varying capacity scales all alike.  Rates change
+    with every member, but alike within a rung, so an event costs O(rungs + log n).
     """
 
     __slots__ = (
@@ -77,11 +77,6 @@ class BlocksLink(SharedLink):
         self.busy_s = 0.0
         """Seconds of the whole band that were used: half of the blocks for a second are half a second."""
 
-    @property
-    def active(self) -> int:
-        """Uploads on the link."""
-        return len(self._members)
-
     def _own(self, cap_bps: float) -> float:
         if not cap_bps > 0.0:
             raise LinkError(f"a device's own rate must be above 0 bit/s, found {cap_bps!r}")
@@ -90,15 +85,16 @@ class BlocksLink(SharedLink):
     def _share_out(self) -> None:
         """Blocks for everybody, after a member came or went."""
         self._finish = None
-        first, level, left, phones = water_level(self._counts, self._blocks, self.ladder.total, -1)
-        self._used = 1.0 if first < len(self._counts) else 1.0 - left / self.ladder.total
+        water = water_level(self._counts, self._blocks, self.ladder.total, -1)
+        price = price_of(self._counts, self.ladder.total, -1, water[0], self._fading)
+        self._used = 1.0 if water[0] < len(self._counts) else 1.0 - water[2] / self.ladder.total
         for r, count in enumerate(self._counts):
             if count:
-                self._rungs[r].pace = self._pace(r, first, level, left, phones)
+                self._rungs[r].pace = self._pace(r, water, price)
 
-    def _pace(self, r: int, first: int, level: float, left: float, phones: int) -> float:
-        blocks, full = self._blocks[r], self._full[r]
-        return pace_of(blocks, full, r, first, level, left, phones, self._fading, self._narrow)
+    def _pace(self, r: int, water: tuple[int, float, float, int], price: float) -> float:
+        blocks, full, rungs = self._blocks[r], self._full[r], len(self._counts)
+        return pace_of(blocks, full, r, rungs, self.ladder.total, water, price, self._fading, self._narrow)
 
     def _advance(self, now: float) -> None:
         rate = self.capacity.constant_bps
@@ -121,18 +117,7 @@ class BlocksLink(SharedLink):
                 rung.virtual += step
                 self.carried_bits += rung.speeds * step
 
-    def join(
-        self,
-        now: float,
-        key: int,
-        bits: float,
-        weight: float = 1.0,
-        cap_bps: float = INFINITY,
-        start: Start | None = None,
-    ) -> None:
-        """Start an upload (see `SharedLink.join`)."""
-        if key in self._members:
-            raise KeyError(f"upload {key} is on the link already")
+    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
         own_bps = self._own(cap_bps)
         self._advance(now)
         r = rung_of(self._above, own_bps) if cap_bps < INFINITY else len(self._above) - 1
@@ -219,6 +204,6 @@ class BlocksLink(SharedLink):
         """Rate of one more upload."""
         own_bps = self._own(cap_bps)
         r = rung_of(self._above, own_bps) if cap_bps < INFINITY else len(self._above) - 1
-        first, level, left, phones = water_level(self._counts, self._blocks, self.ladder.total, r)
-        pace = self._pace(r, first, level, left, phones)
+        water = water_level(self._counts, self._blocks, self.ladder.total, r)
+        pace = self._pace(r, water, price_of(self._counts, self.ladder.total, r, water[0], self._fading))
         return self.capacity.rate_at(now) / self._reference * own_bps * pace

@@ -241,6 +241,7 @@ def radio(spec: schema.PropagationRatesSpec, sharing: schema.SharingSpec) -> Rad
         alpha=spec.alpha,
         noise_figure_db=spec.noise_figure,
         interference_db=spec.interference,
+        antenna_gain_db=spec.antenna_gain,
         extra_loss_db=spec.extra_loss,
         rate_model=spec.rate,
         uplink_share=spec.uplink_share,

@@ -62,23 +62,7 @@ class DedicatedLink(SharedLink):
                 break
         return bits
 
-    @property
-    def active(self) -> int:
-        """Uploads that came by `join` and are not finished."""
-        return len(self._members)
-
-    def join(
-        self,
-        now: float,
-        key: int,
-        bits: float,
-        weight: float = 1.0,
-        cap_bps: float = INFINITY,
-        start: Start | None = None,
-    ) -> None:
-        """Start an upload (see `SharedLink.join`)."""
-        if key in self._members:
-            raise KeyError(f"upload {key} is on the link already")
+    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
         self._sequence += 1
         finish = self.capacity.time_to_send_capped(now, bits, cap_bps)
         self._members[key] = (self._sequence, now, bits, cap_bps)

@@ -43,30 +43,7 @@ class EqualLink(SharedLink):
         self.carried_bits = 0.0
         self.busy_s = 0.0
 
-    @property
-    def active(self) -> int:
-        """Uploads on the link."""
-        return len(self._members)
-
-    def join(
-        self,
-        now: float,
-        key: int,
-        bits: float,
-        weight: float = 1.0,
-        cap_bps: float = INFINITY,
-        start: Start | None = None,
-    ) -> None:
-        """Start an upload (see `SharedLink.join`); weight and cap do not matter to equal sharing."""
-        if key in self._members:
-            raise KeyError(f"upload {key} is on the link already")
-        self.join_first(now, key, bits)
-
-    def join_first(self, now: float, key: int, bits: float) -> float:
-        """As `join` for a ``key`` that is not on the link; return its finish if it is the first to finish, else inf.
-
-        Later joins only delay the others, so an engine's timer needs to move only if this is not inf.
-        """
+    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
         members, heap, rate = self._members, self._heap, self._rate
         n = len(members)
         if not n:
@@ -83,13 +60,9 @@ class EqualLink(SharedLink):
         self._sequence = sequence = self._sequence + 1
         members[key] = entry = (virtual + bits, sequence, key)
         heappush(heap, entry)
-        # An entry of one that has left may hide the first; then the finish is worked out in any case.
-        if heap[0] is not entry and not self._gone:
-            return INFINITY
-        if rate is None or self._gone:
-            return self.next_finish()
-        self._finish = finish = now + (entry[0] - virtual) * (n + 1) / rate
-        return finish
+        # An entry of one that has left may hide the first.
+        if heap[0] is entry and rate is not None and not self._gone:
+            self._finish = now + (entry[0] - virtual) * (n + 1) / rate
 
     def _start_busy(self, now: float) -> None:
         self._virtual = 0.0  # V restarts with every busy period, which keeps its rounding error small

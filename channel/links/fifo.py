@@ -19,7 +19,7 @@ class FifoLink(SharedLink):
     """
 
     __slots__ = (
-        "_constant", "_free_at", "_head_from", "_head_until", "_queue", "_settled_to", "busy_s", "capacity",
+        "_constant", "_free_at", "_head_from", "_head_until", "_members", "_queue", "_settled_to", "busy_s", "capacity",
         "carried_bits",
     )  # fmt: skip
     immediate = True
@@ -31,7 +31,8 @@ class FifoLink(SharedLink):
         self._settled_to = 0.0
         self.carried_bits = 0.0
         self.busy_s = 0.0
-        self._queue: deque[tuple[int, float]] = deque()
+        self._queue: deque[int] = deque()
+        self._members: dict[int, float] = {}  # bits
         self._head_from = 0.0
         self._head_until = INFINITY
 
@@ -68,30 +69,18 @@ class FifoLink(SharedLink):
 
     # ---- the way through events
 
-    @property
-    def active(self) -> int:
-        """Uploads on the link that came by `join`."""
-        return len(self._queue)
-
-    def join(
-        self,
-        now: float,
-        key: int,
-        bits: float,
-        weight: float = 1.0,
-        cap_bps: float = INFINITY,
-        start: Start | None = None,
-    ) -> None:
+    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
         """Queue an upload (see `SharedLink.join`); weight and cap do not matter to FIFO."""
         queue = self._queue
-        queue.append((key, bits))
+        queue.append(key)
+        self._members[key] = bits
         if len(queue) == 1:
             free = self._free_at
             self._start_head(free if free > now else now)
 
     def _start_head(self, at: float) -> None:
         self._head_from = self._settled_to = at
-        self._head_until = self.capacity.time_to_send(at, self._queue[0][1])
+        self._head_until = self.capacity.time_to_send(at, self._members[self._queue[0]])
 
     def next_finish(self) -> float:
         """Finish of the upload at the head."""
@@ -104,7 +93,8 @@ class FifoLink(SharedLink):
         while self._head_until <= now:
             end = self._head_until
             self._account(end)
-            done.append(queue.popleft()[0])
+            done.append(queue.popleft())
+            del self._members[done[-1]]
             if queue:
                 self._start_head(end)
             else:
@@ -114,12 +104,9 @@ class FifoLink(SharedLink):
     def leave(self, now: float, key: int) -> float:
         """Take an upload out of the queue (O(n)) or off the link."""
         queue = self._queue
-        place = next((i for i, (member, _) in enumerate(queue) if member == key), None)
-        if place is None:
-            raise KeyError(key)
-        bits = queue[place][1]
-        if place:
-            del queue[place]
+        bits = self._members.pop(key)
+        if queue[0] != key:
+            queue.remove(key)
             return bits
         self._account(now)
         queue.popleft()

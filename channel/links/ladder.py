@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from channel.links.fading import Efficiency, gains
+from channel.links.fading import Efficiency, demands, gains
 from channel.links.propagation import LOSSES_DB, Radio, link_budget, narrowed, transmit_power_dbm
 from channel.links.rates import SNR_FLOOR_DB
 from channel.links.rungs import NARROW
@@ -56,6 +56,7 @@ def ladder(radio: Radio) -> Ladder:
     loss, rate, blocks = loss[covered], budget.rate_bps[covered], budget.blocks[covered]
     snr = np.maximum(budget.snr_db[covered], SNR_FLOOR_DB)
     full = np.clip(10.0 ** ((radio.max_power_dbm - transmit_power_dbm(radio, loss, 1.0)) / 10.0), 1.0, blocks)
+    full = full if radio.in_blocks else blocks  # in turn a phone has the whole band, whatever its power
     spent = full < blocks
     steps = np.where(spent, 1000.0 + np.round(loss), np.round(np.minimum(snr, 45.0)) if radio.fading else 0.0)
     edges = np.flatnonzero((np.diff(blocks) != 0.0) | (np.diff(steps) != 0.0))
@@ -64,7 +65,19 @@ def ladder(radio: Radio) -> Ladder:
     # Where the highest rate is reached, rungs have one rate and are one.
     keep = np.flatnonzero(np.concatenate(([True], np.diff(np.maximum.accumulate(above)) > 0.0)))
     at = middle[keep]
-    table = gains(radio.efficiency, snr[at]).ravel() if radio.fading else NONE
+    table = _faded(radio, snr[at], full[at], blocks[at]) if radio.fading else NONE
     shares = 2.0 ** (-np.arange(NARROW) / 2.0)
     curves = narrowed(radio, loss[at], blocks[at], shares).ravel() if radio.in_blocks else NONE
     return Ladder(above[keep], blocks[at], full[at], table, curves, radio.blocks)
+
+
+def _faded(radio: Radio, snr_db: Array, full: Array, blocks: Array) -> Array:
+    """Gains and demands of the rungs, flat; ``snr_db`` is that on all ``blocks``.
+
+    Who chooses moments has ``full`` blocks at a time, whose power is not spread thinly: the gain is that of their SNR.
+    """
+    in_full = snr_db + 10.0 * np.log10(blocks / full)
+    table = gains(radio.efficiency, in_full).ravel()
+    if snr_db.size < 2:
+        return table
+    return np.concatenate([table, demands(radio.efficiency, in_full, full, blocks, radio.blocks).ravel()])

@@ -62,11 +62,6 @@ class MaxMinLink(SharedLink):
         self.carried_bits = 0.0
         self.busy_s = 0.0
 
-    @property
-    def active(self) -> int:
-        """Uploads on the link."""
-        return len(self._members)
-
     def _level(self) -> float:
         """Rate of a sharing upload (of the next one to share, when there is none)."""
         left = self._rate - self._taken
@@ -148,18 +143,8 @@ class MaxMinLink(SharedLink):
             self.carried_bits += self._taken * span
         self._last = max(self._last, now)
 
-    def join(
-        self,
-        now: float,
-        key: int,
-        bits: float,
-        weight: float = 1.0,
-        cap_bps: float = INFINITY,
-        start: Start | None = None,
-    ) -> None:
+    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
         """Start an upload (see `SharedLink.join`); ``cap_bps`` is its highest rate."""
-        if key in self._members:
-            raise KeyError(f"upload {key} is on the link already")
         if not cap_bps > 0.0:
             raise LinkError(f"a device's own rate must be above 0 bit/s, found {cap_bps!r}")
         self._advance(now)

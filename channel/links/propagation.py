@@ -62,6 +62,7 @@ class Radio:
     alpha: float = 0.8
     noise_figure_db: float = 5.0
     interference_db: float = 3.0
+    antenna_gain_db: float = 0.0
     extra_loss_db: float = 0.0
     rate_model: str = "shannon"
     uplink_share: float = 1.0
@@ -96,6 +97,7 @@ class Radio:
 class Placement:
     """Devices in a cell, all arrays (devices,).
 
+    ``path_loss_db`` is what a phone measures: from its antenna to the base station's receiver, antenna gain included.
     ``blocks`` is how many a device can use and ``rate_bps`` what it gets on them when it is alone; ``uncovered`` is the
     share of places that were drawn again because nothing would reach the base station from there.
     """
@@ -243,5 +245,5 @@ def _draw(radio: Radio, devices: NDArray[np.int64], uniforms: Uniforms, attempt:
     seen = sight < line_of_sight_probability(radio, distance)
     normal = np.sqrt(-2.0 * np.log1p(-size)) * np.cos(2.0 * math.pi * angle)  # Box and Muller
     shadow = normal * np.where(seen, *env.shadow_db)
-    loss = path_loss_db(radio, distance, seen) + shadow + radio.extra_loss_db
+    loss = path_loss_db(radio, distance, seen) + shadow + radio.extra_loss_db - radio.antenna_gain_db
     return Placement(distance, seen, loss, *link_budget(radio, loss), 0.0)

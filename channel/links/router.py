@@ -27,7 +27,7 @@ HYSTART_SAMPLES = 8  # acknowledgements it waits for in each round, which still 
 BETA = {"cubic": 0.7, "reno": 0.5}  # RFC 9438, section 4.6; RFC 5681, section 3.1
 RTO_MIN_S = 0.2  # Linux TCP_RTO_MIN
 MOST_BACKOFF = 8  # timeouts double up to 51 s and more, near Linux's TCP_RTO_MAX of 120 s
-_SETUP, _ACKNOWLEDGED, _FINISHED = 0, 1, 2
+_SETUP, _ACKNOWLEDGED, _FINISHED, _FOLLOWING, _PROBING = range(5)
 
 
 class _Flow:
@@ -39,6 +39,7 @@ class _Flow:
         "device_free_at",
         "key",
         "left",
+        "lost",
         "setup_bits",
         "setup_rounds",
         "shortest_wait",
@@ -52,6 +53,7 @@ class _Flow:
         self.key, self.left, self.cap = key, bits, cap
         self.setup_rounds, self.setup_bits, self.window = start or Start(0, 0.0, INFINITY)
         self.slow_start = True
+        self.lost = 0.0  # of the burst whose end is lost, until that shows
         self.shortest_wait = INFINITY
         self.burst = self.wait = 0.0  # the round in flight: its bits, and how long it waited in the queue
         self.device_free_at = 0.0
@@ -64,13 +66,13 @@ class RouterLink(SharedLink):
     ``rtt_s`` is the round trip with empty queues, ``segment_bits`` one full packet on the wire, ``buffer_bits`` the
     queue's room (inf: never full).  ``control`` is ``cubic`` (slow start also ends by HyStart) or ``reno``.
     ``cap_bps`` of an upload is a bottleneck in the device itself: bits wait there, without loss.
-    A burst that finds too little room loses the rest and the window shrinks.  Where more data follow, they show it a
-    round later (RACK, RFC 8985); a loss at the very end, or of a whole burst, shows by a probe after two round trips
-    (tail loss probe, section 7 there), and by a retransmission timeout where the probe's round is lost too.
+    A burst that finds too little room loses the rest and the window shrinks.  The next packet that passes shows it a
+    round later (RACK, RFC 8985); the end of an initial window that nothing follows, and a whole burst, show by a
+    probe after two round trips (tail loss probe, section 7 there), and by a retransmission timeout where that is lost.
     """
 
     __slots__ = (
-        "_beta", "_buffer", "_constant", "_events", "_flows", "_free_at", "_hystart", "_rtt", "_segment", "_sequence",
+        "_beta", "_buffer", "_constant", "_events", "_free_at", "_hystart", "_members", "_rtt", "_segment", "_sequence",
         "busy_s", "capacity", "carried_bits", "lost_bits",
     )  # fmt: skip
 
@@ -88,32 +90,17 @@ class RouterLink(SharedLink):
         self._hystart, self._beta = control == "cubic", BETA[control]
         self._free_at = 0.0  # the end of all work in the queue
         self._events: list[tuple[float, int, int, _Flow]] = []
-        self._flows: dict[int, _Flow] = {}
+        self._members: dict[int, _Flow] = {}
         self._sequence = 0
         self.carried_bits = self.busy_s = self.lost_bits = 0.0
-
-    @property
-    def active(self) -> int:
-        """Uploads that are not finished."""
-        return len(self._flows)
 
     def backlog_bits(self, now: float) -> float:
         """Bits in the queue at ``now``, counted as carried when they entered it."""
         return self.capacity.bits_between(now, self._free_at) if self._free_at > now else 0.0
 
-    def join(
-        self,
-        now: float,
-        key: int,
-        bits: float,
-        weight: float = 1.0,
-        cap_bps: float = INFINITY,
-        start: Start | None = None,
-    ) -> None:
+    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
         """Start an upload (see `SharedLink.join`); without a ``start`` all its bits come at once, as datagrams do."""
-        if key in self._flows:
-            raise KeyError(f"upload {key} is on the link already")
-        flow = self._flows[key] = _Flow(key, bits, cap_bps, start)
+        flow = self._members[key] = _Flow(key, bits, cap_bps, start)
         if flow.setup_rounds:
             self._set_up(now, flow)
         else:
@@ -145,7 +132,7 @@ class RouterLink(SharedLink):
         limited = self._buffer < INFINITY and flow.window < INFINITY
         lost = self._overflow(now, flow, burst, arriving_share) if limited else 0.0
         if lost:
-            self._lose(now, flow, burst, lost)
+            self._lose(now, flow, burst, lost, arriving_share)
             return
         flow.left -= burst
         flow.timeouts = 0
@@ -183,6 +170,8 @@ class RouterLink(SharedLink):
         if flow.slow_start:
             flow.window += flow.burst
             self._send(now, flow, 2.0 * flow.burst, 0.5)
+        elif 2.0 * flow.burst < flow.window:  # recovering: two for each that arrives, up to the window
+            self._send(now, flow, 2.0 * flow.burst, 0.5)
         else:
             more = self._segment * flow.burst / flow.window  # congestion avoidance: a segment for each window
             flow.window += more
@@ -195,33 +184,65 @@ class RouterLink(SharedLink):
             arriving_share = min(arriving_share, max(0.0, 1.0 - rate / flow.cap))
         return max(0.0, self.backlog_bits(now) + burst * arriving_share - self._buffer)
 
-    def _lose(self, now: float, flow: _Flow, burst: float, lost: float) -> None:
-        """Carry what finds room; the rest is sent again when its loss has shown."""
-        lost = min(lost, burst)
-        passed = burst - lost
+    def _lose(self, now: float, flow: _Flow, burst: float, lost: float, arriving_share: float) -> None:
+        """Carry what finds room; the rest is sent again when its loss has shown.
+
+        Packets that acknowledgements release one by one find the queue full now and then, and the next one shows it: a
+        round later.  Of a burst that came at once the end is lost; what its acknowledgements release shows that, and
+        where nothing follows, or nothing has passed, a probe.
+        """
+        passed = self._segment * max(0.0, (burst - lost) // self._segment)  # packets find room whole or not at all
+        lost = burst - passed
         self.lost_bits += lost
         flow.left -= passed
         begin, end = self._enqueue(now, passed) if passed > 0.0 else (now, now)
         if flow.cap < INFINITY:
             _, end = self._through_the_device(now, flow, passed, begin, end)
-        again = self._shown_at(now, flow, (begin, end), passed, lost)
-        flow.burst, flow.wait = flow.window / 2.0 if flow.slow_start else flow.window, flow.shortest_wait
-        self._at(again, _ACKNOWLEDGED, flow)
-
-    def _shown_at(self, now: float, flow: _Flow, leaving: tuple[float, float], passed: float, lost: float) -> float:
-        """When a loss has shown and the next burst leaves; the window is what is left of it by then."""
-        begin, end = leaving
+        first = begin + min(self._segment, passed) * (end - begin) / passed if passed else end
         if flow.timeouts and not passed:
-            flow.window, flow.slow_start = self._segment, True
+            flow.window, flow.slow_start, flow.burst = self._segment, True, self._segment / 2.0
             flow.timeouts = min(flow.timeouts + 1, MOST_BACKOFF + 1)
-            return end + (self._rtt + RTO_MIN_S) * 2.0 ** (flow.timeouts - 2)  # RFC 6298, 5.5
+            again = end + (self._rtt + RTO_MIN_S) * 2.0 ** (flow.timeouts - 2)  # RFC 6298, 5.5
+            self._at(again, _ACKNOWLEDGED, flow)
+        elif passed and arriving_share < 1.0:
+            self._shrink(flow, burst=INFINITY)
+            # What is missing of the last round shows with its last packets: nothing fills the time until then.
+            self._at((first if flow.left > lost else end) + self._rtt, _ACKNOWLEDGED, flow)
+        elif passed and flow.left > lost:
+            flow.burst, flow.lost = passed, lost
+            self._at(first + self._rtt, _FOLLOWING, flow)
+        else:
+            self._shrink(flow, burst=self._segment)
+            flow.timeouts = 1
+            round_s = end - now + self._rtt  # as the last acknowledgement of the burst measures it
+            self._at(now + 2.0 * round_s, _PROBING, flow)
+
+    def _shrink(self, flow: _Flow, burst: float) -> None:
+        """The window after a loss, and how much arrives in the round that shows it.
+
+        A sender in recovery sends as much as arrives (proportional rate reduction, RFC 6937) until its new window is
+        full: one packet for a probe, the whole window where most of a burst has passed.
+        """
         flow.window, flow.slow_start = max(self._beta * flow.window, 2.0 * self._segment), False
-        if passed and flow.left > lost:
-            flow.timeouts = 0
-            return begin + min(self._segment, passed) * (end - begin) / passed + self._rtt
-        flow.timeouts = 1
-        round_s = end - now + self._rtt  # as the last acknowledgement of the burst measures it
-        return now + 2.0 * round_s + self._rtt
+        flow.burst, flow.wait, flow.timeouts = min(burst / 2.0, flow.window), flow.shortest_wait, 0
+
+    def _follow(self, now: float, flow: _Flow) -> None:
+        """Send what may follow a burst whose end is lost; a round later that shows."""
+        fresh = min(2.0 * flow.burst, flow.left - flow.lost)
+        lost = self._overflow(now, flow, fresh, 0.5)
+        whole = self._segment * ((fresh - lost) // self._segment)
+        passed = max(whole, min(self._segment, fresh)) if lost else fresh
+        self.lost_bits += fresh - passed
+        flow.left -= passed
+        begin, end = self._enqueue(now, passed)
+        self._shrink(flow, burst=max(passed, self._segment))
+        self._at(begin + min(self._segment, passed) * (end - begin) / passed + self._rtt, _ACKNOWLEDGED, flow)
+
+    def _probe(self, now: float, flow: _Flow) -> None:
+        """Send one packet, whose answer shows the loss of all before it (tail loss probe, RFC 8985, section 7)."""
+        self._send(now, flow, self._segment, 1.0)
+        if not flow.timeouts:  # it has passed
+            flow.burst = min(flow.burst, self._segment / 2.0)
 
     def next_finish(self) -> float:
         """Return the next event of any upload: a round that comes back or a finish; inf when there is none."""
@@ -230,7 +251,7 @@ class RouterLink(SharedLink):
     def pop_finished(self, now: float) -> list[int]:
         """Keys finished by ``now``; rounds that come back by then go on."""
         done: list[int] = []
-        events, flows = self._events, self._flows
+        events, flows = self._events, self._members
         while events and events[0][0] <= now:
             at, _, what, flow = heappop(events)
             if flows.get(flow.key) is not flow:
@@ -240,6 +261,10 @@ class RouterLink(SharedLink):
                 done.append(flow.key)
             elif what == _ACKNOWLEDGED:
                 self._acknowledged(at, flow)
+            elif what == _FOLLOWING:
+                self._follow(at, flow)
+            elif what == _PROBING:
+                self._probe(at, flow)
             elif flow.setup_rounds:
                 self._set_up(at, flow)
             else:
@@ -248,7 +273,7 @@ class RouterLink(SharedLink):
 
     def leave(self, now: float, key: int) -> float:
         """Stop an upload and return the bits it had not sent yet; what is in the queue still passes."""
-        return self._flows.pop(key).left
+        return self._members.pop(key).left
 
     def settle(self, now: float) -> None:
         """Nothing to do: bits are counted when they enter the queue."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from channel.links.capacity import Capacity
@@ -45,12 +46,14 @@ class SharedLink(ABC):
     carried_bits: float
     busy_s: float
 
-    @property
-    @abstractmethod
-    def active(self) -> int:
-        """Number of uploads on the link now (as of the last call)."""
+    _members: Mapping[int, object]
+    """What the discipline knows of each upload that is on the link, by key."""
 
-    @abstractmethod
+    @property
+    def active(self) -> int:
+        """Number of uploads on the link now (as of the last call) that came by `join`."""
+        return len(self._members)
+
     def join(
         self,
         now: float,
@@ -64,8 +67,16 @@ class SharedLink(ABC):
 
         ``weight`` matters to weighted sharing; ``cap_bps`` is the device's own rate: its limit under
         max-min and dedicated sharing, its physical rate under the air-time disciplines; ``start`` (from the
-        transport's plan) to links that play the rounds of a window.  Times never go back.
+        transport's plan) to links that play the rounds of a window.  Times never go back.  Raises ``KeyError`` for a
+        key that is on the link and `LinkError` for a rate or weight that cannot be.
         """
+        if key in self._members:
+            raise KeyError(f"upload {key} is on the link already")
+        self._join(now, key, bits, weight, cap_bps, start)
+
+    @abstractmethod
+    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
+        """`join` of a key that is not on the link."""
 
     @abstractmethod
     def leave(self, now: float, key: int) -> float:

@@ -57,11 +57,6 @@ class VirtualTimeLink(SharedLink):
         raise NotImplementedError
 
     @property
-    def active(self) -> int:
-        """Uploads on the link."""
-        return len(self._members)
-
-    @property
     def gains(self) -> list[float]:
         """G(1), G(2), ...; empty where it is always 1."""
         return [] if self._gain is None else self._gain[1:]
@@ -85,18 +80,7 @@ class VirtualTimeLink(SharedLink):
             self.carried_bits += self._speeds * step
         self._last = now
 
-    def join(
-        self,
-        now: float,
-        key: int,
-        bits: float,
-        weight: float = 1.0,
-        cap_bps: float = INFINITY,
-        start: Start | None = None,
-    ) -> None:
-        """Start an upload (see `SharedLink.join`)."""
-        if key in self._members:
-            raise KeyError(f"upload {key} is on the link already")
+    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
         self._advance(now)
         if not self._members:
             # Every busy period starts at zero, which keeps rounding errors small.

@@ -56,6 +56,9 @@ class PropagationRatesSpec(Spec):
     """Noise figure of the base station (TR 36.942: 5 dB)."""
     interference: GainDb = 3.0
     """Interference from other cells, as a rise over the noise."""
+    antenna_gain: GainDb = 0.0
+    """Gain of the base station's antenna, which path loss leaves out and power control sees: 8 dB for one element of
+    TR 38.901 (table 7.3-1)."""
     extra_loss: GainDb = 0.0
     """Loss on top, such as walls for devices indoors."""
     rate: Literal["shannon", "lte-cqi", "nr-cqi"] = "shannon"

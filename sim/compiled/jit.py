@@ -24,7 +24,8 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 SHARED = (
     sim.draws.philox, sim.draws.uniforms, sim.arrivals.enter_at,
     access.periodic_delay_s, loss.hit_probability, retry.backoff_s,
-    rungs.rung_of, rungs.water_level, rungs.gain_at, rungs.narrow_at, rungs.pace_of,
+    rungs.rung_of, rungs.water_level, rungs.gain_at, rungs.narrow_at, rungs.demand_at, rungs.wanted_at,
+    rungs.clearing_price, rungs.price_of, rungs.pace_of,
     rounds.connection_state, rounds.packets_of, rounds.records_bytes, rounds.window_after, rounds.ramp_s,
     stretches.periods_in, stretches.beyond_periods, stretches.bits_within, stretches.instant_within,
     battery.left_j, radio.tail_up_to_j, policy.first_within, policy.first_in_time, policy.steps_below,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from channel.links.rungs import pace_of, rung_of, water_level
+from channel.links.rungs import pace_of, price_of, rung_of, water_level
 from sim.compiled.jit import kernel
 from sim.compiled.state import Columns, Floats, Record, Records
 
@@ -32,12 +32,14 @@ def own_bps(cell: Record, cap_bps: float) -> float:
 def share_out(cell: Record, rungs: Columns, gains: Floats) -> None:
     """Blocks for everybody, after a member came or went."""
     counts, blocks = rungs.count[: cell.rungs], rungs.blocks[: cell.rungs]
-    first, level, left, phones = water_level(counts, blocks, cell.blocks, -1)
-    cell.used = 1.0 if first < cell.rungs else 1.0 - left / cell.blocks
+    water = water_level(counts, blocks, cell.blocks, -1)
+    cell.used = 1.0 if water[0] < cell.rungs else 1.0 - water[2] / cell.blocks
     fading, narrow = gains[: cell.gains], gains[cell.gains : cell.gains + cell.narrow]
+    price = price_of(counts, cell.blocks, -1, water[0], fading)
     for r in range(cell.rungs):
         if counts[r] > 0:
-            rungs[r].pace = pace_of(blocks[r], rungs[r].full, r, first, level, left, phones, fading, narrow)
+            full = rungs[r].full
+            rungs[r].pace = pace_of(blocks[r], full, r, cell.rungs, cell.blocks, water, price, fading, narrow)
 
 
 @kernel
@@ -45,9 +47,11 @@ def newcomers_bps(cell: Record, rungs: Columns, gains: Floats, rate_bps: float, 
     """Rate of one more upload at the capacity ``rate_bps``."""
     r = rung_at(cell, rungs, cap_bps)
     blocks = rungs.blocks[: cell.rungs]
-    first, level, left, phones = water_level(rungs.count[: cell.rungs], blocks, cell.blocks, r)
+    counts = rungs.count[: cell.rungs]
+    water = water_level(counts, blocks, cell.blocks, r)
     fading, narrow = gains[: cell.gains], gains[cell.gains : cell.gains + cell.narrow]
-    pace = pace_of(blocks[r], rungs[r].full, r, first, level, left, phones, fading, narrow)
+    price = price_of(counts, cell.blocks, r, water[0], fading)
+    pace = pace_of(blocks[r], rungs[r].full, r, cell.rungs, cell.blocks, water, price, fading, narrow)
     return rate_bps / cell.reference_bps * own_bps(cell, cap_bps) * pace
 
 
