@@ -6,10 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from channel.links import build_cell
+from channel.links import Cell, Radio, Walk, Walkers, build_cell
 from devices.background import background_rate, mean_power_w
 from devices.battery import build_batteries
 from devices.fleet import build_traffic
@@ -25,8 +22,6 @@ from sim.draws import Draws
 from sim.engine import choose
 from sim.site import Group, Server, Site
 from sim.utterances import Tables
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -48,8 +43,7 @@ def build_site(situation: Situation, draws: Draws) -> Site:
     groups: list[Group] = []
     first = 0
     for name, spec in scenario.devices.items():
-        rates_bps = cells[spec.cell].device_rates(draws.of_devices("placement", name), spec.count)
-        groups.append(_group(len(groups), name, spec, first, rates_bps, situation, draws))
+        groups.append(_group(len(groups), name, spec, first, cells[spec.cell], situation, draws))
         first += spec.count
     return Site(
         groups=groups,
@@ -67,11 +61,12 @@ def _group(
     name: str,
     spec: DeviceGroupSpec,
     first: int,
-    rates_bps: Floats | None,
+    cell: Cell,
     situation: Situation,
     draws: Draws,
 ) -> Group:
     profile, radio = profile_of(spec), build_radio(spec.radio)
+    walkers = _walkers(name, spec, cell, draws)
     others_rate = background_rate(spec.background)
     idle_w = profile.idle_power_w + radio.idle_power_w + mean_power_w(radio, others_rate)
     return Group(
@@ -87,9 +82,18 @@ def _group(
         traffic=build_traffic(spec.traffic, spec.count, draws.generator("traffic", name)),
         others_rate=others_rate,
         battery=build_batteries(spec.battery, profile, spec.count, idle_w, draws.of_devices("battery", name)),
-        rates_bps=rates_bps,
+        rates_bps=None if walkers else cell.device_rates(draws.of_devices("placement", name), spec.count),
+        walkers=walkers,
         weight=spec.weight,
     )
+
+
+def _walkers(name: str, spec: DeviceGroupSpec, cell: Cell, draws: Draws) -> Walkers | None:
+    """The phones of a group that moves; the shadows are the cell's, the ways the group's."""
+    if spec.movement is None or not isinstance(cell.rates, Radio):
+        return None
+    walk = Walk(spec.movement.slowest, spec.movement.fastest)
+    return Walkers(cell.rates, walk, draws.pairs("movement", name), draws.generator("shadows", spec.cell))
 
 
 def profile_of(spec: DeviceGroupSpec) -> Profile:

@@ -82,6 +82,16 @@ class Draws:
 
         return drawn
 
+    def pairs(self, purpose: str, name: str = "") -> Callable[[int, int, int], tuple[float, float]]:
+        """A function of (device, k, i) that gives the ``i``-th pair of uniform numbers of its ``k``-th step."""
+        low, high = self.key(purpose, name)
+
+        def drawn(device: int, k: int, i: int) -> tuple[float, float]:
+            first, second = uniforms(low, high, device, k, i)
+            return float(first), float(second)
+
+        return drawn
+
     def _digest(self, purpose: str, name: str, size: int) -> bytes:
         text = f"{self.seed}|{self.replication}|{self.site}|{purpose}|{name}"
         return blake2b(text.encode(), digest_size=size).digest()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import numpy.typing as npt
 
-from channel.links import Cell
+from channel.links import Cell, Walkers
 from devices.background import mean_power_w
 from devices.battery import BatteryBank
 from devices.fleet import GroupTraffic
@@ -42,8 +43,15 @@ class Group:
     """Exchanges of a device's other traffic a second; 0 for none."""
     battery: BatteryBank | None
     rates_bps: Floats | None
-    """Each device's own rate on the link, shape (count,); None for no limits."""
+    """Each device's own rate on the link, shape (count,); None for no limits, or where they move."""
+    walkers: Walkers | None
     weight: float
+
+    def own_bps(self, number: int, now: float) -> float:
+        """A device's own rate where it is: an upload keeps that of the place where it began."""
+        if self.walkers is not None:
+            return self.walkers.rate_bps(number, now)
+        return inf if self.rates_bps is None else float(self.rates_bps[number])
 
     @property
     def cpu_active_w(self) -> float:

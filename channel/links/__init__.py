@@ -15,6 +15,7 @@ from channel.links.ladder import Ladder
 from channel.links.loss import Loss, NoLoss, PacketLoss, PayloadLoss
 from channel.links.markov import MarkovCapacity
 from channel.links.maxmin import MaxMinLink
+from channel.links.movement import Walk, Walkers
 from channel.links.outages import OutageCapacity
 from channel.links.periodic import PeriodicCapacity
 from channel.links.propagation import Placement, Radio, place
@@ -66,6 +67,8 @@ __all__ = [
     "Transport",
     "UdpTransport",
     "VirtualTimeLink",
+    "Walk",
+    "Walkers",
     "WeightedLink",
     "WifiAccess",
     "build_cell",

@@ -37,13 +37,14 @@ class _Environment(NamedTuple):
     beyond: tuple[float, float]  # a + 40 lg(d3D) + 20 lg(f) - c lg(dBP^2 + (hBS - hUT)^2) beyond it: a, c
     nlos: tuple[float, float, float, float]  # a + b lg(d3D) + c lg(f) - e (hUT - 1.5)
     shadow_db: tuple[float, float]  # with and without line of sight
+    shadow_m: tuple[float, float]  # its correlation distance, table 7.5-6
     los_decay_m: float
 
 
 # Read in several public implementations that agree.
 ENVIRONMENTS = {
-    "uma": _Environment(25.0, (28.0, 22.0), (28.0, 9.0), (13.54, 39.08, 20.0, 0.6), (4.0, 6.0), 63.0),
-    "umi": _Environment(10.0, (32.4, 21.0), (32.4, 9.5), (22.4, 35.3, 21.3, 0.3), (4.0, 7.82), 36.0),
+    "uma": _Environment(25.0, (28.0, 22.0), (28.0, 9.0), (13.54, 39.08, 20.0, 0.6), (4.0, 6.0), (37.0, 50.0), 63.0),
+    "umi": _Environment(10.0, (32.4, 21.0), (32.4, 9.5), (22.4, 35.3, 21.3, 0.3), (4.0, 7.82), (10.0, 13.0), 36.0),
 }
 
 
@@ -175,6 +176,12 @@ def link_budget(radio: Radio, path_loss: Array) -> Budget:
     """
     at = np.clip(np.round((path_loss - LOSSES_DB[0]) / _STEP_DB).astype(np.int64), 0, LOSSES_DB.size - 1)
     return Budget(*(figures[at] for figures in _budgets(radio)))
+
+
+def least_rate_bps(radio: Radio) -> float:
+    """The rate of a lone device at the last place that the cell covers."""
+    rates = _budgets(radio).rate_bps
+    return float(rates[rates > 0.0].min())
 
 
 @lru_cache(maxsize=32)

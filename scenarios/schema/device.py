@@ -10,7 +10,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from scenarios.quantities import ENERGY, SI, Duration, Energy, EventRate, LevelDbm, PositiveDuration, Power, Share
+from scenarios.quantities import (
+    ENERGY,
+    SI,
+    Duration,
+    Energy,
+    EventRate,
+    LevelDbm,
+    PositiveDuration,
+    Power,
+    Share,
+    Speed,
+)
 from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
 from scenarios.schema.policy import FixedPolicySpec, PolicySpec
 from scenarios.schema.traffic import TrafficSpec
@@ -249,6 +260,23 @@ _Backgrounds = CatalogueBackgroundSpec | BackgroundSpec
 # ---------------------------------------------------------------- group
 
 
+class MovementSpec(Spec):
+    """Straight to a place that is drawn anew each time, uniform over the cell, at a speed drawn for each way."""
+
+    kind: Literal["waypoint"] = "waypoint"
+    """`waypoint`: random waypoints."""
+    slowest: Speed
+    """Lowest speed; speeds are uniform between both."""
+    fastest: Speed
+    """Highest speed."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> MovementSpec:
+        if self.slowest > self.fastest:
+            raise ValueError(f"`slowest` ({self.slowest:g} m/s) is above `fastest` ({self.fastest:g} m/s)")
+        return self
+
+
 class DeviceGroupSpec(Spec):
     """A number of like devices."""
 
@@ -276,6 +304,8 @@ class DeviceGroupSpec(Spec):
     """How the codec of each utterance is picked, and when it is sent."""
     cell: str
     """Name of the cell they send through."""
+    movement: MovementSpec | None = None
+    """How they move in a cell with `device_rates: {kind: propagation}`; left out, they stay where they are."""
     weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     """Weight of each of their uploads where the cell's sharing knows weights: `weighted`, `airtime`, `wifi`."""
 

@@ -21,6 +21,8 @@ def beyond_compiled(scenario: Scenario) -> tuple[KeyPath, str] | None:
         for part in ("policy", "radio"):
             if getattr(group, part).kind == "plugin":
                 return ("devices", name, part), "a class of your own"
+        if group.movement is not None:
+            return ("devices", name, "movement"), "phones that move"
     for name, cell in scenario.cells.items():
         if cell.sharing.kind in REFERENCE_SHARING:
             return ("cells", name, "sharing"), f"`{cell.sharing.kind}`"

@@ -166,6 +166,12 @@ def _inconsistent_cells(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
                 ("devices", name, "weight"),
                 f"`sharing: {shared}` of cell '{group.cell}' knows no weights; take {', '.join(WEIGHTS)}",
             )
+        rates = scenario.cells[group.cell].device_rates if group.cell in scenario.cells else None
+        if group.movement is not None and group.cell in scenario.cells and getattr(rates, "kind", "") != "propagation":
+            yield (
+                ("devices", name, "movement"),
+                f"cell '{group.cell}' has no places; give it `device_rates: {{kind: propagation}}`",
+            )
         if group.policy.kind == "battery" and group.battery is None:
             yield (
                 ("devices", name, "policy"),

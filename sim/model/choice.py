@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
-
 from devices.policy import Context
 from sim.model.clock import Clock
 from sim.model.running_cell import RunningCell
@@ -36,7 +34,7 @@ class Choice:
         context.encode_s = self._encode_s[upload.utterance]
         context.rtt_s = self.cell.path_rtt_s
         if "link_rate_bps" in policy.needs:
-            own_bps = inf if group.rates_bps is None else float(group.rates_bps[number])
+            own_bps = group.own_bps(number, now)
             context.link_rate_bps = uplink.link.fair_rate_bps(now, own_bps, group.weight)
         if "battery" in policy.needs:
             context.battery = 1.0 if group.battery is None else group.battery.share(number, now)

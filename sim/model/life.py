@@ -167,7 +167,7 @@ class Life:
     def use_radio(self, upload: Upload, size_bytes: float, give_up_s: float) -> Generator[simpy.Event, Any, bool]:
         """One activity of the radio: wake, be granted the channel, connect, cross the link; whether all was sent."""
         clock, group, cell, device, now = self.clock, self.group, self.cell, upload.device, self.clock.now
-        own_bps = inf if group.rates_bps is None else float(group.rates_bps[device.number])
+        own_bps = group.own_bps(device.number, now)
         rate_bps = cell.uplink.link.fair_rate_bps(now, own_bps, group.weight)
         begun = device.radio.begin(now)
         upload.add(begun.charge)
@@ -200,7 +200,7 @@ class Life:
         if not self.cell.loss.delays:
             return 0.0
         group, number, now = self.group, upload.device.number, self.clock.now
-        own_bps = inf if group.rates_bps is None else float(group.rates_bps[number])
+        own_bps = group.own_bps(number, now)
         # A rate that is 0 right now says nothing of the one that carried the upload.
         rate_bps = self.cell.uplink.link.fair_rate_bps(now, own_bps, group.weight) or self.cell.mean_rate_bps
         return self.cell.loss.delay_s(chance, packets, self.cell.path_rtt_s, rate_bps)

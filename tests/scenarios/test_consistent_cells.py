@@ -42,6 +42,17 @@ def test_weights_where_the_sharing_knows_none() -> None:
     assert loads(text("sharing: weighted", ", weight: 3")).points[0].scenario.devices["phones"].weight == 3.0
 
 
+def test_movement_needs_places_and_speeds_in_order() -> None:
+    moving = ", movement: {slowest: 1 m/s, fastest: 5 km/h}"
+    with pytest.raises(ScenarioError, match=r"devices\.phones\.movement: cell 'city' has no places; .*propagation"):
+        loads(text(group=moving))
+    places = "sharing: blocks, device_rates: {kind: propagation}"
+    movement = loads(text(places, moving)).points[0].scenario.devices["phones"].movement
+    assert movement is not None and movement.fastest == pytest.approx(5 / 3.6)
+    with pytest.raises(ScenarioError, match=r"`slowest` \(2 m/s\) is above `fastest`"):
+        loads(text(places, ", movement: {slowest: 2 m/s, fastest: 1 m/s}"))
+
+
 def test_contention_counted_twice() -> None:
     with pytest.raises(ScenarioError, match=r"cells\.city\.access: .*leave `access` out"):
         loads(text("sharing: wifi, access: wifi"))
