@@ -31,6 +31,7 @@ from scenarios.quantities import (
     RATE,
     SHARE,
     SIZE,
+    SPEED,
     Dimension,
 )
 from sim.figures.metrics import unit_of
@@ -38,7 +39,7 @@ from sim.figures.metrics import unit_of
 FOLDER = Path(__file__).resolve().parent / "reference"
 HEAD = "<!-- written by `python -m docs.make_reference`; edit the docstrings it comes from -->\n"
 Schema = Mapping[str, Any]
-DIMENSIONS = (DURATION, SIZE, RATE, POWER, ENERGY, FREQUENCY, DISTANCE, EVENT_RATE, LEVEL_DBM, GAIN_DB, SHARE)
+DIMENSIONS = (DURATION, SIZE, RATE, POWER, ENERGY, FREQUENCY, DISTANCE, SPEED, EVENT_RATE, LEVEL_DBM, GAIN_DB, SHARE)
 
 
 def cell(text: str) -> str:
