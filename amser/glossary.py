@@ -99,7 +99,7 @@ FILES: dict[str, str] = {
     "manifest.json": "what was run: versions, source digest, inputs and their digests, points, engine, warnings, times",
     "scenario.yaml": "the scenario as it was given",
     "resolved.yaml": "the same after `extends` and overrides, in one file that runs by itself",
-    "summary.csv": "one row a point and metric",
+    "summary.csv": "one row a point and metric; a swept quantity also as a number, its SI unit in the column's name",
     "summary.json": "the same as JSON records",
     "differences.csv": "each point minus the sweep's first codec, paired by replication or utterance",
     "measurements.parquet": "one row an utterance and codec: what was measured, see `docs/measurement.md`",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import math
 import re
@@ -28,6 +27,7 @@ from scenarios.paths import anchored
 from scenarios.presets import expand
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.sweep import SweepSpec
+from scenarios.sweeping import Swept, combinations, refuse_shared_labels
 from scenarios.validation import suggest, validate
 
 LIBRARY = Path(__file__).parent / "library"
@@ -38,7 +38,7 @@ class Point:
     """One combination of the sweep: what differs, and the whole scenario."""
 
     parameters: Mapping[str, Any]
-    """Swept dotted keys and their values as written."""
+    """Swept dotted keys and their values as written, or the labels that they are given."""
     written: Scenario
     scenario: Scenario
     """As written, but with the files that it names found."""
@@ -208,19 +208,17 @@ def _doubtful(scenario: Scenario, document: Document) -> Iterator[str]:
             )
 
 
-# A value of a swept key, and where it, or the range that it was drawn from, is written.
-Swept = tuple[KeyPath, Any]
-
-
 def _points(document: Document, whole: Scenario, base_dir: Path) -> Iterator[Point]:
     faults: set[Fault] = set()
     points: list[Point] = []
     _refuse_too_many(whole.sweep, document)
+    refuse_shared_labels(whole.sweep, document)
     seen: dict[str, dict[str, Swept]] = {}
-    for combination in _combinations(whole.sweep):
+    for combination in combinations(whole.sweep):
         try:
             scenario = _at(document, combination) if combination else whole
-            points.append(Point(_labels(combination), scenario, anchored(scenario, base_dir)))
+            parameters = {key: swept.shown for key, swept in combination.items()}
+            points.append(Point(parameters, scenario, anchored(scenario, base_dir)))
             same = seen.setdefault(_content(scenario), combination)
             if same is not combination:
                 faults.add(_twice(same, combination, document))
@@ -256,12 +254,12 @@ def _content(scenario: Scenario) -> str:
 
 def _twice(first: Mapping[str, Swept], again: Mapping[str, Swept], document: Document) -> Fault:
     """What is said of a point that is there already: its uploads would count twice."""
-    apart = [key for key in again if again[key][0] != first[key][0]]
+    apart = [key for key in again if again[key].path != first[key].path]
     key = apart[0] if apart else next(iter(again))
-    values = ", ".join(f"{k} = {_labels({k: again[k]})[k]}" for k in (apart or again))
-    earlier = ", ".join(f"{k} = {_labels({k: first[k]})[k]}" for k in (apart or again))
+    values = ", ".join(f"{k} = {again[k].shown}" for k in (apart or again))
+    earlier = ", ".join(f"{k} = {first[k].shown}" for k in (apart or again))
     text = f"{values} is the same point as {earlier}; keep one of them"
-    return Fault(document.place(again[key][0]), key, text)
+    return Fault(document.place(again[key].path), key, text)
 
 
 def _once(faults: set[Fault], sweep: SweepSpec, document: Document) -> set[Fault]:
@@ -281,33 +279,8 @@ def _once(faults: set[Fault], sweep: SweepSpec, document: Document) -> set[Fault
     return faults
 
 
-def _combinations(sweep: SweepSpec) -> Iterator[dict[str, Swept]]:
-    """Each point as key -> value and its place; one empty point where nothing is swept."""
-    axes: list[list[dict[str, Swept]]] = [
-        [{key: (("sweep", "grid", key, i), value)} for i, value in enumerate(values)]
-        for key, values in sweep.grid.items()
-    ]
-    if sweep.zip:
-        length = len(next(iter(sweep.zip.values())))
-        axes.append(
-            [{key: (("sweep", "zip", key, i), values[i]) for key, values in sweep.zip.items()} for i in range(length)]
-        )
-    if sweep.lhs:
-        from scenarios.design import latin_hypercube
-
-        design = latin_hypercube(sweep.lhs)
-        axes.append(
-            [
-                {key: (("sweep", "lhs", "ranges", key), values[i]) for key, values in design.items()}
-                for i in range(sweep.lhs.points)
-            ]
-        )
-    for chosen in itertools.product(*axes):
-        yield {key: swept for part in chosen for key, swept in part.items()}
-
-
 def _at(document: Document, combination: Mapping[str, Swept]) -> Scenario:
-    for key, (path, value) in combination.items():
+    for key, (path, value, _) in combination.items():
         _refuse_unknown_target(document, key, document.place(path[:-1] if isinstance(path[-1], int) else path))
         document = expand(assign(document, key, value, document.place(path)))
     return validate(document)
@@ -326,11 +299,3 @@ def _refuse_unknown_target(document: Document, key: str, place: Place) -> None:
     ):
         text = f"names no part of this scenario{suggest(str(path[1]), [str(k) for k in parts])}"
         raise ScenarioError([Fault(place, key, text)])
-
-
-def _labels(combination: Mapping[str, Swept]) -> dict[str, Any]:
-    """Swept values as table entries: scalars stay, structures become compact text."""
-    return {
-        k: v if isinstance(v, (str, int, float, bool)) or v is None else json.dumps(v, ensure_ascii=False)
-        for k, (_, v) in combination.items()
-    }

@@ -11,7 +11,7 @@ from amser.exits import UserError
 from amser.metric_names import METRIC_TITLES
 from amser.report.view import View
 from amser.summary import Estimate, PointKey, short_names
-from amser.swept import Numbers, numbers
+from scenarios.magnitudes import Numbers, numbers
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from amser.report.look import MOST_SLICES, axis_title, legend_below, styled, wit
 from amser.report.palette import Style
 from amser.report.view import View
 from amser.summary import Estimate, PointKey, short_names
-from amser.swept import numbers
+from scenarios.magnitudes import numbers
 
 METRICS = (
     "latency_p50_s",

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from amser.report.view import Slice, View
 from amser.summary import CORPUS, Estimate, PointKey, Summary
+from scenarios.sweeping import swept
 
 if TYPE_CHECKING:
     from sim.study.results import Results
@@ -65,12 +66,16 @@ class Study:
 
     @cached_property
     def codec_kinds(self) -> dict[str, str]:
-        """Every codec that the scenario can name, and its kind."""
+        """Every codec that the scenario can name, and its kind; a codec's label in the sweep is a name of it."""
         from scenarios.schema.codec import STANDARD_CODECS
 
         own = self.scenario.get("codecs") or {}
-        kinds = {name: spec.kind for name, spec in STANDARD_CODECS.items()}
-        return kinds | {str(name): str(spec.get("kind", "")) for name, spec in own.items() if isinstance(spec, dict)}
+        kinds: dict[str, str] = {name: spec.kind for name, spec in STANDARD_CODECS.items()}
+        kinds |= {str(name): str(spec.get("kind", "")) for name, spec in own.items() if isinstance(spec, dict)}
+        sweep = self.scenario.get("sweep") or {}
+        values = [v for part in ("grid", "zip") for many in (sweep.get(part) or {}).values() for v in many]
+        labels = {one.label: str(one.value) for value in values if (one := swept((), value)).label}
+        return kinds | {str(label): kinds[value] for label, value in labels.items() if value in kinds}
 
     @cached_property
     def view(self) -> View:

@@ -91,9 +91,12 @@ class SweepSpec(Spec):
     """Which points to run: every combination of `grid` with each point of `zip` and of `lhs`, each several times."""
 
     grid: Mapping[SweptKey, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
-    """Dotted key to its values; every combination of all keys is a point."""
+    """Dotted key to its values; every combination of all keys is a point.
+
+    `{label: NAME, value: ...}` in the place of a value names it in tables and figures.
+    """
     zip: Mapping[SweptKey, Annotated[list[Any], Field(min_length=1)]] = Field(default_factory=dict)
-    """Dotted key to its values; the n-th values of all keys go together."""
+    """Dotted key to its values, with labels as in `grid`; the n-th values of all keys go together."""
     lhs: LhsSpec | None = None
     """Points of a Latin hypercube over ranges of many keys."""
     replications: Annotated[int, Field(ge=1, le=10_000)] = 1

@@ -15,35 +15,53 @@ import pandas as pd
 
 from recognizers.scores.doubt import recognition_doubts
 from scenarios import Point
+from scenarios.magnitudes import in_si
 from sim.figures.accuracy import ACCURACY
 from sim.figures.doubts import doubts_of
 from sim.figures.long_run import long_run_intervals
 from sim.figures.metrics import DRIFT, PERCENTILES, SHARES, unit_of
 from sim.figures.statistics import Interval, mean_interval, paired_difference, within
 from sim.study.checkout import source_of, version_of
+from sim.study.csv_cells import swept_cell
 from sim.study.disk import write_atomically
 from sim.study.percentiles import percentile_differences, percentiles_of
 from sim.study.points import ENGINE_VERSION, Study
 from sim.study.recognized import accuracies_of, differences_of
-from sim.study.results import quoted
 
 
 def finish(study: Study) -> None:
     """Write what there is, also while the study goes on: summary, then the manifest that points at it."""
     rows = list(_summary(study))
     if rows:
-        frame = pd.DataFrame(rows)
+        frame = _frame(study, rows)
         write_atomically(study.folder / "summary.csv", _csv(study, frame))
         write_atomically(study.folder / "summary.json", frame.to_json(orient="records", indent=1) or "[]")
-        differences = pd.DataFrame(list(_differences(study)))
-        if len(differences):
-            write_atomically(study.folder / "differences.csv", _csv(study, differences))
+        if differences := list(_differences(study)):
+            write_atomically(study.folder / "differences.csv", _csv(study, _frame(study, differences)))
     write_manifest(study)
 
 
 def _csv(study: Study, frame: pd.DataFrame) -> str:
-    swept = {k for p in study.experiment.points for k in p.parameters}
-    return frame.assign(**{name: frame[name].map(quoted) for name in swept}).to_csv(index=False)
+    """Swept values as text, and beside each quantity a column of numbers, such as `cells.uplink.capacity [bit/s]`."""
+    keys = _swept(study)
+    columns: dict[str, Any] = {}
+    for name, values in ((str(column), frame[column]) for column in frame.columns):
+        columns[name] = values
+        if name in keys:
+            columns[name] = [swept_cell(value) for value in values]
+            found = in_si(list(values))
+            columns |= {f"{name} [{found.unit}]": found.values} if found else {}
+    return pd.DataFrame(columns).to_csv(index=False)
+
+
+def _swept(study: Study) -> list[str]:
+    return list(dict.fromkeys(k for p in study.experiment.points for k in p.parameters))
+
+
+def _frame(study: Study, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """``rows`` with the swept values as they are: pandas would make 1.0 of a 1 beside a 2.5, and nothing of a null."""
+    frame = pd.DataFrame(rows)
+    return frame.assign(**{k: pd.Series([row[k] for row in rows], dtype=object) for k in _swept(study)})
 
 
 def _summary(study: Study) -> Iterator[dict[str, Any]]:
@@ -143,7 +161,7 @@ def write_manifest(study: Study) -> None:
         "partial": partial,
         "replications": experiment.replications,
         "reused": study.reused,
-        "parameters": list(dict.fromkeys(k for p in experiment.points for k in p.parameters)),
+        "parameters": _swept(study),
         "points": [
             {
                 "key": key,

@@ -22,11 +22,11 @@ from scenarios import ScenarioError
 from scenarios.document import read_document
 from scenarios.errors import AmserError, Exit
 from sim.outcomes import OUTCOMES
+from sim.study.csv_cells import Scalar, swept_cell, unquoted
 from sim.study.disk import is_whole, named
 from sim.upload_log import Columns
 
 POINT_FOLDER = re.compile(r"-s(\d+)$")
-Scalar = str | int | float | bool | None
 
 
 class ResultsError(AmserError):
@@ -190,9 +190,7 @@ class Results:
             raise ResultsError(
                 f"{path}: missing, {f'every run failed: {why}' if failures else why}; run the scenario again"
             )
-        frame = read_table(path, [*self.parameters, "metric", "unit", "over"], ["mean", "low", "high", "n"])
-        # A sweep's values are text or numbers as they are written; those that a spreadsheet would run are quoted.
-        return frame.assign(**{name: frame[name].map(unquoted) for name in self.parameters})
+        return self._swept(path, ["metric", "unit", "over"], ["mean", "low", "high", "n"])
 
     @cached_property
     def differences(self) -> pd.DataFrame:
@@ -205,8 +203,18 @@ class Results:
         path = self.folder / "differences.csv"
         if not path.is_file():
             return pd.DataFrame()
-        frame = read_table(path, [*self.parameters, "metric", "over"], ["difference", "low", "high", "n"])
-        return frame.assign(**{name: frame[name].map(unquoted) for name in self.parameters})
+        return self._swept(path, ["metric", "over"], ["difference", "low", "high", "n"])
+
+    def _swept(self, path: Path, texts: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+        """A table with the swept values as the scenario has them; a file that was edited keeps its own as text."""
+        frame = read_table(path, [*self.parameters, *texts], numbers, as_text=self.parameters)
+        for name in self.parameters:
+            values = {str(swept_cell(p["parameters"][name])): p["parameters"][name] for p in self.manifest["points"]}
+            cells = [values.get(str(cell), unquoted(cell)) for cell in frame[name]]
+            column = pd.Series(cells, index=frame.index, dtype=object)
+            # A 1 beside a 2.5 stays what it is: points are found again by their values as written.
+            frame[name] = column.infer_objects() if len({type(cell) for cell in cells}) == 1 else column
+        return frame
 
     @cached_property
     def measurements(self) -> pd.DataFrame:
@@ -265,15 +273,29 @@ def read_metrics(folder: Path) -> dict[str, float]:
     return found
 
 
-def read_table(path: Path, texts: Sequence[str], numbers: Sequence[str] = (), *, only: bool = False) -> pd.DataFrame:
+def read_table(
+    path: Path,
+    texts: Sequence[str],
+    numbers: Sequence[str] = (),
+    *,
+    only: bool = False,
+    as_text: Sequence[str] = (),
+) -> pd.DataFrame:
     """A table of a results folder with columns of ``texts`` and ``numbers`` (and no others, if asked).
+
+    The columns ``as_text`` of a CSV file come as they are written.
 
     Raises ``ResultsError``.
     """
     needed = [*texts, *numbers]
     try:
         columns = needed if only else None
-        frame = pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path, columns=columns)
+        if path.suffix == ".csv":
+            # A value that is called NA, or null, is a name; elsewhere an empty cell is nothing.
+            empty = {name: ["", "nan", "NaN"] for name in pd.read_csv(path, nrows=0).columns if name not in as_text}
+            frame = pd.read_csv(path, dtype=dict.fromkeys(as_text, str), keep_default_na=False, na_values=empty)
+        else:
+            frame = pd.read_parquet(path, columns=columns)
         missing = [name for name in needed if name not in frame.columns]
         if missing:
             raise ValueError(f"no column {missing[0]}")
@@ -288,21 +310,6 @@ def read_table(path: Path, texts: Sequence[str], numbers: Sequence[str] = (), *,
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ResultsError(f"{path}: damaged or missing ({why}); run the scenario again") from None
     return frame
-
-
-# A number with its unit begins like a formula and is none.
-QUANTITY = re.compile(r"[+-]?[\d.]+([eE][+-]?\d+)?\s*[A-Za-z%/]*")
-
-
-def quoted(value: Scalar) -> Scalar:
-    """A cell of a CSV file that no spreadsheet takes for a formula: an apostrophe before what looks like one."""
-    runs = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r", "'")
-    return f"'{value}" if runs and not QUANTITY.fullmatch(str(value)) else value
-
-
-def unquoted(value: Scalar) -> Scalar:
-    """A cell as it was before ``quoted``."""
-    return value[1:] if isinstance(value, str) and value.startswith("'") else value
 
 
 def finished_replication(root: Path, name: str, key: str) -> Path | None:

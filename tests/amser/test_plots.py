@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import amser
 from amser.cli.main import run
 from amser.pareto import pareto_front
-from amser.swept import numbers
+from scenarios.magnitudes import numbers
 from sim.study.results import Results
 
 Make = Callable[..., Path]

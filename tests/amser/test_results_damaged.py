@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 
 from amser.cli.main import run as amser
 from scenarios import load, loads
+from sim.study.csv_cells import quoted, unquoted
 from sim.study.disk import OWNER, digests, is_whole, seal, write_atomically
 from sim.study.experiment import run
-from sim.study.results import Results, UploadLog, quoted, unquoted
+from sim.study.results import Results, UploadLog
 from tests.sim.small_study import TEXT, contents
 
 ROOT = Path(__file__).parents[2]

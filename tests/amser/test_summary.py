@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from amser.console import Table, print_json
-from amser.summary import Summary, short_names
+from amser.summary import Summary, short_names, short_values
 from sim.study.results import Results
 
 
@@ -78,6 +80,21 @@ def test_words_and_emotions_stand_with_the_ends_of_their_interval_and_their_utte
 )
 def test_short_names_tell_parameters_apart(keys: list[str], names: list[str]) -> None:
     assert short_names(keys) == names
+
+
+KINDS = st.sampled_from(["fixed", "link", "csv"])
+FILES = st.sampled_from(["a.csv", "b.csv", "x/a.csv", "x/b.csv"])
+ENTRIES = st.fixed_dictionaries(
+    {}, optional={"kind": KINDS, "file": FILES, "codecs": st.lists(KINDS), "transfer": KINDS}
+)
+
+
+@given(st.lists(st.one_of(ENTRIES.map(json.dumps), KINDS, st.integers(0, 3), st.none()), unique_by=str))
+def test_no_two_swept_values_have_one_name(values: list[object]) -> None:
+    """Policies, traces of equal file names in two folders, names beside mappings of that kind."""
+    names = short_values(values)
+    assert set(names) == {str(value) for value in values}
+    assert len(set(names.values())) == len(names)
 
 
 def test_plain_table_aligns_numbers_to_the_right() -> None:

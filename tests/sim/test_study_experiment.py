@@ -47,6 +47,24 @@ def test_codecs_are_compared_at_the_same_load(tmp_path: Path) -> None:
         assert found[count] == pytest.approx(means["small", count] - means["big", count], rel=1e-9)
 
 
+def test_swept_quantities_are_numbers_too_and_values_stay_as_written(tmp_path: Path) -> None:
+    """1 beside 2.5 is no 1.0, null is not lost, and 500 kbit/s beside 5 Mbit/s are 5e5 and 5e6 bit/s."""
+    sets = [
+        "sweep.grid={cells.cell.capacity: [500 kbit/s, 5 Mbit/s], devices.phones.weight: [1, 2.5], "
+        "devices.phones.battery: [null, profile]}",
+        "sweep.replications=1",
+        "duration=1 min",
+        "cells.cell.sharing=weighted",
+    ]
+    results = run(loads(TEXT, sets), results_root=tmp_path, cache_dir=tmp_path / "cache")
+    written = pd.read_csv(results.folder / "summary.csv")
+    rates = written.groupby("cells.cell.capacity")["cells.cell.capacity [bit/s]"].unique()
+    assert rates["500 kbit/s"].tolist() == [5e5] and rates["5 Mbit/s"].tolist() == [5e6]
+    entries = {tuple(map(str, p["parameters"].values())) for p in results.manifest["points"]}
+    assert {tuple(map(str, p)) for p in results.summary[results.parameters].itertuples(index=False)} == entries
+    assert {str(w) for w in results.summary["devices.phones.weight"]} == {"1", "2.5"}
+
+
 def test_manifest_says_what_was_run(undisturbed: Results) -> None:
     manifest = undisturbed.manifest
     assert manifest["complete"] and not manifest["failures"]
