@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,6 +31,9 @@ def advise(
         str, typer.Option(metavar="GOAL", help="What to minimize: energy, latency or bytes.")
     ] = "energy",
     sets: Sets = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write a page with a picture: FILE.html.")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Say how to send clips over a link: bytes, latency, energy and words lost by codec, and the codec to take."""
@@ -45,6 +49,11 @@ def advise(
         raise UserError(str(error)) from None
     place = {"uplink": uplink, "rtt": rtt, "radio": radio, "profile": profile, "corpus": corpus, "model": model}
     found = find(lengths_s, **place, budget=share, goal=goal, sets=sets or ())
+    if output is not None:
+        from amser.report.advice_page import render
+
+        with output.open("x", encoding="utf-8") as file:
+            file.write(render(found))
     if json:
         _print_json(found)
     else:

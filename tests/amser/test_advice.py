@@ -129,7 +129,7 @@ def test_the_command_prints_a_table_its_pick_and_what_it_rests_on(capsys: pytest
     ("arguments", "code", "told"),
     [
         (["--length", "6.2"], 2, "needs a unit"),
-        (["--length", "45 s"], 2, "no longer than the 30 s"),
+        (["--length", "45 s"], 2, "no longer than Whisper's window of 30 s"),
         (["--budget", "1"], 2, "accepted units are %"),
         (["--goal", "money"], 2, "accepted: energy, latency, bytes"),
         (["--uplink", "5"], 2, "needs a unit"),
@@ -142,3 +142,23 @@ def test_the_command_prints_a_table_its_pick_and_what_it_rests_on(capsys: pytest
 def test_mistakes_are_told(capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, told: str) -> None:
     assert run(["advise", *arguments]) == code
     assert told in capsys.readouterr().err
+
+
+def test_the_page_has_a_mark_for_every_codec_and_the_picks_in_words(tmp_path: Path) -> None:
+    from amser.advice import advise
+    from amser.report.advice_page import losses, render
+
+    file = tmp_path / "advice.html"
+    command = ["advise", "--length", "2.1 s", "--length", "6.2 s", "--goal", "bytes", "-o", str(file)]
+    assert run(command) == 0
+    found = advise([2.1, 6.2], goal="bytes")
+    figure = losses(found)
+    shown = [trace for trace in figure.data if trace.visible]
+    assert [trace.name for trace in shown] == [option.codec for option in found.of(2.1)]
+    assert [trace.y[0] for trace in shown] == [option.wer_loss.mean * 100 for option in found.of(2.1)]
+    # A full mark is a codec that keeps the budget with its whole interval, as the table says.
+    full = {trace.name for trace in shown if "-open" not in trace.marker.symbol}
+    assert full == {option.codec for option in found.of(2.1) if option.verdict == "within"}
+    text = file.read_text(encoding="utf-8")
+    assert text == render(found) and f"take {found.pick(6.2).codec}: payload" in text
+    assert run(command) == 2  # nothing is overwritten

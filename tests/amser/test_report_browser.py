@@ -46,9 +46,8 @@ def report(results_folder: Callable[..., Path]) -> Path:
     return write_report(Results.open(folder))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_plot_is_drawn_and_fits(browser: Any, report: Path, scheme: str) -> None:
+def looked_at(browser: Any, file: Path, scheme: str, plots: list[str]) -> Any:
+    """The page at each width: every plot of ``plots`` drawn, nothing wider than the window, no error."""
     page = browser.new_page(viewport={"width": WIDTHS[0], "height": 900}, color_scheme=scheme)
     page.set_default_timeout(PATIENCE_MS)
     errors: list[str] = []
@@ -56,21 +55,38 @@ def test_every_plot_is_drawn_and_fits(browser: Any, report: Path, scheme: str) -
     page.on("pageerror", lambda error: errors.append(str(error)))
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        page.goto(report.as_uri())
+        page.goto(file.as_uri())
         page.wait_for_selector("html[data-drawn=yes]")
-        plots = page.evaluate(
+        found = page.evaluate(
             "[...document.querySelectorAll('.plot')].map("
             "e => [e.id, e.querySelectorAll('.main-svg .trace').length > 0, e.scrollWidth])"
         )
-        assert [name for name, _, _ in plots] == ["trade-off", "against-1", "latency", "stages", "energy"]
-        assert all(drawn and wide <= width for _, drawn, wide in plots), plots
+        assert [name for name, _, _ in found] == plots
+        assert all(drawn and wide <= width for _, drawn, wide in found), found
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         # The headline is read at once, without scrolling in it.
-        headline = "document.querySelector('table.versus')"
-        assert page.evaluate(f"{headline}.scrollWidth <= {headline}.parentElement.clientWidth"), width
+        wide = "[...document.querySelectorAll('table.versus')].some(t => t.scrollWidth > t.parentElement.clientWidth)"
+        assert not page.evaluate(wide), width
+    assert errors == []
+    return page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_plot_is_drawn_and_fits(browser: Any, report: Path, scheme: str) -> None:
+    page = looked_at(browser, report, scheme, ["trade-off", "against-1", "latency", "stages", "energy"])
     background = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
     ink = page.evaluate("getComputedStyle(document.querySelector('.plot .xtitle')).fill")
     red = int(ink.removeprefix("rgb(").split(",")[0])
     assert (red < 100) == (scheme == "light")  # dark letters on paper, light ones on a dark page
-    assert errors == []
+
+
+@pytest.mark.slow
+def test_advice_is_drawn_and_fits(browser: Any, tmp_path: Path) -> None:
+    from amser.advice import advise
+    from amser.report.advice_page import render
+
+    file = tmp_path / "advice.html"
+    file.write_text(render(advise([2.1, 6.2])), encoding="utf-8")
+    looked_at(browser, file, "dark", ["losses"])

@@ -1,0 +1,103 @@
+"""The page of `amser advise`: the pick for each length, every codec in a picture and a table, what it rests on."""
+
+from __future__ import annotations
+
+import math
+
+import plotly.graph_objects as go
+from markupsafe import Markup
+
+from amser.advice.advise import Advice, Option
+from amser.advice.wording import VERDICTS, pick_sentence, table_of
+from amser.console import Table
+from amser.report.axes import log_axis
+from amser.report.frame import drawing, filled, page, table
+from amser.report.look import INK, legend_below, styled, with_slices
+from amser.report.palette import Style, styles
+from amser.units import Scale, scale_for
+from scenarios.schema.codec import STANDARD_CODECS
+
+GOALS = {"energy": ("energy_j", "J", "device energy"), "latency": ("latency_s", "s", "latency"),
+         "bytes": ("payload_bytes", "byte", "payload")}  # fmt: skip
+NOTE = (
+    "Each mark is one codec: further left costs less, lower loses fewer words. Bars are 95 % intervals of the paired "
+    "loss; the dashed line is the budget. A full mark keeps it with its whole interval; an open one does not."
+)
+
+
+def render(advice: Advice) -> str:
+    """The page as text."""
+    lengths = advice.lengths_s
+    said = Table(["clip", "take"], [[f"{length:g} s", pick_sentence(advice, length)] for length in lengths])
+    rests = Table(["part", "from"], [[name, value] for name, value in advice.rests_on.items()])
+    sections = [
+        _tables("What to take", [said]),
+        filled(
+            "section.html",
+            title=f"Words lost against {GOALS[advice.goal][2]}",
+            note=NOTE + (" The menu at the right picks the clip's length." if len(lengths) > 1 else ""),
+            drawing=drawing(losses(advice), "losses"),
+        ),
+        _tables("Every codec", [table_of(advice, length) for length in lengths]),
+        _tables("Where the figures come from", [rests, *[Table(["doubt"], [[text]]) for text in advice.warnings]]),
+    ]
+    about = (
+        f"Least {advice.goal} for one clip alone on its link, with at most {advice.budget * 100:g} points of word "
+        "errors lost against uncompressed audio."
+    )
+    return page("How to send these clips", about, [], sections, Markup("from <code>amser advise</code>"))
+
+
+def _tables(title: str, tables: list[Table]) -> Markup:
+    parts = [
+        Markup("{}<div class='scroll'>{}</div>").format(
+            Markup('<p class="note">{}</p>').format(one.title) if one.title else "", table(one)
+        )
+        for one in tables
+    ]
+    return Markup("<section><h2>{}</h2>{}</section>").format(title, Markup("").join(parts))
+
+
+def losses(advice: Advice) -> go.Figure:
+    """Words lost against what is to be little, one mark a codec; a menu picks the clip's length."""
+    name, unit, head = GOALS[advice.goal]
+    costs = [getattr(option, name).mean for option in advice.options]
+    scale = scale_for(unit, costs)
+    codecs = list(dict.fromkeys(option.codec for option in advice.options))
+    looks = styles(codecs, {codec: spec.kind for codec, spec in STANDARD_CODECS.items()})
+    titles = [f"clips of {length:g} s" for length in advice.lengths_s]
+    figure = go.Figure()
+    owners: list[int] = []
+    for index, length in enumerate(advice.lengths_s):
+        for option in advice.of(length):
+            cost = getattr(option, name).mean * scale.factor
+            figure.add_trace(_mark(option, cost, scale, looks[option.codec]).update(visible=index == 0))
+            owners.append(index)
+    styled(figure, 470)
+    figure.add_hline(y=advice.budget * 100, line={"color": INK, "dash": "dash", "width": 1.2})
+    figure.update_xaxes(title=f"{head} [{scale.unit}]", **log_axis([c * scale.factor for c in costs], 1.3, 1.3))
+    figure.update_yaxes(title="word errors lost [points]")
+    return with_slices(legend_below(figure, codecs), titles, owners)
+
+
+def _mark(option: Option, cost: float, scale: Scale, look: Style) -> go.Scatter:
+    loss = option.wer_loss
+    known = math.isfinite(loss.high - loss.low)
+    shape, dot, _ = look.symbol.replace("-open", "").partition("-dot")
+    symbol = f"{shape}{'' if option.verdict == 'within' else '-open'}{dot}"
+    return go.Scatter(
+        x=[cost],
+        y=[loss.mean * 100],
+        error_y={
+            "type": "data", "symmetric": False, "thickness": 1.2, "width": 3, "visible": known,
+            "array": [(loss.high - loss.mean) * 100], "arrayminus": [(loss.mean - loss.low) * 100],
+        },
+        mode="markers",
+        name=option.codec,
+        legendgroup=option.codec,
+        marker={"color": look.colour, "symbol": symbol, "size": 11, "line": {"width": 2}},
+        hovertemplate=(
+            f"<b>{option.codec}</b>: {VERDICTS[option.verdict]}<br>%{{x:.4~g}} {scale.unit}<br>"
+            f"%{{y:.2f}} points ({loss.basis})<extra></extra>"
+        ),
+    )  # fmt: skip
