@@ -25,29 +25,33 @@ RESULTS = (
 def readme(results: Results, experiment: Experiment, inputs: Sequence[Input], figures: Mapping[str, str]) -> str:
     """The page in Markdown; ``figures`` are files of the bundle and the commands that draw them."""
     manifest = results.manifest
-    return "\n\n".join(
-        [
-            f"# {plain(experiment.title or experiment.name)}",
-            "Results of a study with the AMSER testbed, and all that it takes to repeat it.",
-            *([f"**Not the whole study.** {plain(results.partial)}"] if results.partial else []),
-            "## Repeat it",
-            f"Install the testbed as it was ({_version(manifest)}), unpack this file, and in its folder:",
-            "```sh\namser rerun results        # runs everything again and compares every figure, to the last "
-            "digit\n```",
-            _plugins(experiment) + "Figures do not depend on the machine. `SHA256SUMS` has the digest of every file "
-            "(`sha256sum -c SHA256SUMS`).",
-            "## What is here, and what regenerates it",
-            rows(["file", "what it is", "command"], _files(figures)),
-            "## What it rests on",
-            bullets(_parts(manifest)),
-            rows(["input", "SHA-256", "where it is"], [[one.name, one.sha256, one.note] for one in inputs]),
-            "Recordings and weights are not in here, and neither is anything that ships with the testbed. "
-            "Measurements that its tables hold need neither; those of your own corpus or model need both to be "
-            "repeated.",
-            "## Versions",
-            rows(["package", "version"], list(_mapping(manifest, "versions").items())),
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                f"# {plain(experiment.title or experiment.name)}",
+                "Results of a study with the AMSER testbed, and all that it takes to repeat it.",
+                *([f"**Not the whole study.** {plain(results.partial)}"] if results.partial else []),
+                "## Repeat it",
+                f"Install the testbed as it was ({_version(manifest)}), unpack this file, and in its folder:",
+                "```sh\namser rerun results        # runs everything again and compares every figure, to the last "
+                "digit\n```",
+                _plugins(experiment)
+                + "Figures do not depend on the machine. `SHA256SUMS` has the digest of every file "
+                "(`sha256sum -c SHA256SUMS`).",
+                "## What is here, and what regenerates it",
+                rows(["file", "what it is", "command"], _files(figures)),
+                "## What it rests on",
+                bullets(_parts(manifest)),
+                rows(["input", "SHA-256", "where it is"], [[one.name, one.sha256, one.note] for one in inputs]),
+                "Recordings and weights are not in here, and neither is anything that ships with the testbed. "
+                "Measurements that its tables hold need neither; those of your own corpus or model need both to be "
+                "repeated.",
+                "## Versions",
+                rows(["package", "version"], list(_mapping(manifest, "versions").items())),
+            ]
+        )
+        + "\n"
+    )
 
 
 def _files(figures: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:

@@ -27,9 +27,7 @@ def advise(
     budget: Annotated[str, typer.Option(metavar="POINTS", help="Acceptable rise of word errors: '1 %'.")] = "1 %",
     corpus: Annotated[str, typer.Option(metavar="NAME", help="Corpus of a measured table.")] = "librispeech",
     model: Annotated[str, typer.Option(metavar="NAME", help="Whisper model of that table.")] = "tiny.en",
-    goal: Annotated[
-        str, typer.Option(metavar="GOAL", help="What to minimize: energy, latency or bytes.")
-    ] = "energy",
+    goal: Annotated[str, typer.Option(metavar="GOAL", help="What to minimize: energy, latency or bytes.")] = "energy",
     sets: Sets = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write a page with a picture: FILE.html.")

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from amser.advice.advise import Advice, Option
 from amser.advice.wording import VERDICTS, pick_sentence, table_of
 from amser.console import Table
-from amser.report.axes import log_axis
+from amser.report.axes import cost_axis
 from amser.report.frame import drawing, filled, page, table
 from amser.report.look import INK, legend_below, styled, with_slices
 from amser.report.palette import Style, styles
@@ -49,9 +49,12 @@ def render(advice: Advice) -> str:
 
 
 def _tables(title: str, tables: list[Table]) -> Markup:
+    """Tables with their titles; those without figures are sentences, whose lines break."""
     parts = [
-        Markup("{}<div class='scroll'>{}</div>").format(
-            Markup('<p class="note">{}</p>').format(one.title) if one.title else "", table(one)
+        Markup('{}<div class="scroll {}">{}</div>').format(
+            Markup('<p class="note">{}</p>').format(one.title) if one.title else "",
+            "" if one.right else "prose",
+            table(one),
         )
         for one in tables
     ]
@@ -75,7 +78,7 @@ def losses(advice: Advice) -> go.Figure:
             owners.append(index)
     styled(figure, 470)
     figure.add_hline(y=advice.budget * 100, line={"color": INK, "dash": "dash", "width": 1.2})
-    figure.update_xaxes(title=f"{head} [{scale.unit}]", **log_axis([c * scale.factor for c in costs], 1.3, 1.3))
+    figure.update_xaxes(title=f"{head} [{scale.unit}]", **cost_axis([c * scale.factor for c in costs]))
     figure.update_yaxes(title="word errors lost [points]")
     return with_slices(legend_below(figure, codecs), titles, owners)
 

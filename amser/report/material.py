@@ -60,8 +60,9 @@ class Study:
         ]
         if uploads:
             facts.append(f"{round(sum(uploads) / len(uploads)):,} uploads each".replace(",", " "))
-        if utterances:
-            facts.append(f"words and emotions of {_count(utterances, 'utterance')}")
+        heard = [name for name, metric in (("words", "wer"), ("emotions", "ser_accuracy")) if summary.has(metric)]
+        if utterances and heard:
+            facts.append(f"{' and '.join(heard)} of {_count(utterances, 'utterance')}")
         return facts
 
     @cached_property

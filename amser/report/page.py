@@ -37,11 +37,12 @@ def render(study: Study) -> str:
 def _figures(study: Study) -> Iterator[Markup]:
     view = study.view
     several = f" The menu at the right picks {_other_names(view)}." if len(view.slices) > 1 else ""
+    mark = "codec" if view.codec_axis is not None else "point of the sweep"
     yield _section(
         "trade-off",
         "Cost and accuracy",
         trade_off(view),
-        "Each mark is one codec: further left costs less, lower word errors and higher emotion accuracy are "
+        f"Each mark is one {mark}: further left costs less, lower word errors and higher emotion accuracy are "
         "better. Bars are 95 % intervals of the corpus: bootstraps over its utterances (over speakers, where eight or "
         "more are known), which more uploads do not narrow. The buttons change what the cost is." + several,
     )

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,6 +96,27 @@ def test_a_study_without_codecs_is_drawn_against_its_parameter(results_folder: M
     text = page(results_folder([{"devices.phones.count": n} for n in (10, 40, 80)]))
     assert "against-0" in drawn(text) and "trade-off" not in drawn(text)
     assert "<h2>Raw audio" not in text
+
+
+def test_a_study_of_policies_speaks_of_points_and_of_what_was_heard(results_folder: Make) -> None:
+    """Labels are names, so nothing is a codec here; without emotions none are spoken of."""
+    folder = results_folder([{"devices.phones.policy": p} for p in ("fixed", "adaptive", "adaptive to 1 s")])
+    summary = folder / "summary.csv"
+    frame = pd.read_csv(summary)
+    frame.loc[frame["metric"] == "payload_mean_bytes", "mean"] = [96e3, 50e3, 60e3]
+    frame[~frame["metric"].str.startswith("ser_")].to_csv(summary, index=False)
+    text = page(folder)
+    assert "Each mark is one point of the sweep" in text and "adaptive to 1 s" in text
+    assert "words of 200 utterances" in text and "words and emotions of" not in text
+
+
+def test_a_label_of_a_codec_is_a_codec(results_folder: Make) -> None:
+    """`{label: AMSER, value: amser-25}` is set against raw audio as `amser-25` would be."""
+    folder = results_folder([{"devices.phones.codec": c} for c in ("raw", "AMSER")])
+    with (folder / "resolved.yaml").open("a", encoding="utf-8") as file:
+        file.write("sweep: {grid: {devices.phones.codec: [raw, {label: AMSER, value: amser-25}]}}\n")
+    assert Study(Results.open(folder)).codec_kinds["AMSER"] == "mel-svd"
+    assert "<h2>Raw audio against AMSER</h2>" in page(folder)
 
 
 def test_two_parameters_give_lines_and_a_menu(results_folder: Make) -> None:
