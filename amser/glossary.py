@@ -105,6 +105,7 @@ FILES: dict[str, str] = {
     "measurements.parquet": "one row an utterance and codec: what was measured, see `docs/measurement.md`",
     "report.html": "the report, one file that needs no network",
     "points/KEY-sSEED/uploads.parquet": "the upload log of one replication, as far as `log` keeps it",
+    "points/KEY-sSEED/groups.parquet": "uploads, energy and latency by device group and codec, also without a log",
     "points/KEY-sSEED/recognized.parquet": "uploads by utterance and codec, from which accuracy is computed",
     "points/KEY-sSEED/latencies.parquet": "latencies and how many uploads had each, for percentiles",
     "points/KEY-sSEED/metrics.json": "the metrics of one replication",

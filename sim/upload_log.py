@@ -42,14 +42,20 @@ class Figures:
 
 @dataclass(frozen=True)
 class Counted:
-    """Sums over a chunk of rows; ``sim.figures.metrics`` and ``sim.figures.growth`` say what they are."""
+    """Sums over a chunk of rows; ``sim.figures`` says what they are."""
 
     rows: int
     sums: dict[str, float]
-    group_j: npt.NDArray[np.float64]
     outcomes: npt.NDArray[np.int64]
+    uploads: npt.NDArray[np.int64]
+    """By (group, codec), as the three that follow."""
+    delivered: npt.NDArray[np.int64]
+    begun: npt.NDArray[np.int64]
+    energy_j: npt.NDArray[np.float64]
     understood: npt.NDArray[np.int64]
     latencies_s: npt.NDArray[np.float64]
+    part: npt.NDArray[np.int64]
+    """Group * codecs + codec of each latency."""
     came: npt.NDArray[np.int64]
     left: npt.NDArray[np.int64]
 

@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from sim.compiled.jit import entry
-from sim.compiled.state import Floats, Ints, Records
+from sim.compiled.jit import entry, kernel
+from sim.compiled.state import Floats, Ints, Record, Records
 from sim.draws import Key, uniforms
 from sim.outcomes import BATTERY_DEAD, DELIVERED, LATE, LOST, OUTCOMES, REJECTED
 from sim.upload_log import Counted
@@ -36,21 +36,38 @@ class Counter:
     def __call__(self, rows: Records) -> Counted:
         """Count one chunk."""
         sums, outcomes = np.zeros(len(OF_ALL) + len(OF_REPLIED)), np.zeros(len(OUTCOMES), np.int64)
-        group_j, latencies_s = np.zeros(len(self.cell_of_group)), np.empty(len(rows))
+        shape = (len(self.cell_of_group), self.codecs)
+        counts = np.zeros((3, *shape), np.int64)  # uploads, those delivered, those begun
+        energy_j, latencies_s, part = np.zeros(shape), np.empty(len(rows)), np.empty(len(rows), np.int64)
         understood = np.zeros((self.codecs, len(self.audio_s)), np.int64)
         came, left = np.zeros(self.cells + 1, np.int64), np.zeros(self.cells + 1, np.int64)
         replied = count(
-            rows, self.warmup_s, self.horizon_s, self.batch_w, self.audio_s, self.cell_of_group, sums, group_j,
-            outcomes, understood, latencies_s, came, left,
+            rows, self.warmup_s, self.horizon_s, self.batch_w, self.audio_s, self.cell_of_group, sums, outcomes,
+            counts, energy_j, understood, latencies_s, part, came, left,
         )  # fmt: skip
         named = dict(zip((*OF_ALL, *OF_REPLIED), sums.tolist(), strict=True))
-        return Counted(len(rows), named, group_j, outcomes, understood, latencies_s[:replied].copy(), came, left)
+        return Counted(
+            len(rows), named, outcomes, counts[0], counts[1], counts[2], energy_j, understood,
+            latencies_s[:replied].copy(), part[:replied], came, left,
+        )  # fmt: skip
+
+
+@kernel
+def count_flow(r: Record, cell: int, half_s: float, horizon_s: float, came: Ints, left: Ints) -> None:
+    """Coming to a cell and to the server, and leaving them (``sim.figures.growth``)."""
+    if r.outcome != LOST and r.outcome != REJECTED and r.outcome != BATTERY_DEAD:
+        server = len(came) - 1
+        came[cell] += half_s < r.spoken_s <= horizon_s
+        left[cell] += half_s < r.sent_s <= horizon_s
+        came[server] += half_s < r.arrived_s <= horizon_s
+        left[server] += half_s < r.served_s <= horizon_s
 
 
 @entry
 def count(
     rows: Records, warmup_s: float, horizon_s: float, batch_w: float, audio_s: Floats, cell_of_group: Ints,
-    sums: Floats, group_j: Floats, outcomes: Ints, understood: Ints, latencies_s: Floats, came: Ints, left: Ints,
+    sums: Floats, outcomes: Ints, counts: Ints, energies_j: Floats, understood: Ints, latencies_s: Floats,
+    part: Ints, came: Ints, left: Ints,
 ) -> int:  # fmt: skip
     """Add the rows to the arrays; the number of latencies."""
     n = 0
@@ -58,17 +75,14 @@ def count(
     middle_s = (warmup_s + horizon_s) / 2.0
     for i in range(len(rows)):
         r = rows[i]
-        if r.outcome != LOST and r.outcome != REJECTED and r.outcome != BATTERY_DEAD:
-            at, server = cell_of_group[r.group], len(came) - 1
-            came[at] += half_s < r.spoken_s <= horizon_s
-            left[at] += half_s < r.sent_s <= horizon_s
-            came[server] += half_s < r.arrived_s <= horizon_s
-            left[server] += half_s < r.served_s <= horizon_s
+        count_flow(r, cell_of_group[r.group], half_s, horizon_s, came, left)
         if r.spoken_s < warmup_s:
             continue
         energy_j = r.encode_j + r.wake_j + r.transmit_j + r.tail_j + r.receive_j
         outcomes[r.outcome] += 1
-        group_j[r.group] += energy_j
+        counts[0, r.group, r.codec] += 1
+        counts[1, r.group, r.codec] += r.outcome == DELIVERED
+        energies_j[r.group, r.codec] += energy_j
         sums[0] += r.encode_j
         sums[1] += r.wake_j
         sums[2] += r.transmit_j
@@ -81,9 +95,11 @@ def count(
         if r.outcome != BATTERY_DEAD or r.payload_bytes > 0.0:
             sums[8] += audio_s[r.utterance]
             sums[9] += 1.0
+            counts[2, r.group, r.codec] += 1
         sums[10] += r.receive_j
         if r.outcome == DELIVERED or r.outcome == LATE:
             latencies_s[n] = r.replied_s - r.spoken_s
+            part[n] = r.group * counts.shape[2] + r.codec
             n += 1
             understood[r.codec, r.utterance] += 1
             sums[11] += r.ready_s - r.spoken_s
@@ -97,9 +113,9 @@ def count(
             sums[19] += r.replied_s - r.served_s
             sums[20] += r.batch
             sums[21] += 1.0 / r.batch
-            part = 22 if r.spoken_s < middle_s else 24
-            sums[part] += 1.0
-            sums[part + 1] += r.replied_s - r.spoken_s
+            half = 22 if r.spoken_s < middle_s else 24
+            sums[half] += 1.0
+            sums[half + 1] += r.replied_s - r.spoken_s
     return n
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from sim.figures.metrics import QUANTILES
+from sim.figures.parts import QUANTILES
 from sim.figures.statistics import Histogram, Interval, batch_means, clustered_quantile, within
 
 BATCHES = 20

@@ -11,15 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from sim.figures.accuracy import recognized, values
-from sim.figures.tally import Tally
+from sim.figures.parts import PERCENTILES, QUANTILES, Parts
+from sim.figures.tally import KEPT_LATENCIES, Tally
 from sim.outcomes import BATTERY_DEAD, DELIVERED, LATE, OUTCOMES
 from sim.upload_log import COMPONENTS, STAGES, Columns, Counted
 from sim.utterances import Tables
 
 Floats = npt.NDArray[np.float64]
-QUANTILES = (0.50, 0.95, 0.99)
-PERCENTILES = {f"latency_p{round(q * 100)}_s": q for q in QUANTILES}
-"""Metric of each."""
 
 UNITS: dict[str, str] = {
     "uploads": "1",
@@ -39,8 +37,6 @@ UNITS: dict[str, str] = {
 DRIFT = "latency_drift"
 SHARES = ("_fraction", "_utilisation")
 """Ends of the names of what lies between 0 and 1."""
-GROUP_J = "energy_j of group "
-"""Begins the name of a sum of one device group."""
 
 
 def unit_of(metric: str) -> str:
@@ -54,22 +50,26 @@ def unit_of(metric: str) -> str:
 
 
 class Accumulator:
-    """Tallies the uploads spoken in [``warmup_s``, ``duration_s``)."""
+    """Tallies the uploads spoken in [``warmup_s``, ``duration_s``).
 
-    def __init__(self, tables: Tables, warmup_s: float, duration_s: float) -> None:
+    ``sites`` like this one share the room for latencies, or those of a city would fill the memory.
+    """
+
+    def __init__(self, tables: Tables, groups: int, warmup_s: float, duration_s: float, sites: int = 1) -> None:
         self.tables = tables
         self.warmup_s = warmup_s
         self.duration_s = duration_s
         self.seen = 0
         """Uploads in all, those of the warm-up included."""
         self.tally = Tally()
+        self.parts = Parts(groups, len(tables.codecs), KEPT_LATENCIES // sites)
 
     def add(self, columns: Columns) -> None:
         """Count one chunk of the log."""
         self.seen += len(columns["upload"])
         keep = np.asarray(columns["speech_end_s"], dtype=float) >= self.warmup_s
         middle_s = middle(self.warmup_s, self.duration_s)
-        _add(self.tally, self.tables, columns if keep.all() else _rows(columns, keep), middle_s)
+        _add(self.tally, self.parts, self.tables, columns if keep.all() else _rows(columns, keep), middle_s)
 
     def add_counted(self, counted: Counted) -> None:
         """Take in a chunk of the log that has been counted already."""
@@ -78,16 +78,15 @@ class Accumulator:
         tally.outcomes += counted.outcomes
         for name, value in counted.sums.items():
             tally.sums[name] = tally.sums.get(name, 0.0) + value
-        for number, energy_j in enumerate(counted.group_j.tolist()):
-            name = f"{GROUP_J}{number}"
-            tally.sums[name] = tally.sums.get(name, 0.0) + energy_j
-        tally.latencies.add(counted.latencies_s)
+        self.parts.add(counted.uploads, counted.delivered, counted.begun, counted.energy_j)
+        self.parts.add_latencies(counted.part, counted.latencies_s)
         tally.add_understood(counted.understood)
 
     def merge(self, other: Accumulator) -> None:
         """Take in another site's uploads."""
         self.seen += other.seen
         self.tally.merge(other.tally)
+        self.parts.merge(other.parts)
 
     def without_tables(self) -> Accumulator:
         """Itself, light enough to travel between processes; good for nothing but ``merge`` into another."""
@@ -101,8 +100,7 @@ class Accumulator:
 
     def group_energies_j(self) -> dict[int, float]:
         """Joules that the uploads after the warm-up added, by the number of their device group."""
-        sums = self.tally.sums
-        return {int(k.removeprefix(GROUP_J)): v for k, v in sums.items() if k.startswith(GROUP_J)}
+        return dict(enumerate(self.parts.energy_j.sum(axis=1).tolist()))
 
     def metrics(self, extra: Mapping[str, float]) -> dict[str, float]:
         """All figures; those without data are NaN."""
@@ -115,9 +113,10 @@ class Accumulator:
         result.update(
             {f"{name}_fraction": _ratio(float(k), n) for name, k in zip(OUTCOMES, tally.outcomes, strict=True)}
         )
-        result["latency_mean_s"] = tally.latencies.mean()
+        latencies = self.parts.latencies()
+        result["latency_mean_s"] = latencies.mean()
         result[DRIFT] = _drift(sums)
-        result.update(zip(PERCENTILES, tally.latencies.quantiles(QUANTILES), strict=True))
+        result.update(zip(PERCENTILES, latencies.quantiles(QUANTILES), strict=True))
         result.update({f"stage_{name}_mean_s": _ratio(sums.get(f"{name}_s", 0.0), replied) for name in STAGES})
         begun = sums.get("begun", 0.0)
         result["energy_per_upload_j"] = _ratio(sums.get("energy_j", 0.0), begun)
@@ -155,23 +154,21 @@ def _drift(sums: Mapping[str, float]) -> float:
     return _ratio(late - early, late + early)
 
 
-def _add(tally: Tally, tables: Tables, columns: Columns, middle_s: float) -> None:
+def _add(tally: Tally, parts: Parts, tables: Tables, columns: Columns, middle_s: float) -> None:
     outcome = np.asarray(columns["outcome"])
     tally.outcomes += np.bincount(outcome, minlength=len(OUTCOMES))
     for name in (*(f"{c}_j" for c in COMPONENTS), "energy_j", "server_j", "payload_bytes", "wire_bytes"):
         tally.add_sum(name, np.asarray(columns[name], dtype=float))
-    group = np.asarray(columns["group"])
-    for number in np.unique(group).tolist():
-        tally.add_sum(f"{GROUP_J}{number}", np.asarray(columns["energy_j"])[group == number])
     # What was said to a dead device was never coded: as zeros it would make codecs and radios look thrifty.
     begun = (outcome != BATTERY_DEAD) | (np.asarray(columns["payload_bytes"], dtype=float) > 0.0)
     tally.add_sum("begun", begun.astype(float))
     tally.add_sum("audio_s", tables.audio_s[np.asarray(columns["utterance"])] * begun)
     replied = (outcome == DELIVERED) | (outcome == LATE)
+    part = _add_parts(parts, columns, begun)[replied]
     if not replied.all():
         columns = _rows(columns, replied)
     latency_s = np.asarray(columns["latency_s"], dtype=float)
-    tally.latencies.add(latency_s)
+    parts.add_latencies(part, latency_s)
     late = np.asarray(columns["speech_end_s"], dtype=float) >= middle_s
     for half, chosen in (("early", ~late), ("late", late)):
         tally.add_sum(half, chosen.astype(float))
@@ -184,6 +181,20 @@ def _add(tally: Tally, tables: Tables, columns: Columns, middle_s: float) -> Non
     shape = tables.payload_bytes.shape
     flat = np.asarray(columns["codec"]).astype(np.int64) * shape[1] + np.asarray(columns["utterance"])
     tally.add_understood(np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape))
+
+
+def _add_parts(parts: Parts, columns: Columns, begun: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Count uploads by group and codec; the part of each."""
+    shape = parts.uploads.shape
+    part = np.asarray(columns["group"]).astype(np.int64) * shape[1] + np.asarray(columns["codec"])
+
+    def counts(chosen: npt.NDArray[np.int64], weights: Floats | None = None) -> npt.NDArray[Any]:
+        return np.bincount(chosen, weights, parts.uploads.size).reshape(shape)
+
+    delivered = np.asarray(columns["outcome"]) == DELIVERED
+    energy_j = counts(part, np.asarray(columns["energy_j"], dtype=float))
+    parts.add(counts(part), counts(part[delivered]), counts(part[begun]), energy_j)
+    return part
 
 
 def _ratio(numerator: float, denominator: float) -> float:

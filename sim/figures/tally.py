@@ -43,9 +43,10 @@ class Latencies:
             return
         self._parts.append(values)
         if self.count > self.limit:
-            self._pour()
+            self.pour()
 
-    def _pour(self) -> QuantileSketch:
+    def pour(self) -> QuantileSketch:
+        """Keep a sketch from now on."""
         if self._sketch is None:
             self._sketch = QuantileSketch(SKETCH_ERROR)
             for part in self._parts:
@@ -56,7 +57,7 @@ class Latencies:
     def merge(self, other: Latencies) -> None:
         """Take in another collection."""
         if other._sketch is not None:
-            self._pour().merge(other._sketch)
+            self.pour().merge(other._sketch)
             self.count += other.count
             return
         for part in other._parts:
@@ -95,7 +96,6 @@ class Tally:
 
     outcomes: Counts = field(default_factory=lambda: np.zeros(len(OUTCOMES), np.int64))
     sums: dict[str, float] = field(default_factory=dict)
-    latencies: Latencies = field(default_factory=Latencies)
     understood: Counts | None = None
     """How often the server recognized each (codec, utterance)."""
 
@@ -112,6 +112,5 @@ class Tally:
         self.outcomes = self.outcomes + other.outcomes
         for name, value in other.sums.items():
             self.sums[name] = self.sums.get(name, 0.0) + value
-        self.latencies.merge(other.latencies)
         if other.understood is not None:
             self.add_understood(other.understood)

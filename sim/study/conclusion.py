@@ -19,7 +19,8 @@ from scenarios.magnitudes import in_si
 from sim.figures.accuracy import ACCURACY
 from sim.figures.doubts import doubts_of
 from sim.figures.long_run import long_run_intervals
-from sim.figures.metrics import DRIFT, PERCENTILES, SHARES, unit_of
+from sim.figures.metrics import DRIFT, SHARES, unit_of
+from sim.figures.parts import PERCENTILES
 from sim.figures.statistics import Interval, mean_interval, paired_difference, within
 from sim.study.checkout import source_of, version_of
 from sim.study.csv_cells import swept_cell

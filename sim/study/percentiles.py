@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sim.figures.metrics import PERCENTILES
+from sim.figures.parts import PERCENTILES
 from sim.figures.statistics import ClusteredQuantile, Histogram, Interval, clustered_quantile, t_quantile
 from sim.study.results import ResultsError, read_table
 

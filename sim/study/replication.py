@@ -24,8 +24,8 @@ from sim.study import percentiles
 from sim.study.disk import named, seal, write_atomically
 from sim.study.percentiles import FILE as LATENCIES
 from sim.study.recognized import FILE as RECOGNIZED
-from sim.study.results import LOG_NAMES, UploadLog
-from sim.upload_log import Columns, Figures, Rows, columns_of
+from sim.study.results import GROUPS, LOG_NAMES, UploadLog
+from sim.upload_log import CHUNK_ROWS, Columns, Figures, Rows, columns_of
 
 Tick = Callable[[float], None]
 LogShare = Literal["all", "sample", "none"]
@@ -46,6 +46,30 @@ class Task:
             yield Draws(self.seed, self.replication, site)
 
 
+class Gathered:
+    """Rows of a sample, until they are worth a chunk.
+
+    Of a hundred million uploads each chunk keeps less than one: as chunks of their own these filled two gigabytes.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[Rows] = []
+        self._count = 0
+
+    def add(self, rows: Rows) -> Rows | None:
+        """Take in some; all there are when they are enough."""
+        if len(rows):
+            self._parts.append(rows)
+            self._count += len(rows)
+        return self.rest() if self._count >= CHUNK_ROWS else None
+
+    def rest(self) -> Rows | None:
+        """What is there, if anything."""
+        found = np.concatenate(self._parts) if self._parts else None
+        self._parts, self._count = [], 0
+        return found
+
+
 @dataclass(frozen=True)
 class Site:
     """What is left of a site that has run."""
@@ -63,6 +87,8 @@ class Outcome:
 
     metrics: dict[str, float]
     latencies: Histogram
+    groups: pd.DataFrame
+    """Uploads, energy and latency by device group and codec (``sim.figures.parts.COLUMNS``)."""
     recognized: pd.DataFrame
     """Which utterances were recognized, how often under which codec (``sim.figures.accuracy.COLUMNS``)."""
 
@@ -82,9 +108,16 @@ def run_site(
     """Run one site of one replication; ``share`` says how much of its log ``keep`` is given."""
     scenario = situation.scenario
     site = build_site(situation, draws)
-    accumulator = Accumulator(situation.tables, scenario.warmup_s, scenario.duration)
+    accumulator = Accumulator(situation.tables, len(site.groups), scenario.warmup_s, scenario.duration, scenario.sites)
     growth = Growth(np.array([group.cell for group in site.groups]), len(site.cells), scenario.duration)
     counter, luck = engine.counter(scenario, site), draws.key("log")
+    gathered = Gathered()
+
+    def write(kept: Rows) -> None:
+        columns = columns_of(kept, site.server.service)
+        if scenario.sites > 1:
+            columns["site"] = np.full(len(kept), draws.site, dtype=np.int32)
+        keep(columns)
 
     def sink(rows: Rows) -> None:
         if counter is None:
@@ -97,13 +130,14 @@ def run_site(
             growth.add_counted(counted)
         if share == "none":
             return
-        kept = engine.sample(scenario, rows, luck) if share == "sample" else rows
-        columns = columns_of(kept, site.server.service)
-        if scenario.sites > 1:
-            columns["site"] = np.full(len(kept), draws.site, dtype=np.int32)
-        keep(columns)
+        if share == "all":
+            write(rows)
+        elif (enough := gathered.add(engine.sample(scenario, rows, luck))) is not None:
+            write(enough)
 
     ran = play(scenario, site, sink, tick)
+    if (rest := gathered.rest()) is not None:
+        write(rest)
     begin_s, end_s = scenario.warmup_s, scenario.duration
     alive_s = (
         g.count * (end_s - begin_s) if g.battery is None else g.battery.alive_s(begin_s, end_s) for g in site.groups
@@ -137,7 +171,9 @@ def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
     mean.update(zip(stations, growth.ratios(), strict=True))
     metrics = whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
     energies = fleet_energy(scenario, whole.group_energies_j(), [sum(groups) for groups in zip(*alive, strict=True)])
-    return Outcome({**metrics, **energies}, whole.tally.latencies.histogram(), whole.recognized())
+    parts = whole.parts
+    groups = parts.table(list(scenario.devices), situation.tables.codecs)
+    return Outcome({**metrics, **energies}, parts.latencies().histogram(), groups, whole.recognized())
 
 
 def simulate(
@@ -215,6 +251,8 @@ def leave(task: Task, work: Callable[[UploadLog], Outcome]) -> dict[str, float]:
         log.close()
         with named(part / LATENCIES):
             percentiles.write(part, outcome.latencies)
+        with named(part / GROUPS):
+            outcome.groups.to_parquet(part / GROUPS)
         with named(part / RECOGNIZED):
             outcome.recognized.to_parquet(part / RECOGNIZED)
         write_atomically(part / "metrics.json", json.dumps(as_json(metrics), indent=1))

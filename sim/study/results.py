@@ -66,7 +66,7 @@ class UploadLog:
 
     def __init__(self, path: Path, names: Mapping[str, list[str]]) -> None:
         self.path = path
-        self.names = names
+        self.names = {name: pa.array(values) for name, values in names.items()}
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
@@ -98,7 +98,7 @@ class UploadLog:
 
     def _array(self, name: str, values: Any) -> pa.Array:
         if name in self.names:
-            return pa.DictionaryArray.from_arrays(pa.array(values, pa.int32()), pa.array(self.names[name]))
+            return pa.DictionaryArray.from_arrays(pa.array(values, pa.int32()), self.names[name])
         return pa.array(values)
 
     def close(self) -> None:
@@ -245,6 +245,24 @@ class Results:
             raise ResultsError(f"{self.folder}: no upload log is kept here; set `log: {{keep: all}}` in the scenario")
         return pd.concat(frames, ignore_index=True)
 
+    def groups(self) -> pd.DataFrame:
+        """Uploads, energy and latency by device group and codec, of every replication, whether its log was kept or not.
+
+        One row for each (point, replication, group, codec) that was used: the point's parameters, its key, the
+        replication and the columns of ``sim.figures.parts``.  Raises ``ResultsError``.
+        """
+        frames = [
+            read_table(folder / GROUPS, ["group", "codec"], ["uploads"]).assign(
+                **entry["parameters"], point=entry["key"], replication=number
+            )
+            for entry in self.manifest["points"]
+            for number, folder in self.point_folders(entry["key"])
+            if is_whole(folder)
+        ]
+        if not frames:
+            raise ResultsError(f"{self.folder}: no replication was finished; run the scenario again")
+        return pd.concat(frames, ignore_index=True)
+
     def point_folders(self, key: str) -> list[tuple[int, Path]]:
         """Number and folder of each replication of a point, by number as text."""
         found = [(POINT_FOLDER.search(p.name), p) for p in sorted((self.folder / "points").glob(f"{key}-s*"))]
@@ -317,4 +335,6 @@ def finished_replication(root: Path, name: str, key: str) -> Path | None:
     return next((p for p in sorted((root / name).glob(f"*/points/{key}"), reverse=True) if is_whole(p)), None)
 
 
+GROUPS = "groups.parquet"
+"""Of a replication: ``sim.figures.parts.COLUMNS``."""
 LOG_NAMES: dict[str, list[str]] = {"outcome": list(OUTCOMES)}

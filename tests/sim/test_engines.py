@@ -143,7 +143,7 @@ def test_rows_are_counted_as_columns_are(warmup: str) -> None:
     site = build_site(Situation(scenario, tables, Path.cwd()), Draws(1, 0))
     count = counter(scenario, site)
     assert count is not None and not isinstance(scenario.warmup, str)
-    one, other = (Accumulator(tables, scenario.warmup, scenario.duration) for _ in range(2))
+    one, other = (Accumulator(tables, 1, scenario.warmup, scenario.duration) for _ in range(2))
     growths = [Growth(np.zeros(1, np.int64), 1, scenario.duration) for _ in range(2)]
 
     def sink(rows: Rows) -> None:

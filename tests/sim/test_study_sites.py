@@ -138,7 +138,7 @@ def test_latency_that_moves_while_it_is_counted_is_told() -> None:
     columns["batch"] = np.where(np.arange(40_000) % 4 == 0, 1.0, 3.0)  # as many batches of one as of three
     columns |= {name: np.zeros(40_000, np.int64) for name in ("utterance", "codec", "outcome", "upload", "group")}
     columns |= {"speech_end_s": spoken, "latency_s": latency}
-    found = Accumulator(Tables.unrecognized({"c": 1}, np.ones(1)), 20.0, 1_000.0)
+    found = Accumulator(Tables.unrecognized({"c": 1}, np.ones(1)), 1, 20.0, 1_000.0)
     for part in np.array_split(rng.permutation(40_000), 7):
         found.add({name: values[part] for name, values in columns.items()})  # type: ignore[index]
     metrics = found.metrics({})
