@@ -17,11 +17,10 @@ from amser.report.palette import Style, styles
 from amser.units import Scale, scale_for
 from scenarios.schema.codec import STANDARD_CODECS
 
-GOALS = {"energy": ("energy_j", "J", "device energy"), "latency": ("latency_s", "s", "latency"),
-         "bytes": ("payload_bytes", "byte", "payload")}  # fmt: skip
 NOTE = (
-    "Each mark is one codec: further left costs less, lower loses fewer words. Bars are 95 % intervals of the paired "
-    "loss; the dashed line is the budget. A full mark keeps it with its whole interval; an open one does not."
+    "Each mark is one codec: further left sends less, lower loses fewer words; touch one for its latency and energy. "
+    "Bars are 95 % intervals of the paired loss; the dashed line is the budget. A full mark keeps it with its whole "
+    "interval; an open one does not."
 )
 
 
@@ -34,7 +33,7 @@ def render(advice: Advice) -> str:
         _tables("What to take", [said]),
         filled(
             "section.html",
-            title=f"Words lost against {GOALS[advice.goal][2]}",
+            title="Words lost against payload",
             note=NOTE + (" The menu at the right picks the clip's length." if len(lengths) > 1 else ""),
             drawing=drawing(losses(advice), "losses"),
         ),
@@ -42,8 +41,8 @@ def render(advice: Advice) -> str:
         _tables("Where the figures come from", [rests, *[Table(["doubt"], [[text]]) for text in advice.warnings]]),
     ]
     about = (
-        f"Least {advice.goal} for one clip alone on its link, with at most {advice.budget * 100:g} points of word "
-        "errors lost against uncompressed audio."
+        f"Least {advice.goal} for one clip alone on its link, with a budget of {advice.budget * 100:g} "
+        f"point{'' if advice.budget == 0.01 else 's'} of word errors lost against uncompressed audio."
     )
     return page("How to send these clips", about, [], sections, Markup("from <code>amser advise</code>"))
 
@@ -62,10 +61,13 @@ def _tables(title: str, tables: list[Table]) -> Markup:
 
 
 def losses(advice: Advice) -> go.Figure:
-    """Words lost against what is to be little, one mark a codec; a menu picks the clip's length."""
-    name, unit, head = GOALS[advice.goal]
-    costs = [getattr(option, name).mean for option in advice.options]
-    scale = scale_for(unit, costs)
+    """Words lost against payload, one mark a codec; a menu picks the clip's length.
+
+    Not against energy or latency, whatever the goal: the radio's tail and the round trip are most of both, and the
+    marks would stand in one column.
+    """
+    sizes = [option.payload_bytes.mean for option in advice.options]
+    scale = scale_for("byte", sizes)
     codecs = list(dict.fromkeys(option.codec for option in advice.options))
     looks = styles(codecs, {codec: spec.kind for codec, spec in STANDARD_CODECS.items()})
     titles = [f"clips of {length:g} s" for length in advice.lengths_s]
@@ -73,23 +75,22 @@ def losses(advice: Advice) -> go.Figure:
     owners: list[int] = []
     for index, length in enumerate(advice.lengths_s):
         for option in advice.of(length):
-            cost = getattr(option, name).mean * scale.factor
-            figure.add_trace(_mark(option, cost, scale, looks[option.codec]).update(visible=index == 0))
+            figure.add_trace(_mark(option, scale, looks[option.codec]).update(visible=index == 0))
             owners.append(index)
     styled(figure, 470)
     figure.add_hline(y=advice.budget * 100, line={"color": INK, "dash": "dash", "width": 1.2})
-    figure.update_xaxes(title=f"{head} [{scale.unit}]", **cost_axis([c * scale.factor for c in costs]))
+    figure.update_xaxes(title=f"payload [{scale.unit}]", **cost_axis([size * scale.factor for size in sizes]))
     figure.update_yaxes(title="word errors lost [points]")
     return with_slices(legend_below(figure, codecs), titles, owners)
 
 
-def _mark(option: Option, cost: float, scale: Scale, look: Style) -> go.Scatter:
+def _mark(option: Option, scale: Scale, look: Style) -> go.Scatter:
     loss = option.wer_loss
     known = math.isfinite(loss.high - loss.low)
     shape, dot, _ = look.symbol.replace("-open", "").partition("-dot")
     symbol = f"{shape}{'' if option.verdict == 'within' else '-open'}{dot}"
     return go.Scatter(
-        x=[cost],
+        x=[option.payload_bytes.mean * scale.factor],
         y=[loss.mean * 100],
         error_y={
             "type": "data", "symmetric": False, "thickness": 1.2, "width": 3, "visible": known,
@@ -101,6 +102,7 @@ def _mark(option: Option, cost: float, scale: Scale, look: Style) -> go.Scatter:
         marker={"color": look.colour, "symbol": symbol, "size": 11, "line": {"width": 2}},
         hovertemplate=(
             f"<b>{option.codec}</b>: {VERDICTS[option.verdict]}<br>%{{x:.4~g}} {scale.unit}<br>"
-            f"%{{y:.2f}} points ({loss.basis})<extra></extra>"
+            f"%{{y:.2f}} points ({loss.basis})<br>{option.latency_s.mean:.3g} s, {option.energy_j.mean:.3g} J"
+            "<extra></extra>"
         ),
     )  # fmt: skip
