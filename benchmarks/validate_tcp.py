@@ -338,7 +338,7 @@ def _lossy(kernel: Kernel, path: Shaped, share: float, size: int, count: int) ->
     mean_s, error_s = statistics.mean(took), statistics.stdev(took) / len(took) ** 0.5
     loss, rng = PacketLoss(share, retransmits=True), np.random.default_rng(1)
     packets = TcpTransport(tls="none").packets(size)
-    delays = [loss.delay_s(rng.random, packets, path.measured_rtt_s, path.rate_bps) for _ in range(5000)]
+    delays = [loss.resent(rng.random, packets, path.measured_rtt_s, path.rate_bps).delay_s for _ in range(5000)]
     modelled_s = simulated(path, [0.0], size, "equal") + statistics.mean(delays)
     error = modelled_s / mean_s - 1.0
     cells = [f"{mean_s * 1e3:.1f}", f"{error_s * 1e3:.1f}", f"{modelled_s * 1e3:.1f}", f"{error:+.1%}"]

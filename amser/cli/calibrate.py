@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amser.cli.options import ResultsDir, check_device
+from amser.cli.options import check_device
 from amser.console import Table
 from amser.exits import UserError
 from scenarios.errors import Exit
@@ -161,7 +161,7 @@ def _write(path: Path, text: str) -> None:
 
 @app.command("observed")
 def observed(
-    results: ResultsDir,
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Observations of one scenario.")],
     output: Output = Path("observed.json"),
 ) -> int:
     """What this machine took in an observation (`amser observe`): service times in a file, the rest to be set."""
@@ -169,9 +169,10 @@ def observed(
     from scenarios import loads
     from sim.study.results import Results
 
-    found = Results.open(results)
-    text = (found.folder / "resolved.yaml").read_text(encoding="utf-8")
-    scenario = loads(text, file="resolved.yaml", base_dir=found.folder).points[0].scenario
+    found = [Results.open(one) for one in results]
+    folder = found[0].folder
+    text = (folder / "resolved.yaml").read_text(encoding="utf-8")
+    scenario = loads(text, file="resolved.yaml", base_dir=folder).points[0].scenario
     made = server_calibration(found, scenario, output.stem.removeprefix("server-"))
     output.write_text(made.model_dump_json(indent=1, exclude_defaults=True) + "\n", encoding="utf-8")
     _summary(made)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -38,8 +39,12 @@ class EncodeScale:
     """The same of CPU time: what an idle machine would take."""
 
 
-def logs_of(results: Results) -> pd.DataFrame:
-    """Upload logs and what phones logged, side by side, of all points and replications of an observation."""
+def logs_of(observations: Sequence[Results]) -> pd.DataFrame:
+    """Upload logs and what phones logged, side by side, of all points and replications of observations."""
+    return pd.concat([_logs_of(one) for one in observations], ignore_index=True)
+
+
+def _logs_of(results: Results) -> pd.DataFrame:
     if "observed" not in results.manifest:
         raise LiveError(f"{results.folder}: simulated, not observed; `amser observe` makes an observation")
     frames = []
@@ -59,7 +64,7 @@ def logs_of(results: Results) -> pd.DataFrame:
                 "encode_cpu_s",
             ]
         ]
-        frames.append(log.merge(heard, on="upload").assign(replication=file.stem))
+        frames.append(log.merge(heard, on="upload").assign(replication=str(file)))
     if not frames:
         raise LiveError(f"{results.folder}: nothing was observed to the end")
     found = pd.concat(frames, ignore_index=True)
@@ -104,15 +109,17 @@ def spread_of(cost: Cost, batches: pd.DataFrame) -> Cost:
     return cost.model_copy(update={**scaled, "spread": tuple(np.round(quantiles / mean, 4).tolist())})
 
 
-def server_calibration(results: Results, scenario: Scenario, name: str) -> Calibration:
+def server_calibration(observations: Sequence[Results], scenario: Scenario, name: str) -> Calibration:
     """Service times as the queue saw them: payloads, words, emotions, and the way to the process and back."""
-    batches = batches_of(logs_of(results))
+    results = observations[0]
+    batches = batches_of(logs_of(observations))
     points = points_of(batches)
     if not points:
         raise LiveError(f"{results.folder}: no size of batch occurred {FEWEST} times; observe for longer")
-    machine = dict(results.manifest["observed"])
-    load = f"load {machine.pop('load_before', '?')} before and {machine.pop('load_after', '?')} after"
-    machine.pop("network", None)
+    about = [one.manifest["observed"] for one in observations]
+    load = ", ".join(f"load {one.get('load_before', '?')} to {one.get('load_after', '?')}" for one in about)
+    left_out = ("load_before", "load_after", "network")
+    machine = {key: value for key, value in results.manifest["observed"].items() if key not in left_out}
     cost = spread_of(cost_of(points, f"observed: {len(batches)} batches", assumed=load), batches)
     return Calibration(
         format="amser-server-calibration",
@@ -132,10 +139,11 @@ def server_calibration(results: Results, scenario: Scenario, name: str) -> Calib
     )
 
 
-def encode_scales(results: Results) -> list[EncodeScale]:
+def encode_scales(observations: Sequence[Results]) -> list[EncodeScale]:
     """By codec, how this machine's encoding compares with the calibration that simulations use."""
-    log = logs_of(results)
-    measured = pd.read_parquet(results.folder / "measurements.parquet")[["utterance", "codec", "encode_host_s"]]
+    log = logs_of(observations)
+    measured = pd.read_parquet(observations[0].folder / "measurements.parquet")
+    measured = measured[["utterance", "codec", "encode_host_s"]]
     log = log.merge(measured.astype({"utterance": str, "codec": str}), on=["utterance", "codec"])
     found = []
     for codec, rows in log.groupby("codec"):
@@ -155,7 +163,7 @@ class Around:
     reply_s: float
 
 
-def around(results: Results, scenario: Scenario) -> Around | None:
+def around(observations: Sequence[Results], scenario: Scenario) -> Around | None:
     """What uploads on an open connection had around them; None where none was small enough for the first window.
 
     For larger ones the cell's time is not known without its model, which is what an observation is to be held against.
@@ -164,9 +172,10 @@ def around(results: Results, scenario: Scenario) -> Around | None:
     (spec,) = scenario.cells.values()
     cell = build_cell(spec)
     transport, rate_bps = cell.transport, cell.link.capacity.mean_rate_bps
-    there = not str(results.manifest["observed"].get("network", "")).startswith("loopback")
+    networks = [str(one.manifest["observed"].get("network", "")) for one in observations]
+    there = not networks[0].startswith("loopback")
     onward_s = cell.propagation_s + cell.backhaul_s if there else 0.0
-    log = logs_of(results)
+    log = logs_of(observations)
     log = log[(log["attempts"] == 1) & (log["connections"] == 0)]
     log = log[[transport.packets(size) <= getattr(transport, "initial_window", np.inf) for size in log["sent_bytes"]]]
     if len(log) < FEWEST:

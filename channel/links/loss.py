@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 from channel.links.chance import Uniform, geometric
 from channel.links.errors import LinkError
@@ -16,6 +17,13 @@ CUBIC_FACTOR = 0.7  # RFC 9438, section 4.6
 GROWTH_AFTER_LOSS = 0.8  # packets a round; between CUBIC's Reno-friendly 0.53 and Reno's 1, fitted to measurements
 
 
+class Resent(NamedTuple):
+    """What sending lost packets again took, and the window that the connection has left for its next upload."""
+
+    delay_s: float = 0.0
+    window: float = INITIAL_WINDOW
+
+
 class Loss(ABC):
     """Whether the payload of an upload arrives, and the time that retransmissions take."""
 
@@ -25,7 +33,7 @@ class Loss(ABC):
     lossless = False
     """True when no upload is ever lost."""
     delays = False
-    """True when `delay_s` may be above 0: lost packets are sent again."""
+    """True when `resent` may take time: lost packets are sent again."""
 
     @abstractmethod
     def probability(self, packets: int) -> float:
@@ -35,12 +43,20 @@ class Loss(ABC):
         """Draw whether an upload is lost."""
         return uniform() < self.probability(packets)
 
-    def delay_s(self, uniform: Uniform, packets: int, rtt_s: float, rate_bps: float = INFINITY) -> float:
-        """Draw the time in seconds that retransmissions add to an upload of so many packets.
+    def resent(
+        self,
+        uniform: Uniform,
+        packets: int,
+        rtt_s: float,
+        rate_bps: float = INFINITY,
+        window: float = INITIAL_WINDOW,
+    ) -> Resent:
+        """Draw what losses do to an upload of so many packets.
 
-        ``rate_bps`` is what the link gives it: where that is the bottleneck, a smaller window costs less.
+        ``rate_bps`` is what the link gives it: where that is the bottleneck, a smaller window costs less.  ``window``
+        is what earlier uploads of the connection have left, in packets; at most the initial one, as after idle time.
         """
-        return 0.0
+        return Resent()
 
 
 class NoLoss(Loss):
@@ -82,7 +98,8 @@ class PacketLoss(Loss):
     With ``retransmits`` (TCP, QUIC) nothing is lost for good, but time is: a round with losses shrinks the window
     by CUBIC's factor and ends slow start, what was lost is sent again a round later, a loss that no later packet
     shows costs one more round (the probe of RFC 8985; for a packet alone in flight the retransmission timeout, which is
-    earlier), a lost retransmission a timeout.
+    earlier), a lost retransmission a timeout.  A connection that persists remembers: its next upload starts with the
+    window that is left, in congestion avoidance, and only rounds that fill the window widen it (RFC 7661).
     """
 
     __slots__ = ("delays", "enter", "lossless", "retransmits", "share")
@@ -106,36 +123,49 @@ class PacketLoss(Loss):
             return 0.0
         return hit_probability(packets, self.share, self.enter)
 
-    def delay_s(self, uniform: Uniform, packets: int, rtt_s: float, rate_bps: float = INFINITY) -> float:
-        """Draw losses round by round; the delay is against the same upload without them.
+    def resent(
+        self,
+        uniform: Uniform,
+        packets: int,
+        rtt_s: float,
+        rate_bps: float = INFINITY,
+        window: float = INITIAL_WINDOW,
+    ) -> Resent:
+        """Draw losses round by round; the delay is against an upload from the initial window without them.
 
         The chain begins in its good state, so the first burst is geometrically far: most uploads cost one draw.
         """
         if not self.retransmits or self.enter == 0.0:
-            return 0.0
+            return Resent()
         good = geometric(uniform, self.enter) - 1
-        if good >= packets:
-            return 0.0
+        if good >= packets and window >= INITIAL_WINDOW:
+            return Resent(0.0, window)
         packet_s = PACKET_BITS / rate_bps
-        return self._duration(uniform, packets, good, rtt_s, packet_s) - _lossless(packets, rtt_s, packet_s)
+        total_s, left = self._duration(uniform, packets, good, rtt_s, packet_s, window)
+        return Resent(total_s - _lossless(packets, rtt_s, packet_s), min(left, INITIAL_WINDOW))
 
-    def _duration(self, uniform: Uniform, left: int, good: int, rtt_s: float, packet_s: float) -> float:
-        """Seconds until all packets are through; ``good`` packets pass before the next burst of losses."""
-        window, slow_start, total = float(INITIAL_WINDOW), True, 0.0
+    def _duration(
+        self, uniform: Uniform, left: int, good: int, rtt_s: float, packet_s: float, window: float
+    ) -> tuple[float, float]:
+        """Seconds until all packets are through, and the window then; ``good`` packets pass before the next losses."""
+        slow_start, total = window >= INITIAL_WINDOW, 0.0
         while left > 0:
             sent = min(int(window), left)
             lost, good, last = self._losses(uniform, sent, good)
             left -= sent - lost
             total += max(rtt_s + packet_s, sent * packet_s) if left else sent * packet_s
             if not lost:
-                window += sent if slow_start else GROWTH_AFTER_LOSS
+                if slow_start:
+                    window += sent
+                elif sent == int(window):
+                    window += GROWTH_AFTER_LOSS
                 continue
             if last and left == lost:  # no later packet shows the loss; a packet alone waits for its timeout
                 total += rtt_s if sent > 1 else RTO_MIN_S
             if uniform() < 1.0 - (1.0 - self.share) ** lost:
                 total += rtt_s + RTO_MIN_S
             window, slow_start = max(2.0, window * CUBIC_FACTOR), False
-        return total
+        return total, window
 
     def _losses(self, uniform: Uniform, sent: int, good: int) -> tuple[int, int, bool]:
         """Packets lost of the next ``sent``, good packets left before the next burst, whether the last was lost."""

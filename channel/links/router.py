@@ -1,9 +1,10 @@
 """A router's FIFO queue shared by senders with congestion windows, one burst per round trip.
 
 This is what uploads over TCP meet at a home router or in a wired backhaul: nobody divides the capacity, the
-order of the packets in one queue does.  A round of a sender (its window) is one burst in the queue; its
-acknowledgements come one round trip after it began to leave and release the next, twice as large one.
-So an upload costs one event for each round, log2(size / initial window) of them, and everything else follows
+order of the packets in one queue does.  The first round of a sender (its window) is one burst in the queue; its
+acknowledgements come one round trip after it began to leave and release the next, twice as large one, while it leaves:
+in four parts, so that others' packets get between them as they do in a real queue.
+So an upload costs a few events for each round, log2(size / initial window) of them, and everything else follows
 from the queue: set-up packets wait behind other uploads' data, small uploads pass between the rounds of large
 ones, and windows that together fill the path keep it busy, though none of them does alone.
 
@@ -27,7 +28,10 @@ HYSTART_SAMPLES = 8  # acknowledgements it waits for in each round, which still 
 BETA = {"cubic": 0.7, "reno": 0.5}  # RFC 9438, section 4.6; RFC 5681, section 3.1
 RTO_MIN_S = 0.2  # Linux TCP_RTO_MIN
 MOST_BACKOFF = 8  # timeouts double up to 51 s and more, near Linux's TCP_RTO_MAX of 120 s
-_SETUP, _ACKNOWLEDGED, _FINISHED, _FOLLOWING, _PROBING = range(5)
+_SETUP, _ACKNOWLEDGED, _FINISHED, _FOLLOWING, _PROBING, _PART = range(6)
+PARTS = 4
+"""Of a round that acknowledgements release.  As a whole it would stand before packets of others that came while it was
+still being sent, and uploads that share a link would end too early (docs/results/live-validation.md)."""
 
 
 class _Flow:
@@ -37,6 +41,7 @@ class _Flow:
         "burst",
         "cap",
         "device_free_at",
+        "firsts",
         "key",
         "left",
         "lost",
@@ -45,6 +50,7 @@ class _Flow:
         "shortest_wait",
         "slow_start",
         "timeouts",
+        "unreleased",
         "wait",
         "window",
     )  # fmt: skip
@@ -56,8 +62,18 @@ class _Flow:
         self.lost = 0.0  # of the burst whose end is lost, until that shows
         self.shortest_wait = INFINITY
         self.burst = self.wait = 0.0  # the round in flight: its bits, and how long it waited in the queue
+        self.firsts: list[float] = []  # when the first packet of each part of that round leaves
+        self.unreleased = 0.0  # bits of it that acknowledgements will release
         self.device_free_at = 0.0
         self.timeouts = 0  # a probe and retransmission timeouts in a row that showed nothing
+
+
+def _between(instants: list[float], position: float) -> float:
+    """The instant at a position counted in parts, between those at which parts begin."""
+    part = min(int(position), len(instants) - 2)
+    if instants[part + 1] == INFINITY:  # a capacity that has ended for good
+        return INFINITY
+    return instants[part] + (position - part) * (instants[part + 1] - instants[part])
 
 
 class RouterLink(SharedLink):
@@ -136,17 +152,46 @@ class RouterLink(SharedLink):
             return
         flow.left -= burst
         flow.timeouts = 0
+        flow.burst = burst
+        released, flow.firsts = flow.firsts, []
+        if released and arriving_share < 1.0 and burst >= PARTS * self._segment and flow.cap == INFINITY:
+            flow.unreleased = burst
+            self._release(now, flow)
+            for part in range(1, PARTS):
+                # Where few are left to send, the first acknowledgements release them.
+                self._at(_between(released, part * burst / bits) + self._rtt, _PART, flow)
+            return
         begin, end = self._enqueue(now, burst)
         first = begin + min(self._segment, burst) * (end - begin) / burst if burst else end
         if flow.cap < INFINITY:
             first, end = self._through_the_device(now, flow, burst, first, end)
-        flow.burst, flow.wait = burst, begin - now
-        if flow.wait < flow.shortest_wait:
-            flow.shortest_wait = flow.wait
+        flow.firsts = [first + part * (end - begin) / PARTS for part in range(PARTS)]
+        self._waited(flow, begin - now)
         if flow.left > 0.0:
             self._at(first + self._rtt, _ACKNOWLEDGED, flow)
         else:
             self._at(end, _FINISHED, flow)
+
+    def _release(self, now: float, flow: _Flow) -> None:
+        """Put the next part of a round into the queue; the last is there before the first comes back."""
+        part = flow.burst / PARTS
+        begin, end = self._enqueue(now, part)
+        first = begin + min(self._segment, part) * (end - begin) / part
+        if not flow.firsts:
+            self._waited(flow, begin - now)
+            if flow.left > 0.0:
+                self._at(first + self._rtt, _ACKNOWLEDGED, flow)
+        flow.firsts.append(first)
+        flow.unreleased = flow.burst - part * len(flow.firsts)
+        if len(flow.firsts) == PARTS:
+            flow.unreleased = 0.0
+            if flow.left <= 0.0:
+                self._at(end, _FINISHED, flow)
+
+    def _waited(self, flow: _Flow, wait: float) -> None:
+        flow.wait = wait
+        if wait < flow.shortest_wait:
+            flow.shortest_wait = wait
 
     def _through_the_device(
         self, now: float, flow: _Flow, burst: float, first: float, end: float
@@ -191,6 +236,7 @@ class RouterLink(SharedLink):
         round later.  Of a burst that came at once the end is lost; what its acknowledgements release shows that, and
         where nothing follows, or nothing has passed, a probe.
         """
+        flow.firsts = []
         passed = self._segment * max(0.0, (burst - lost) // self._segment)  # packets find room whole or not at all
         lost = burst - passed
         self.lost_bits += lost
@@ -261,6 +307,8 @@ class RouterLink(SharedLink):
                 done.append(flow.key)
             elif what == _ACKNOWLEDGED:
                 self._acknowledged(at, flow)
+            elif what == _PART:
+                self._release(at, flow)
             elif what == _FOLLOWING:
                 self._follow(at, flow)
             elif what == _PROBING:
@@ -273,7 +321,8 @@ class RouterLink(SharedLink):
 
     def leave(self, now: float, key: int) -> float:
         """Stop an upload and return the bits it had not sent yet; what is in the queue still passes."""
-        return self._members.pop(key).left
+        flow = self._members.pop(key)
+        return flow.left + flow.unreleased
 
     def settle(self, now: float) -> None:
         """Nothing to do: bits are counted when they enter the queue."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import inf
 
 from channel.links import Plan
+from channel.links.loss import INITIAL_WINDOW
 from devices.ledger import RadioLedger
 from sim.site import Group
 
@@ -13,7 +14,7 @@ from sim.site import Group
 class Device:
     """``number`` counts within the group.  One utterance is coded at a time, first come first served."""
 
-    __slots__ = ("battery", "connected_s", "cpu_free_s", "number", "radio")
+    __slots__ = ("battery", "connected_s", "cpu_free_s", "number", "radio", "window")
 
     def __init__(self, group: Group, number: int, others: Iterator[float] | None) -> None:
         self.number = number
@@ -22,6 +23,8 @@ class Device:
         self.cpu_free_s = -inf
         self.connected_s = -inf
         """When the transport's connection is (or was last) set up."""
+        self.window: float = INITIAL_WINDOW
+        """Packets that losses have left of its first window."""
 
     def code(self, from_s: float, cpu_s: float) -> float:
         """Occupy the CPU for so long, from an instant at the earliest; returns when it is done."""
@@ -32,6 +35,8 @@ class Device:
         """When an upload that is granted the channel has its connection: its own, or one that another sets up."""
         # A router's link plays the rounds of a set-up itself; how long they wait in its queue nobody knows yet.
         rounds_s = plan.setup_s if plan.start is None else plan.start.setup_rounds * path_rtt_s
+        if plan.setup_s > 0.0 or (plan.start is not None and plan.start.setup_rounds):
+            self.window = INITIAL_WINDOW
         if rounds_s > 0.0:
             self.connected_s = granted_s + rounds_s
             return granted_s + plan.setup_s

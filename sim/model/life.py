@@ -203,4 +203,6 @@ class Life:
         own_bps = group.own_bps(number, now)
         # A rate that is 0 right now says nothing of the one that carried the upload.
         rate_bps = self.cell.uplink.link.fair_rate_bps(now, own_bps, group.weight) or self.cell.mean_rate_bps
-        return self.cell.loss.delay_s(chance, packets, self.cell.path_rtt_s, rate_bps)
+        found = self.cell.loss.resent(chance, packets, self.cell.path_rtt_s, rate_bps, upload.device.window)
+        upload.device.window = found.window
+        return found.delay_s

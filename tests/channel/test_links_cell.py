@@ -206,11 +206,11 @@ def test_retransmission_costs_time_instead() -> None:
     loss = PacketLoss(0.001, 1.0, retransmits=True)
     assert loss.lossless and loss.delays and loss.probability(100) == 0.0
     rng = np.random.default_rng(6)
-    draws = np.array([loss.delay_s(rng.random, 10, 0.1) for _ in range(300_000)])
+    draws = np.array([loss.resent(rng.random, 10, 0.1).delay_s for _ in range(300_000)])
     assert set(np.round(draws, 6)) <= {0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6}
     assert draws.mean() == pytest.approx(10 * 0.001 * 1.1 * 0.1, rel=0.08)
     assert PayloadLoss(0.3).probability(1000) == 0.3
-    assert PacketLoss(0.0, retransmits=True).delay_s(rng.random, 100, 0.1) == 0.0
+    assert PacketLoss(0.0, retransmits=True).resent(rng.random, 100, 0.1).delay_s == 0.0
 
 
 def test_a_packet_alone_waits_for_its_timeout() -> None:
@@ -219,7 +219,7 @@ def test_a_packet_alone_waits_for_its_timeout() -> None:
     Mean p (RTT + 200 ms) to first order in p; 200,000 draws see about 2,000 losses: within 10 % (four standard errors).
     """
     loss, rng = PacketLoss(0.01, 1.0, retransmits=True), np.random.default_rng(8)
-    draws = np.array([loss.delay_s(rng.random, 1, 0.05) for _ in range(200_000)])
+    draws = np.array([loss.resent(rng.random, 1, 0.05).delay_s for _ in range(200_000)])
     assert draws.mean() == pytest.approx(0.01 * 0.25, rel=0.1)
     assert np.min(draws[draws > 0.0]) == pytest.approx(0.25)
 
@@ -230,11 +230,28 @@ def test_loss_costs_more_on_longer_uploads_and_faster_links(probability: float) 
     rng = np.random.default_rng(7)
 
     def mean(packets: int, rate_bps: float) -> float:
-        return float(np.mean([loss.delay_s(rng.random, packets, 0.05, rate_bps) for _ in range(2000)]))
+        return float(np.mean([loss.resent(rng.random, packets, 0.05, rate_bps).delay_s for _ in range(2000)]))
 
     short, long, slow = mean(10, 1e9), mean(700, 1e9), mean(700, 1e6)
     assert short < long
     assert slow < long
+
+
+def test_a_connection_remembers_its_losses() -> None:
+    """Eight packets from a window of 5 need a second round: a round trip and a packet less the five packets of 2.4 ms
+    that the first took anyway.  The first round fills the window and widens it by 0.8, the second does not."""
+    loss, never = PacketLoss(1e-12, 1.0, retransmits=True), np.random.default_rng(9).random
+    found = loss.resent(never, 8, 0.02, 5e6, 5.0)
+    assert found.delay_s == pytest.approx(0.02 + 0.0024 - 5 * 0.0024)
+    assert found.window == pytest.approx(5.8)
+    # With losses: what an upload has left is never above the first window, nor below two packets.
+    lossy, window, seen = PacketLoss(0.1, 1.0, retransmits=True), 10.0, []
+    for _ in range(500):
+        window = lossy.resent(never, 8, 0.02, 5e6, window).window
+        seen.append(window)
+    assert min(seen) >= 2.0
+    assert max(seen) <= 10.0
+    assert np.mean(seen) < 7.0  # a tenth of the packets lost: more than half of the uploads shrink it by 30 %
 
 
 def test_backoff() -> None:

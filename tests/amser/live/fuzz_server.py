@@ -15,6 +15,7 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -157,13 +158,16 @@ def healthy(host: str, port: int, material: Material) -> bool:
         return client.recv(65_536).startswith(b"HTTP/1.1 200")
 
 
-def fuzz(host: str, port: int, seed: int, requests: int, first: int = 0) -> Counter[str]:
-    """Attack so many times.  Raises ``AssertionError`` where the server no longer serves."""
-    material, found = Material(), Counter[str]()
-    for number in range(first, first + requests):
-        found[attack(host, port, seed, number, material)] += 1
-        if number % CHECK == CHECK - 1 or number == first + requests - 1:
-            assert healthy(host, port, material), f"after request {number} of seed {seed} the server does not serve"
+def fuzz(host: str, port: int, seed: int, requests: int, first: int = 0, clients: int = 1) -> Counter[str]:
+    """Attack so many times, ``clients`` at once.  Raises ``AssertionError`` where the server no longer serves."""
+    material, found, end = Material(), Counter[str](), first + requests
+    with ThreadPoolExecutor(clients) as pool:
+        for begin in range(first, end, CHECK):
+            numbers = range(begin, min(begin + CHECK, end))
+            found.update(pool.map(lambda number: attack(host, port, seed, number, material), numbers))
+            assert healthy(host, port, material), (
+                f"after request {numbers[-1]} of seed {seed} the server does not serve"
+            )
     return found
 
 
@@ -172,17 +176,18 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--first", type=int, default=0, help="number of the first request: goes on where another ended")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--clients", type=int, default=32, help="at once: most of their time they wait")
     parser.add_argument("--url", help="a server that runs already; default: one of its own")
     options = parser.parse_args()
     if options.url:
         parts = urlsplit(options.url)
         assert parts.hostname and parts.port
-        found = fuzz(parts.hostname, parts.port, options.seed, options.requests, options.first)
+        found = fuzz(parts.hostname, parts.port, options.seed, options.requests, options.first, options.clients)
     else:
         from tests.amser.live.conftest import decoding
 
         with decoding() as server:
-            found = fuzz("127.0.0.1", server.port, options.seed, options.requests, options.first)
+            found = fuzz("127.0.0.1", server.port, options.seed, options.requests, options.first, options.clients)
             died = server.application.metrics.died._value.get()
             sys.stdout.write(f"accelerators started anew: {died:.0f}\n")
     sys.stdout.write(f"{sum(found.values())} requests: {dict(found.most_common())}\n")

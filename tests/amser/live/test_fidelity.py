@@ -153,6 +153,6 @@ def test_what_is_around_an_upload_is_found_again(tmp_path):
     heard |= {"batch_number": 0, "ready_s": 0.0, "left_s": 0.0, "arrived_s": arrived_s, "encode_cpu_s": 0.0}
     (tmp_path / "observed").mkdir()
     pd.DataFrame({**heard, "sent_bytes": payload + 145}).to_parquet(tmp_path / "observed" / "k-s0.parquet")
-    beside = around(found, scenarios.load("live").points[0].scenario)
+    beside = around([found], scenarios.load("live").points[0].scenario)
     assert beside is not None and beside.request_bytes == 145
     assert beside.request_s == pytest.approx(0.003, abs=1e-6) and beside.reply_s == pytest.approx(0.002, abs=1e-9)
