@@ -90,7 +90,7 @@ SERVED_ALIKE = {
     "amser": ("adaptive", "raw"),
 }
 """A recognizer that rests nine tenths of its time takes longer than one that is kept busy, presumably as others use the
-caches meanwhile: where the server is idle, its times are those of the other regimes before and after in which it is so too."""
+caches meanwhile: where the server is idle, its times are those of other regimes before and after in which it is too."""
 
 
 def amser(*words: str) -> str:
