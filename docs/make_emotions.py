@@ -25,10 +25,17 @@ from recognizers.training.predictions import codec_losses, network_differences, 
 
 PAGE = DOCS / "results" / "emotion.md"
 CORPORA = {"emodb": "EMO-DB", "ravdess": "RAVDESS"}
-NETWORKS = {"amser": "AMSER's network", "yardstick": "logistic regression"}
+NETWORKS = {
+    "amser": "AMSER's network",
+    "yardstick": "logistic regression",
+    "short": "AMSER's network, short pass",
+    "yardshort": "logistic regression, short pass",
+}
+"""By their columns in the tables.  `amser evaluate --encoder --short` calls the last two `amser` and `yardstick`."""
+SHORT = ("short", "yardshort")
 TRAININGS = {"rates": "across rates", "clean": "clean"}
-FACTORS = ("raw", *(f"amser-{rate}-fp16" for rate in RATES[1:]))
-"""Raw speech and the rates in fp16, which all trainings were tested on; 100 % stands with the other codecs."""
+SHOWN = RATES[1:]
+"""Rates in the tables by rate; 100 % stands with the other codecs."""
 LOOKS = FAMILIES | {"AMSER fp16": (r"amser-[\d.]+-fp16", "#0072B2", "s"), "raw": (r"raw", "#000000", "s")}
 
 
@@ -65,12 +72,17 @@ class Felt:
         both = self.told[self.told["codec"].isin([codec, "raw"])]
         asked = both.groupby(["network", "training"])["codec"].transform("nunique") == 2
         found = codec_losses(both[asked], codec, "raw")
-        return found.set_index(["network", "training"])
+        return found.set_index(["network", "training"]) if len(found) else found
 
     def trainings(self) -> Iterator[tuple[str, str]]:
         """Networks and trainings, in the order of the tables."""
         known = set(zip(self.told["network"], self.told["training"], strict=True))
         yield from ((n, t) for n in NETWORKS for t in TRAININGS if (n, t) in known)
+
+
+def factors(network: str) -> list[str]:
+    """Raw speech and the rates, in the factors that a network was trained on: fp32, but fp16 for the short pass."""
+    return ["raw", *(f"amser-{rate}{'-fp16' if network in SHORT else ''}" for rate in SHOWN)]
 
 
 def felt() -> list[Felt]:
@@ -92,83 +104,104 @@ def headings(*names: str) -> str:
 
 def by_rate(tables: list[Felt]) -> str:
     """Accuracy of every network and training by rate."""
-    rates = [f"{rate} %" for rate in RATES[1:]]
+    rates = [f"{rate} %" for rate in SHOWN]
     lines = [headings("corpus", "network", "trained", "seeds", "raw", *rates, "UA, F1 raw", f"at {rates[-1]}")]
     for one in tables:
         for network, training in one.trainings():
-            rows = [one.scores.loc[(network, training, codec)] for codec in FACTORS]
-            seeds = str(rows[0].seeds) if network == "amser" else "–"
-            cells = [f"{100 * row.accuracy:.1f}" + (f" ± {100 * row.deviation:.1f}" if row.seeds > 1 else "")
-                     for row in rows]  # fmt: skip
-            for place in (0, -1):
-                cells[place] += f" ({100 * rows[place].low:.1f} to {100 * rows[place].high:.1f})"
-            shares = [f"{100 * rows[p].unweighted_accuracy:.1f}, {100 * rows[p].f1_weighted:.1f}" for p in (0, -1)]
-            lines.append(
-                f"| {' | '.join([one.title, NETWORKS[network], TRAININGS[training], seeds, *cells, *shares])} |"
-            )
+            asked = [(network, training, codec) for codec in factors(network)]
+            rows = [one.scores.loc[cell] if cell in one.scores.index else None for cell in asked]
+            cells = ["–" if row is None else f"{100 * row.accuracy:.1f}{spread(row)}" for row in rows]
+            ends = [row for row in (rows[0], rows[-1]) if row is not None]
+            for place, row in zip((0, -1), ends, strict=True):
+                cells[place] += f" ({100 * row.low:.1f} to {100 * row.high:.1f})"
+            shares = [f"{100 * row.unweighted_accuracy:.1f}, {100 * row.f1_weighted:.1f}" for row in ends]
+            seeds = "–" if network.startswith("yard") else str(ends[0].seeds)
+            head = [one.title, NETWORKS[network], TRAININGS[training], seeds]
+            lines.append(f"| {' | '.join([*head, *cells, *shares])} |")
     return "\n".join(lines)
+
+
+def spread(row: Any) -> str:
+    """The standard deviation between seeds, where there are several."""
+    return f" ± {100 * row.deviation:.1f}" if row.seeds > 1 else ""
 
 
 def losses_by_rate(tables: list[Felt]) -> str:
     """The loss from raw speech to every rate, paired by utterance."""
-    lines = [headings("corpus", "network", "trained", *(f"{rate} %" for rate in RATES[1:]))]
+    lines = [headings("corpus", "network", "trained", *(f"{rate} %" for rate in SHOWN))]
     for one in tables:
-        found = {codec: one.losses(codec) for codec in FACTORS[1:]}
         for network, training in one.trainings():
-            rows = [found[codec].loc[(network, training)] for codec in FACTORS[1:]]
-            cells = [points(row.difference, row.low, row.high) for row in rows]
+            found = [one.losses(codec) for codec in factors(network)[1:]]
+            rows = [f.loc[(network, training)] if (network, training) in f.index else None for f in found]
+            cells = ["–" if row is None else points(row.difference, row.low, row.high) for row in rows]
             lines.append(f"| {' | '.join([one.title, NETWORKS[network], TRAININGS[training], *cells])} |")
     return "\n".join(lines)
 
 
-def against_yardstick(tables: list[Felt]) -> str:
-    """AMSER's network less the regression, trained across rates, paired."""
-    lines = [headings("corpus", "raw", *(f"{rate} %" for rate in RATES[1:]))]
+def against(tables: list[Felt], pairs: dict[str, str]) -> str:
+    """Networks less others, trained across rates, paired; the factors of the short pass count as those of the other."""
+    lines = [headings("corpus", "difference", "raw", *(f"{rate} %" for rate in SHOWN))]
     for one in tables:
-        told = one.told[one.told["codec"].isin(FACTORS)]
-        rows = network_differences(told, "amser", "yardstick", "rates").set_index("codec").loc[list(FACTORS)]
-        lines.append(f"| {one.title} | {' | '.join(points(r.difference, r.low, r.high) for r in rows.itertuples())} |")
+        told = one.told.assign(codec=one.told["codec"].mask(one.told["network"].isin(SHORT), _plain(one.told["codec"])))
+        for first, second in pairs.items():
+            both = told[told["network"].isin([first, second]) & (told["training"] == "rates")]
+            asked = both.groupby("codec")["network"].transform("nunique") == 2
+            found = network_differences(both[asked], first, second, "rates").set_index("codec")
+            rows = [found.loc[c] if c in found.index else None for c in factors(first)]
+            cells = ["–" if r is None else points(r.difference, r.low, r.high) for r in rows]
+            lines.append(f"| {one.title} | {NETWORKS[first]} less {NETWORKS[second]} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
+def _plain(codecs: pd.Series) -> pd.Series:
+    return codecs.str.removesuffix("-fp16")
+
+
 def at_bytes(one: Felt) -> str:
-    """All codecs of a corpus by their bytes, AMSER's network trained across rates."""
-    lines = [headings("codec", "kbit/s", "accuracy, %", "less raw, points", "seeds")]
+    """All codecs of a corpus by their bytes, AMSER's network trained across rates, of either pass."""
+    lines = [headings("codec", "kbit/s", "accuracy, %", "less raw, points", "short pass, %", "less raw, points")]
     for codec, kbps in one.kbps.items():
-        if ("amser", "rates", codec) not in one.scores.index:
-            continue
-        row = one.scores.loc[("amser", "rates", codec)]
-        loss = (
-            ""
-            if codec == "raw"
-            else points(*one.losses(str(codec)).loc[("amser", "rates")][["difference", "low", "high"]])
-        )
-        accuracy = points(row.accuracy, row.low, row.high, "")
-        lines.append(f"| {codec} | {kbps:.1f} | {accuracy} | {loss} | {row.seeds} |")
+        cells: list[str] = []
+        for network in ("amser", "short"):
+            if (network, "rates", codec) not in one.scores.index:
+                cells += ["–", "–"]
+                continue
+            row, loss = one.scores.loc[(network, "rates", codec)], ""
+            if codec != "raw":
+                loss = points(*one.losses(str(codec)).loc[(network, "rates")][["difference", "low", "high"]])
+            cells += [points(row.accuracy, row.low, row.high, ""), loss]
+        lines.append(f"| {codec} | {kbps:.1f} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def plot_bytes(tables: list[Felt]) -> None:
-    """Accuracy against the bytes of a second, one panel a corpus."""
+    """Accuracy against the bytes of a second, one panel a corpus: the window filled, the short pass hollow."""
     figure, grid = plt.subplots(1, len(tables), figsize=(9.6, 3.9), layout="constrained", squeeze=False)
     for axis, one in zip(grid.flat, tables, strict=True):
-        found = one.scores.loc[("amser", "rates")]
-        for family, (pattern, colour, mark) in LOOKS.items():
-            members = [codec for codec in one.kbps.index if codec in found.index and re.fullmatch(pattern, codec)]
-            if not members:
-                continue
-            rows = found.loc[members]
-            ends: Any = [100 * (rows["accuracy"] - rows["low"]), 100 * (rows["high"] - rows["accuracy"])]
-            look = {"color": colour, "label": family, "lw": 1.2, "elinewidth": 0.6, "ms": 5}
-            axis.errorbar(one.kbps[members], 100 * rows["accuracy"], ends, fmt=f"{mark}-", **look)
-        raw = found.loc["raw"]
+        for network in ("amser", "short"):
+            _curves(axis, one, network)
+        raw = one.scores.loc[("amser", "rates", "raw")]
         axis.axhline(100 * raw.accuracy, color="black", lw=0.7, ls=":")
         axis.set(title=f"{one.title} (n = {raw.utterances}, {raw.speakers} speakers)", xlabel="payload [kbit/s]")
         axis.set_xscale("log")
     grid[0, 0].set_ylabel("accuracy [%]")
-    grid[0, 0].legend(frameon=False, fontsize=8)
+    grid[0, 0].legend(frameon=False, fontsize=7)
     figure.savefig(DOCS / "img" / "emotion-bytes.svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
+
+
+def _curves(axis: Any, one: Felt, network: str) -> None:
+    """A curve for each family of codecs that a network was asked about."""
+    found, hollow = one.scores.loc[(network, "rates")], network in SHORT
+    for family, (pattern, colour, mark) in LOOKS.items():
+        members = [codec for codec in one.kbps.index if codec in found.index and re.fullmatch(pattern, codec)]
+        if not members:
+            continue
+        rows = found.loc[members]
+        ends: Any = [100 * (rows["accuracy"] - rows["low"]), 100 * (rows["high"] - rows["accuracy"])]
+        look = {"color": colour, "lw": 1.2, "elinewidth": 0.4, "ms": 5, "ls": "--" if hollow else "-"}
+        look |= {"label": f"{family}, short pass" if hollow else family, "mfc": "white" if hollow else colour}
+        axis.errorbar(one.kbps[members], 100 * rows["accuracy"], ends, marker=mark, **look)
 
 
 def main() -> None:
@@ -176,7 +209,8 @@ def main() -> None:
     tables = felt()
     insert("rates", by_rate(tables), PAGE)
     insert("losses", losses_by_rate(tables), PAGE)
-    insert("yardstick", against_yardstick(tables), PAGE)
+    insert("yardstick", against(tables, {"amser": "yardstick"}), PAGE)
+    insert("passes", against(tables, {"amser": "short", "yardstick": "yardshort"}), PAGE)
     for one in tables:
         insert(f"bytes {one.table.corpus}", at_bytes(one), PAGE)
     with plt.rc_context(STYLE):  # type: ignore[arg-type]

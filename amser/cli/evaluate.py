@@ -31,7 +31,7 @@ from amser.cli.emotion import (
     say_left_out,
 )
 from amser.cli.options import Json
-from amser.cli.states import Codecs, Encoder, Language, Padded, StateOptions, TestOn, TrainOn, evaluate_states
+from amser.cli.states import Codecs, Encoder, Language, Short, StateOptions, TestOn, TrainOn, evaluate_states
 from amser.exits import UserError
 from scenarios.errors import Exit
 
@@ -72,7 +72,7 @@ def evaluate(
     test: TestOn = None,
     encoder: Encoder = None,
     codec: Codecs = None,
-    padded: Padded = False,
+    short: Short = False,
     language: Language = None,
     network: Networks = None,
     weights: Weights = None,
@@ -109,11 +109,11 @@ def evaluate(
             raise UserError(f"{', '.join(given)}: not for the network on encoder states; leave out, or --encoder")
         numbers = tuple(range(seed, seed + seeds))
         options = StateOptions(
-            encoder or "base", words or "reference", modalities, codec, clean, numbers, epochs, output, padded, language
+            encoder or "base", words or "reference", modalities, codec, clean, numbers, epochs, output, short, language
         )
         return evaluate_states(corpus, train, test, options, json)
-    if corpus is None or codec or padded or language:
-        raise UserError("give --corpus; --codec, --padded and --language go with --encoder")
+    if corpus is None or codec or short or language:
+        raise UserError("give --corpus; --codec, --short and --language go with --encoder")
     words = words or "nano"
     names = networks_of(network)
     check_options(names, size, modalities, words, glove, frozen, device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,7 +106,7 @@ def table(
     split: Annotated[str | None, typer.Option(help="Only this split of the corpus.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many utterances, spread over it.")] = None,
     classes: Annotated[
-        Path | None, typer.Option(help="Predicted emotions, as `amser evaluate --encoder` writes them.")
+        list[Path] | None, typer.Option(help="Predicted emotions of `amser evaluate --encoder`; repeatable.")
     ] = None,
     words_of: Annotated[
         list[str] | None,
@@ -136,18 +137,21 @@ def table(
     unheard = frozenset(codecs) - frozenset(words_of) if words_of else frozenset()
     if not recall:
         tabling.measure_all(speech, codecs, recognizer, unheard)
-    felt = None if classes is None else _predictions(classes)
+    felt = _predictions(classes) if classes else None
     rows = tabling.make_table(speech, codecs, recognizer, head, classes=felt, unheard=unheard)
     sys.stdout.write(f"{output}: {rows} rows\n")
     return Exit.DONE
 
 
-def _predictions(path: Path) -> pd.DataFrame:
+def _predictions(paths: Sequence[Path]) -> pd.DataFrame:
     import pandas as pd
     from pyarrow import ArrowInvalid
 
     wanted = ["utterance", "codec", "network", "training", "seed", "emotion_predicted"]
-    try:
-        return pd.read_parquet(path, columns=wanted)
-    except (OSError, ArrowInvalid) as error:
-        raise UserError(f"--classes {path}: no table of predicted emotions ({error})") from error
+    parts = []
+    for path in paths:
+        try:
+            parts.append(pd.read_parquet(path, columns=wanted))
+        except (OSError, ArrowInvalid) as error:
+            raise UserError(f"--classes {path}: no table of predicted emotions ({error})") from error
+    return pd.concat(parts, ignore_index=True)

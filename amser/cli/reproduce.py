@@ -14,7 +14,7 @@ import typer
 
 from amser.cli.options import Json, check_device
 from amser.cli.progress import progress_bar
-from amser.exits import Stopped, UserError
+from amser.exits import MissingError, Stopped, UserError
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def icassp2025(
     unused = [option for option, value in given.items() if value is not None]
     if unused and iemocap is None:
         raise UserError(f"{', '.join(unused)}: about IEMOCAP; name its folder with --iemocap")
-    told = _checked(classes, glove)
+    told = _checked(classes, glove, iemocap)
     named = os.environ.get("AMSER_CORPORA")
     corpora = None if not named else Path(named).expanduser()
     where = (output, corpora, iemocap)
@@ -98,17 +98,21 @@ def icassp2025(
     return _show(output, whole, known, json)
 
 
-def _checked(classes: str | None, glove: Path | None) -> Classes | None:
+def _checked(classes: str | None, glove: Path | None, iemocap: Path | None) -> Classes | None:
     """The classes as read; what cannot be is said before anything is measured."""
     from recognizers.corpora import Classes, CorpusError
+    from recognizers.corpora.iemocap import find_iemocap
     from recognizers.training.emotion.glove import check_glove
 
     if glove is not None:
         check_glove(glove)
     try:
-        return None if classes is None else Classes.parse(classes)
+        told = None if classes is None else Classes.parse(classes)
     except CorpusError as error:
         raise UserError(f"--classes: {error}") from None
+    if iemocap is not None and find_iemocap(iemocap) is None:
+        raise MissingError(f"--iemocap {iemocap}: not IEMOCAP; expected Session1/dialog/EmoEvaluation/*.txt in it")
+    return told
 
 
 def _write(output: Path, whole: Part, known: Published) -> None:

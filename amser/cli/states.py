@@ -30,9 +30,11 @@ Codecs = Annotated[
     list[str] | None, typer.Option("--codec", "-c", help="Codecs to test, for --encoder; repeatable. Default: rates.")
 ]
 
-Padded = Annotated[
+Short = Annotated[
     bool,
-    typer.Option("--padded", help="Read the states of the 30 s that the words need, not of a short pass (--encoder)."),
+    typer.Option(
+        "--short", help="Read a pass over the real frames alone, not the 30 s that the words need (--encoder)."
+    ),
 ]
 Language = Annotated[
     str | None,
@@ -52,7 +54,7 @@ class StateOptions:
     seeds: tuple[int, ...]
     epochs: int | None
     output: Path
-    padded: bool = False
+    short: bool = False
     language: str | None = None
 
 
@@ -76,10 +78,11 @@ def evaluate_states(corpus: str | None, train: str | None, test: str | None, opt
             rows = across_speakers(open_corpus(str(corpus)), study, words)
             protocol = "leave one speaker out"
     options.output.mkdir(parents=True, exist_ok=True)
-    path = options.output / f"{Path(test or str(corpus)).name}-{options.encoder}-predictions.parquet"
+    kind = "".join(f"-{one}" for one in ("short", "clean") if getattr(options, one))
+    path = options.output / f"{Path(test or str(corpus)).name}-{options.encoder}{kind}-predictions.parquet"
     rows.to_parquet(path)
     said = "none" if options.modalities == "audio" else options.words
-    read = f"encoder {options.encoder} ({'padded' if options.padded else 'short'} pass)"
+    read = f"encoder {options.encoder} ({'short pass' if options.short else 'the pass of the words'})"
     _show(rows, f"{protocol}, {read}, words from {said}, predictions in {path}", json)
     return Exit.DONE
 
@@ -97,11 +100,13 @@ def _study(options: StateOptions, advance: Callable[[int, int, str], None]) -> S
         choice("--codec: there is no", codec, list(STANDARD_CODECS))
     whisper = load_whisper(options.encoder)
     states = WhisperStates(
-        whisper.model, whisper.name, whisper.weights_hash, READ[options.encoder], padded=options.padded
+        whisper.model, whisper.name, whisper.weights_hash, READ[options.encoder], short=options.short
     )
     study = StateStudy(states, options.encoder, default_cache() / "states", seeds=options.seeds, advance=advance)
     if options.clean:
         study = replace(study, trained=("raw",))
+    if options.short:
+        study = replace(study, names=("short", "yardshort"))  # so that a table can hold both passes' classes
     if options.codecs:
         study = replace(study, tested=tuple(options.codecs))
     if options.epochs:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from amser.live.decoders import Decoders
 from channel.codecs import CodecError
-from channel.mel import rebanded
+from recognizers.measurement.one_pass import classified, transcribed
 from recognizers.measurement.protocols import Emotion, EmotionRecognizer, Mel, Recognizer
 from scenarios.plugins import trust
 from scenarios.schema.codec import CodecSpec
 from scenarios.schema.corpus import MeasuredCorpusSpec, OneCorpusSpec
 from scenarios.schema.server import EmotionSpec, RecognizerSpec
+
+if TYPE_CHECKING:
+    from recognizers.emotion.states import Stretches
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,7 @@ class Listener:
         """One answer for each job, in order; a payload that cannot be decoded is refused and harms no other."""
         mels, why = self._mels(jobs)
         good = [mel for mel in mels if mel is not None]
-        texts = [Heard()] * len(good) if self.recognizer is None or not good else self._words(self.recognizer, good)
-        if self.emotion is not None and good:
-            texts = self._feelings(self.emotion, good, texts)
-        found = iter(texts)
+        found = iter(self._understood(good) if good else [])
         return [Heard(refused=reason) if mel is None else next(found) for mel, reason in zip(mels, why, strict=True)]
 
     def _mels(self, jobs: Sequence[Job]) -> tuple[list[Mel | None], list[str]]:
@@ -98,15 +99,19 @@ class Listener:
                 why.append(str(error))
         return mels, why
 
-    def _words(self, recognizer: Recognizer, mels: Sequence[Mel]) -> list[Heard]:
-        said = recognizer.transcribe(mels)
-        return [
-            Heard(one.text, float(one.avg_logprob), float(one.no_speech_prob), frames=mel.shape[1])
-            for one, mel in zip(said, mels, strict=True)
-        ]
-
-    def _feelings(self, network: EmotionRecognizer, mels: Sequence[Mel], heard: Sequence[Heard]) -> list[Heard]:
-        felt = network.classify([rebanded(mel, network.bands) for mel in mels], [one.text for one in heard])
+    def _understood(self, mels: Sequence[Mel]) -> list[Heard]:
+        """Words and emotions of a batch, by one pass of the encoder where both are read from it."""
+        heard = [Heard()] * len(mels)
+        states: Sequence[Stretches | None] = [None] * len(mels)
+        if self.recognizer is not None:
+            said, states = transcribed(self.recognizer, self.emotion, mels)
+            heard = [
+                Heard(one.text, float(one.avg_logprob), float(one.no_speech_prob), frames=mel.shape[1])
+                for one, mel in zip(said, mels, strict=True)
+            ]
+        if self.emotion is None:
+            return heard
+        felt = classified(self.emotion, mels, [one.text for one in heard], states)
         return [
             replace(one, emotion=emotion.label, probabilities=_by_label(emotion))
             for one, emotion in zip(heard, felt, strict=True)
@@ -119,10 +124,7 @@ class Listener:
         noise = np.random.default_rng(0).normal(0.0, 0.01, 16_000).astype(np.float32)
         mel = log_mel(noise, self.decoders.bands)
         for size in (1, largest):
-            if self.recognizer is not None:
-                self.recognizer.transcribe([mel] * size)
-            if self.emotion is not None:
-                self.emotion.classify([rebanded(mel, self.emotion.bands)] * size, [""] * size)
+            self._understood([mel] * size)
 
 
 def _by_label(emotion: Emotion) -> dict[str, float]:

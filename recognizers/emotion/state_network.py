@@ -6,9 +6,10 @@ comes back says how much every stretch of speech counts in the mean and the devi
 classified. With equal weights it is the logistic regression that it has to beat. Encoder and word embeddings stay as
 OpenAI trained them.
 
-A network has members that share nothing but their input: an ensemble, or in a training the folds of a
-cross-validation. The wide states are read once for all of them; `torch.vmap` over one member's module would copy
-them for each, which took ten times as long.
+A network has members that share nothing but their input: the two voices of a trained network (what the co-attention
+learnt, and the regression that it starts from, fitted to its minimum), in a training those of all folds of a
+cross-validation. The wide states are read once for all of them; `torch.vmap` over one member's module would copy them
+for each, which took ten times as long.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from torch import Tensor, nn
 
 from recognizers.emotion.states import Floats, Stretches
 
-__all__ = ["StateBatch", "StateDims", "StateNetwork", "collate_states"]
+__all__ = ["VOICES", "StateBatch", "StateDims", "StateNetwork", "agreed", "collate_states"]
 
 SMALLEST_DEVIATION = 1e-3
+VOICES = 2
+"""Members of a trained network: with co-attention, and without."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,7 @@ class StateNetwork(nn.Module):
 
     def __init__(self, dims: StateDims, classes: int, members: int = 1) -> None:
         super().__init__()
-        self.dims, self.classes = dims, classes
+        self.dims, self.classes, self.members = dims, classes, members
         wide = len(dims.layers) * dims.state_width
         # Statistics of each member's training set, which travel with the weights. Those of the states are folded into
         # the projection: a standardised copy of the states would be the largest tensor of a training by far.
@@ -181,6 +184,13 @@ class StateNetwork(nn.Module):
         found.load_state_dict({name: value[list(members)].clone() for name, value in self.state_dict().items()})
         return found.train(self.training)
 
+    def beside(self, other: StateNetwork) -> StateNetwork:
+        """A network of this one's members and then the other's."""
+        found = StateNetwork(self.dims, self.classes, self.members + other.members)
+        theirs = other.state_dict()
+        found.load_state_dict({name: torch.cat([value, theirs[name]]) for name, value in self.state_dict().items()})
+        return found.train(self.training)
+
     def _steps(self, batch: StateBatch) -> tuple[Tensor, Tensor]:
         """Both modalities in the co-attention's width: (members, B, T, width) and (members, B, W, width)."""
         share = len(self.dims.layers) * self.mix.softmax(1).repeat_interleave(self.dims.state_width, dim=1)
@@ -190,6 +200,14 @@ class StateNetwork(nn.Module):
         spoken = batch.words * 0 if self.dims.modalities == "audio" else batch.words
         words = _shared(spoken, self.word_project.weight, self.word_project.bias)
         return self.audio_norm(audio), self.word_norm(words)
+
+
+def agreed(logits: Tensor, voices: int) -> Tensor:
+    """Probabilities by all voices together: (voices x K, B, C) logits to (K, B, C), the mean of their logarithms.
+
+    Of logarithms, not of probabilities: a voice that excludes a class is heard."""
+    each: Tensor = logits.log_softmax(dim=2).unflatten(0, (voices, -1))
+    return each.mean(dim=0).softmax(dim=2)
 
 
 def statistics(batch: StateBatch, weights: Tensor) -> Tensor:

@@ -11,15 +11,18 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from recognizers.emotion.state_network import StateDims, StateNetwork, collate_states
-from recognizers.emotion.states import EncoderStates
+from recognizers.emotion.state_network import StateDims, StateNetwork, agreed, collate_states
+from recognizers.emotion.states import EncoderStates, Stretches, overheard
 from recognizers.emotion.types import Emotion, EmotionError, Mel
+
+if TYPE_CHECKING:
+    from recognizers.measurement.protocols import Recognizer, Transcript
 
 __all__ = [
     "STATE_FORMAT",
@@ -83,18 +86,30 @@ class StateRecognizer:
         return f"emotion/amser-states/{self.digest}"
 
     def classify(self, mels: Sequence[Mel], texts: Sequence[str]) -> list[Emotion]:
-        """One emotion for each Mel and the words heard in it: the mean of the members' probabilities.
+        """One emotion for each Mel and the words heard in it, by all members together.
 
         Raises `EmotionError` for a Mel that is none.
         """
         if len(mels) != len(texts):
             raise EmotionError(f"{len(mels)} Mels but {len(texts)} texts; give one text (empty if none) for each")
+        slices = [slice(first, first + BATCH) for first in range(0, len(mels), BATCH)]
+        return [one for part in slices for one in self.classify_heard(self.encoder.heard(mels[part]), texts[part])]
+
+    def overhear(
+        self, recognizer: Recognizer, mels: Sequence[Mel]
+    ) -> tuple[Sequence[Transcript], Sequence[Stretches]] | None:
+        """The recognizer's transcripts with what its own encoder heard on the way; None where it is another's."""
+        shared = self.encoder.shared_with(recognizer)
+        return None if shared is None else overheard(shared, mels, self.encoder.layers)
+
+    def classify_heard(self, heard: Sequence[Stretches], texts: Sequence[str]) -> list[Emotion]:
+        """`classify`, where the encoder's states are there already."""
         found: list[Emotion] = []
-        for first in range(0, len(mels), BATCH):
-            heard = self.encoder.heard(mels[first : first + BATCH])
+        for first in range(0, len(heard), BATCH):
             words = [self.encoder.word_vectors(text) for text in texts[first : first + BATCH]]
             with torch.inference_mode():
-                chances = self.network(collate_states(heard, words)).softmax(dim=2).mean(dim=0)
+                batch = collate_states(heard[first : first + BATCH], words)
+                chances = agreed(self.network(batch), self.network.members)[0]
             found += [
                 Emotion(self.labels[int(row.argmax())], dict(zip(self.labels, row.tolist(), strict=True)))
                 for row in chances

@@ -1,7 +1,8 @@
 """The states of Whisper's encoder, as an emotion network reads them.
 
-The words need the encoder's whole padded pass of 30 s. The network needs the first blocks over the real frames only,
-which is a pass of its own at a small part of the cost; positions count from the start, as in the padded pass.
+They are those of the window of 30 s that the words need: one Mel, one encoder pass, two tasks. A pass of the network's
+own over the real frames alone takes a twelfth of that work, but who hears without the silence that Whisper was trained
+with hears worse (docs/results/emotion.md), and it is work that a server with the window's states need not do.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     import torch
     from whisper.model import Whisper
 
-__all__ = ["READ", "STRETCH", "EncoderStates", "Stretches", "WhisperStates"]
+    from recognizers.whisper import Transcript, WhisperRecognizer
+
+__all__ = ["READ", "STRETCH", "EncoderStates", "Stretches", "WhisperStates", "overheard", "stretches_of"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -29,6 +32,8 @@ STRETCH = 8
 """Steps in a stretch: 0.32 s, about a syllable or two. The network attends to stretches: their means and variances
 keep the utterance's mean and deviation over steps, in an eighth of their memory."""
 MOST_TOKENS = 64
+FILL = 0.0
+"""What fills the window after the speech: zeros of the normalised log-Mel, as in ``whisper.transcribe``."""
 READ: Mapping[str, tuple[int, ...]] = {"base": (2, 3, 4), "tiny.en": (1, 2, 3)}
 """Blocks whose states are read: the middle ones. The first know little of the voice, the last ones little but words."""
 
@@ -78,22 +83,25 @@ class EncoderStates(Protocol):
     def word_vectors(self, text: str, /) -> Floats:
         """Embeddings of the text's tokens, (tokens, width), at least one row."""
 
+    def shared_with(self, recognizer: object, /) -> WhisperRecognizer | None:
+        """The recognizer, if the words that it finds come from these very states; None of another."""
+
 
 class WhisperStates:
     """A Whisper's encoder, asked for the states of some of its first blocks."""
 
-    def __init__(self, model: Whisper, name: str, weights_hash: str, layers: Sequence[int], *, padded: bool = False):
-        """`padded` runs the 30 s that the words need and reads the real frames of them: the measured alternative."""
+    def __init__(self, model: Whisper, name: str, weights_hash: str, layers: Sequence[int], *, short: bool = False):
+        """`short` hears the real frames alone and not the window that the words need: the measured alternative."""
         depth = int(model.dims.n_audio_layer)
         if not layers or not all(1 <= layer <= depth for layer in layers):
             raise EmotionError(f"{name} has encoder blocks 1 to {depth}, asked for {list(layers)}")
-        self.model, self.name, self.weights_hash, self.padded = model, name, weights_hash, padded
+        self.model, self.name, self.weights_hash, self.short = model, name, weights_hash, short
         self._layers = tuple(sorted(layers))
 
     @property
     def identity(self) -> str:
         """Weights, blocks and way of reading."""
-        way = "padded" if self.padded else "short"
+        way = "short" if self.short else "window"
         return f"states-1:{self.weights_hash}:{way}:{'+'.join(map(str, self._layers))}:{STRETCH}"
 
     @property
@@ -112,25 +120,34 @@ class WhisperStates:
         return int(self.model.dims.n_audio_state)
 
     def heard(self, mels: Sequence[Mel]) -> list[Stretches]:
-        """One after the other: short passes of different lengths gain nothing side by side on a CPU."""
+        """By a pass of its own for each, for whoever has no words to share it with; a CPU gains nothing by batches."""
         import torch
 
         with torch.inference_mode():
-            return [_stretches(self._states(mel)) for mel in mels]
+            return [stretches_of(self._states(mel)) for mel in mels]
+
+    def shared_with(self, recognizer: object) -> WhisperRecognizer | None:
+        """The recognizer, if it is the same Whisper and fills its windows with the same silence."""
+        from recognizers.whisper import WhisperRecognizer
+
+        if self.short or not isinstance(recognizer, WhisperRecognizer):
+            return None
+        alike = recognizer.weights_hash == self.weights_hash and recognizer.options.padding == "zero"
+        return recognizer if alike else None
 
     def _states(self, mel: Mel) -> torch.Tensor:
         """(frames / 2, layers, width) of one Mel."""
         import torch
         from torch.nn import functional
 
-        from recognizers.whisper.padding import floor_of, pad_with_floor
+        from recognizers.whisper.padding import pad_with_floor
 
         if mel.ndim != 2 or mel.shape[0] != self.bands or mel.shape[1] == 0:
             raise EmotionError(f"a Mel has shape ({self.bands}, frames), found {mel.shape}")
         encoder = self.model.encoder
         most = 2 * int(self.model.dims.n_audio_ctx)
         real = -(-min(mel.shape[1], most) // 2)
-        frames = pad_with_floor(mel, most, floor_of(mel)) if self.padded else mel[:, :most]
+        frames = mel[:, :most] if self.short else pad_with_floor(mel, most, FILL)
         weight = encoder.conv1.weight
         steps = torch.from_numpy(np.ascontiguousarray(frames))[None].to(weight.device, weight.dtype)
         steps = functional.gelu(encoder.conv2(functional.gelu(encoder.conv1(steps)))).transpose(1, 2)
@@ -154,7 +171,15 @@ class WhisperStates:
         return np.asarray(table[tokens].float().cpu().numpy(), dtype=np.float32)
 
 
-def _stretches(states: torch.Tensor) -> Stretches:
+def overheard(
+    recognizer: WhisperRecognizer, mels: Sequence[Mel], layers: Sequence[int]
+) -> tuple[list[Transcript], list[Stretches]]:
+    """What a recognizer understands, and what its encoder gave on the way."""
+    found = recognizer.overheard(mels, layers)
+    return [said for said, _ in found], [stretches_of(states) for _, states in found]
+
+
+def stretches_of(states: torch.Tensor) -> Stretches:
     """Moments of (frames, layers, width) over stretches; an odd last frame is a step of its own."""
     import torch
 

@@ -6,18 +6,22 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from channel.mel import log_mel, rebanded
+from channel.mel import log_mel
 from recognizers.measurement.keys import felt_key, recognized_key
+from recognizers.measurement.one_pass import classified, transcribed
 from recognizers.measurement.protocols import Audio, Corpus, EmotionRecognizer, Mel, Recognizer
 from recognizers.measurement.shipped_tables import MeasuredCorpus, MeasuredEmotion, NoTable
 from recognizers.measurement.store import Store, digest
 from recognizers.measurement.table_cells import Cell, coded_value, is_coded, is_felt, is_recognized
 from scenarios.errors import AmserError, Exit
 from scenarios.plugins import told
+
+if TYPE_CHECKING:
+    from recognizers.emotion.states import Stretches
 
 SAMPLE_RATE_HZ = 16_000
 BATCH_BYTES = 64 * 2**20  # Mels held in memory before they are recognized
@@ -55,6 +59,8 @@ class Measuring:
     recognizer_id: str = ""
     emotion_id: str = ""
     slice: int = field(default_factory=lambda: FIRST_SLICE)
+    overheard: dict[str, Stretches] = field(default_factory=dict)
+    """What the recognizer's encoder gave for Mels of the batch under way, by digest, for the emotion network."""
 
     def __post_init__(self) -> None:
         if self.recognizer is not None:
@@ -122,6 +128,7 @@ class Measuring:
         self.known.coded |= coded
         self._recognize({mel: samples for mel, samples in mels.items() if self._unrecognized(mel)})
         self._feel({mel: samples for mel, samples in mels.items() if self._unfelt(mel)})
+        self.overheard = {}
         self.advance(len(coded))
 
     def _audio(self, cells: Sequence[Cell]) -> tuple[Audio, Mel | None]:
@@ -177,7 +184,8 @@ class Measuring:
             self._pace(time.monotonic() - started_s)
 
     def _recognize_slice(self, mels: Mapping[str, Mel], recognizer: Recognizer) -> None:
-        transcripts = recognizer.transcribe(list(mels.values()))
+        transcripts, heard = transcribed(recognizer, self.emotion, list(mels.values()))
+        self.overheard |= {mel: one for mel, one in zip(mels, heard, strict=True) if one is not None}
         found = {
             recognized_key(mel, self.recognizer_id): {
                 "text": said.text,
@@ -199,9 +207,8 @@ class Measuring:
     def _feel(self, mels: Mapping[str, Mel]) -> None:
         if self.emotion is None or not mels:
             return
-        # A recognizer of 128 bands has the payload's Mel in 128; the network hears the same in its own.
-        heard = [rebanded(mel, self.emotion.bands) for mel in mels.values()]
-        felt = self.emotion.classify(heard, [self.words(mel) for mel in mels])
+        heard = [self.overheard.get(mel) for mel in mels]
+        felt = classified(self.emotion, list(mels.values()), [self.words(mel) for mel in mels], heard)
         found = {self._felt_key(mel): {"label": one.label} for mel, one in zip(mels, felt, strict=True)}
         self.store.put(found)
         self.known.felt |= found

@@ -33,6 +33,8 @@ class Hearing:
     corpus: Corpus
     recognizer: Recognizer | None
     emotion: EmotionRecognizer | None
+    worded: frozenset[str] | None = None
+    """Fingerprints of the codecs whose words can be had; None: of any."""
 
     @property
     def bands(self) -> int:
@@ -61,20 +63,23 @@ def _parts(scenario: Scenario) -> tuple[OneCorpusSpec, ...]:
 
 
 def _hearing(spec: OneCorpusSpec, scenario: Scenario) -> Hearing:
-    corpus = corpus_of(spec, scenario.recognizer)
-    recognizer = recognizer_of(scenario.recognizer, spec) if _has_words(spec, scenario) else None
+    corpus, worded = corpus_of(spec, scenario.recognizer), _worded(spec, scenario)
+    recognizer = recognizer_of(scenario.recognizer, spec) if worded is None or worded else None
     labelled = any(utterance.emotion for utterance in corpus.utterances)
-    return Hearing(corpus, recognizer, emotion_of(scenario.emotion, spec) if labelled else None)
+    return Hearing(corpus, recognizer, emotion_of(scenario.emotion, spec) if labelled else None, worded)
 
 
-def _has_words(spec: OneCorpusSpec, scenario: Scenario) -> bool:
-    """Whether words can be had of a corpus: of one without audio, only if its table has them."""
+def _worded(spec: OneCorpusSpec, scenario: Scenario) -> frozenset[str] | None:
+    """Codecs whose words can be had: of a corpus without audio, those that its table knows the words of."""
     if not isinstance(spec, MeasuredCorpusSpec) or spec.path is not None:
-        return True
+        return None
     if not isinstance(scenario.recognizer, WhisperSpec):
-        return True
+        return None
     wanted = (spec.kind, scenario.recognizer.model)
-    return all(table.has_words for table in measured_tables() if (table.corpus, table.model) == wanted)
+    tables = [table for table in measured_tables() if (table.corpus, table.model) == wanted]
+    # A table with words throughout is asked for whatever comes: then the error says that it lacks the codec.
+    partly = [table.worded for table in tables if not table.has_words]
+    return frozenset().union(*partly) if partly else None
 
 
 def measured(
@@ -84,30 +89,49 @@ def measured(
 
     Columns and errors are those of ``measure``; rows go codec by codec.  Utterances of a mixture are named
     ``corpus/utterance``.  ``frame.attrs["tables"]`` names the measured tables that were used."""
-    import pandas as pd
 
     heard = hearings(scenario)
     frames = [_measured(one, specs, cache_dir, progress) for one in heard]
-    if len(frames) == 1:
-        return frames[0]
-    order = {name: place for place, name in enumerate(specs)}
-    tables = [table for frame in frames for table in frame.attrs["tables"]]
-    for one, frame in zip(heard, frames, strict=True):
-        for column in ("utterance", "speaker"):  # two corpora may use one name
-            frame[column] = one.corpus.name + "/" + frame[column]
-        frame.attrs = {}
-    whole = pd.concat(frames, ignore_index=True).sort_values("codec", key=lambda c: c.map(order), kind="stable")
-    whole = whole.reset_index(drop=True)
-    whole.attrs["tables"] = tables
-    return whole
+    if len(frames) > 1:
+        for one, frame in zip(heard, frames, strict=True):
+            for column in ("utterance", "speaker"):  # two corpora may use one name
+                frame[column] = one.corpus.name + "/" + frame[column]
+    return _joined(frames, list(specs))
 
 
 def _measured(heard: Hearing, specs: Mapping[str, CodecSpec], cache_dir: Path | None, progress: bool) -> pd.DataFrame:
+    """One corpus; its codecs without words, if any, are measured apart from those that have some."""
     from channel.codecs import build_codec
     from recognizers.measurement.measure import measure
 
     codecs = {name: build_codec(spec, bands=heard.bands, name=name) for name, spec in specs.items()}
-    return measure(heard.corpus, codecs, heard.recognizer, heard.emotion, cache_dir=cache_dir, progress=progress)
+    known = codecs if heard.worded is None else {n: c for n, c in codecs.items() if c.fingerprint() in heard.worded}
+    parts = [(known, heard.recognizer), ({n: c for n, c in codecs.items() if n not in known}, None)]
+    return _joined(
+        [
+            measure(heard.corpus, part, recognizer, heard.emotion, cache_dir=cache_dir, progress=progress)
+            for part, recognizer in parts
+            if part
+        ],
+        list(specs),
+    )
+
+
+def _joined(frames: Sequence[pd.DataFrame], codecs: Sequence[str]) -> pd.DataFrame:
+    """Tables as one, in the order of ``codecs``; of their ``attrs`` the measured tables and the counts of cells."""
+    import pandas as pd
+
+    if len(frames) == 1:
+        return frames[0]
+    tables = {table["table"]: table for frame in frames for table in frame.attrs["tables"]}
+    counts = {count: sum(frame.attrs[count] for frame in frames) for count in ("measured", "recalled")}
+    for frame in frames:
+        frame.attrs = {}
+    order = {name: place for place, name in enumerate(codecs)}
+    whole = pd.concat(frames, ignore_index=True).sort_values("codec", key=lambda c: c.map(order), kind="stable")
+    whole = whole.reset_index(drop=True)
+    whole.attrs = counts | {"tables": list(tables.values())}
+    return whole
 
 
 def described(heard: Sequence[Hearing]) -> Iterator[dict[str, object]]:

@@ -26,7 +26,11 @@ class LazyRecognizer:
         return self.identity
 
     def transcribe(self, mels: Sequence[Mel], /) -> Sequence[Transcript]:
-        """Load the weights if that has not happened, and recognize.
+        """Load the weights if that has not happened, and recognize; errors are those of ``loaded``."""
+        return self.loaded().transcribe(mels)
+
+    def loaded(self) -> Recognizer:
+        """The recognizer itself.
 
         Raises ``MeasurementError`` for other weights than those that the tables were made with."""
         if self._loaded is None:
@@ -37,4 +41,4 @@ class LazyRecognizer:
                     "with; name the checkpoint by its path to use it as a model of its own"
                 )
             self._loaded = loaded
-        return self._loaded.transcribe(mels)
+        return self._loaded

@@ -5,10 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from recognizers.emotion.states import Stretches
 
 Mel = npt.NDArray[np.float32]
 Audio = npt.NDArray[np.float32]
@@ -123,3 +126,24 @@ class EmotionRecognizer(Protocol):
 
     def classify(self, mels: Sequence[Mel], texts: Sequence[str], /) -> Sequence[Emotion]:
         """One emotion for each Mel and its words, in order."""
+
+
+@runtime_checkable
+class Overhearing(EmotionRecognizer, Protocol):
+    """An emotion network that reads the states of an encoder, and so can share the recognizer's pass."""
+
+    def overhear(
+        self, recognizer: Recognizer, mels: Sequence[Mel], /
+    ) -> tuple[Sequence[Transcript], Sequence[Stretches]] | None:
+        """The recognizer's transcripts with what its encoder heard on the way; None where it is another's encoder."""
+
+    def classify_heard(self, heard: Sequence[Stretches], texts: Sequence[str], /) -> Sequence[Emotion]:
+        """One emotion for each utterance that was overheard and its words, in order."""
+
+
+@runtime_checkable
+class Deferred(Recognizer, Protocol):
+    """A recognizer that stands for one that is loaded when it is needed."""
+
+    def loaded(self) -> Recognizer:
+        """The recognizer itself."""

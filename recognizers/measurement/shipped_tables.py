@@ -78,8 +78,15 @@ class MeasuredTable:
 
     @property
     def has_words(self) -> bool:
-        """Whether the recognizer was asked for every row; acted corpora have emotions and hardly a word."""
+        """Whether the recognizer was asked for every row; acted corpora have words of some codecs only."""
         return not bool(self.rows(["hypothesis"])["hypothesis"].isna().any())
+
+    @property
+    def worded(self) -> frozenset[str]:
+        """Fingerprints of the codecs of whose rows the recognizer was asked for every one."""
+        known = self.rows(["codec_fingerprint", "hypothesis"]).set_index("codec_fingerprint")["hypothesis"].notna()
+        whole = known.groupby(level=0).all()
+        return frozenset(whole.index[whole])
 
     def rows(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Rows of the table: all columns, or some.  Raises ``DamagedTable``."""

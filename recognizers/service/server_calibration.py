@@ -176,7 +176,7 @@ def _emotion(network: str, device: str) -> _Subject:
 
     name, _, encoder = network.partition("/")
     if encoder:
-        return _states(name, encoder, device)
+        return _states(name, encoder.removesuffix("/alone"), device, shared=not encoder.endswith("/alone"))
     loaded = load_emotion(network)
     loaded.network.to(device)
     words = "please turn on the light"
@@ -187,29 +187,35 @@ def _emotion(network: str, device: str) -> _Subject:
     return _Subject(classify, noise_mels(loaded.bands), "random Mels, five words: the network's time follows lengths")
 
 
-def _states(network: str, encoder: str, device: str) -> _Subject:
-    """AMSER's network on encoder states: its short pass through the first blocks, and the head."""
+def _states(network: str, encoder: str, device: str, *, shared: bool) -> _Subject:
+    """AMSER's network on encoder states: its head alone, where the pass of the words gives them, or with a pass of its
+    own before it."""
     import torch
 
-    from recognizers.emotion.state_network import StateDims, StateNetwork, collate_states
-    from recognizers.emotion.states import READ, WhisperStates
+    from recognizers.emotion.state_network import VOICES, StateDims, StateNetwork, collate_states
+    from recognizers.emotion.states import READ, WhisperStates, stretches_of
 
     if network != "amser" or encoder not in READ:
-        known = ", ".join(f"amser/{name}" for name in READ)
+        known = ", ".join(f"amser/{name}, amser/{name}/alone" for name in READ)
         raise CalibrationError(f"no network '{network}' reads the states of '{encoder}'; there are {known}")
     if device != "cpu":
         raise CalibrationError(f"the head of {network}/{encoder} runs on the CPU: calibrate it with `--device cpu`")
     random = RandomWhisper(official_dimensions(encoder), device)
     states = WhisperStates(random.model, encoder, "random weights", READ[encoder])
-    head = StateNetwork(StateDims(READ[encoder], states.width), classes=4).eval()
+    head = StateNetwork(StateDims(READ[encoder], states.width), classes=4, members=VOICES).eval()
+
+    window = torch.randn(1500, len(states.layers), states.width)
 
     def classify(mels: Sequence[Mel]) -> object:
         spoken = [states.word_vectors("please turn on the light")] * len(mels)
+        real = [window[: -(-mel.shape[1] // 2)] for mel in mels]
+        heard = [stretches_of(given) for given in real] if shared else states.heard(mels)
         with torch.inference_mode():
-            return head(collate_states(states.heard(mels), spoken))
+            return head(collate_states(heard, spoken))
 
-    said = f"random weights and Mels, five words; blocks 1 to {READ[encoder][-1]} over the real frames, then the head"
-    return _Subject(classify, noise_mels(states.bands), said)
+    alone = f"blocks 1 to {READ[encoder][-1]} over the window of 30 s, then the head"
+    said = "the head, and what it keeps of the states that the words' pass gives" if shared else alone
+    return _Subject(classify, noise_mels(states.bands), f"random weights and Mels, five words; {said}")
 
 
 def _rebuild_cost(timing: Timing) -> Cost:

@@ -98,7 +98,7 @@ def load_service(
     """
     spec = server.service
     if isinstance(spec, CalibratedServiceSpec):
-        service = _calibrated(spec, recognizer, _network(emotion, encoder))
+        service = _calibrated(spec, recognizer, _network(emotion, encoder, recognizer))
     else:
         batch_s, what = _explicit(spec)
         exponential = isinstance(spec, ExponentialServiceSpec)
@@ -146,11 +146,16 @@ def _calibrated(spec: CalibratedServiceSpec, recognizer: RecognizerSpec | None, 
     return ServiceTime(batch_s, calibration.power.idle_w, active_w, source, spread=cost.spread)
 
 
-def _network(emotion: EmotionSpec | None, encoder: str) -> str | None:
-    """The name under which a calibration lists a network: ``amser/base`` reads the states of ``base``."""
+def _network(emotion: EmotionSpec | None, encoder: str, recognizer: RecognizerSpec | None) -> str | None:
+    """The name under which a calibration lists a network.
+
+    ``amser/base`` reads the states of ``base`` from the pass that finds the words; where another recognizer finds them
+    ``base`` has to hear for the network alone: ``amser/base/alone``."""
     if emotion is None or emotion.kind == "none":
         return None
-    return f"{emotion.kind}/{encoder}" if encoder else emotion.kind
+    if not encoder:
+        return emotion.kind
+    return f"{emotion.kind}/{encoder}" if model_of(recognizer) == encoder else f"{emotion.kind}/{encoder}/alone"
 
 
 def model_of(recognizer: RecognizerSpec | None) -> str:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TESTED", "TRAINED", "StateStudy", "across_corpora", "across_speakers", "heard_examples"]
 
-TRAINED = ("raw", "amser-25-fp16", "amser-12.5-fp16")
+TRAINED = ("raw", "amser-25", "amser-12.5")
 """Codecs of a training across rates: the rates between them are as strange to the network as another codec's."""
-TESTED = ("raw", *(f"amser-{rate}-fp16" for rate in ("100", "50", "25", "18.75", "12.5")))
+TESTED = ("raw", *(f"amser-{rate}" for rate in ("100", "50", "25", "18.75", "12.5")))
 
 Words = Callable[[Corpus, str], Sequence[str]]
 """The words of every utterance of a corpus through a codec."""
@@ -46,6 +46,8 @@ class StateStudy:
     tested: tuple[str, ...] = TESTED
     seeds: tuple[int, ...] = (1, 2, 3)
     modalities: str = "both"
+    names: tuple[str, str] = ("amser", "yardstick")
+    """Of the network and the regression in the rows."""
     recipe: StateRecipe = field(default_factory=StateRecipe)
     advance: Callable[[int, int, str], None] | None = None
 
@@ -92,13 +94,15 @@ def across_speakers(corpus: Corpus, study: StateStudy, words: Words | None = Non
     """Leave one speaker out: rows of `prediction_rows` for every seed of the network, and for the yardstick."""
     import pandas as pd
 
+    if not corpus.labels:
+        raise EmotionError(f"corpus {corpus.name} has no emotion labels, so nothing can be learnt from it")
     examples = heard_examples(corpus, study, corpus.labels, words)
     found, _ = yardstick_predictions(examples, study.trained, study.tested, study.states.layers)
-    rows = [_rows(examples, found, study, "yardstick", 0)]
+    rows = [_rows(examples, found, study, study.names[1], 0)]
     for seed in study.seeds:
         recipe = replace(study.recipe, seed=seed)
         guessed = network_predictions(examples, study.trained, study.tested, study.dims, recipe)
-        rows.append(_rows(examples, guessed, study, "amser", seed))
+        rows.append(_rows(examples, guessed, study, study.names[0], seed))
     return pd.concat(rows, ignore_index=True)
 
 
@@ -120,7 +124,7 @@ def across_corpora(train: Corpus, test: Corpus, study: StateStudy, words: Words 
         everyone = [np.arange(len(heard), dtype=np.int64)]
         network = train_stacked(heard, everyone, study.trained, study.dims, replace(study.recipe, seed=seed))
         guessed = {codec: probabilities(network, strange, codec)[0].argmax(dim=1).numpy() for codec in study.tested}
-        rows.append(_rows(strange, guessed, study, "amser", seed))
+        rows.append(_rows(strange, guessed, study, study.names[0], seed))
     return pd.concat(rows, ignore_index=True)
 
 

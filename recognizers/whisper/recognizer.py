@@ -19,6 +19,7 @@ from recognizers.whisper.listening import Aligner, Listening, Segment
 from recognizers.whisper.options import DecodingOptionError, WhisperOptions, fingerprint
 from recognizers.whisper.padding import floor_of
 from recognizers.whisper.placing import padded_batch
+from recognizers.whisper.tap import Tap
 from scenarios.errors import AmserError
 
 if TYPE_CHECKING:
@@ -105,14 +106,24 @@ class WhisperRecognizer:
 
         Utterances longer than the context take several windows. Raises `MelShapeError`.
         """
+        return [_transcript(one) for one in self._heard(mels, None)]
+
+    def overheard(self, mels: Sequence[Mel], layers: Sequence[int]) -> list[tuple[Transcript, torch.Tensor]]:
+        """The same, each with what blocks of the encoder gave on the way, counted from 1.
+
+        Those are the states of the real frames of an utterance's first window: (frames / 2, layers, width)."""
+        with Tap(self.model.encoder, layers) as tap:
+            return [(_transcript(one), tap.states(one.index)) for one in self._heard(mels, tap)]
+
+    def _heard(self, mels: Sequence[Mel], tap: Tap | None) -> list[Listening]:
         import torch
 
         with torch.inference_mode():
             heard = [self._listening(i, self._checked_mel(i, mel)) for i, mel in enumerate(mels)]
             while waiting := [one for one in heard if not one.finished]:
                 for batch in self._batches(waiting):
-                    self._hear(batch)
-        return [_transcript(one) for one in heard]
+                    self._hear(batch, tap)
+        return heard
 
     def _checked_mel(self, index: int, mel: Mel) -> Mel:
         mel = np.asarray(mel, dtype=np.float32)
@@ -162,12 +173,14 @@ class WhisperRecognizer:
             for first in range(0, len(members), self.batch_size):
                 yield members[first : first + self.batch_size]
 
-    def _hear(self, batch: Sequence[Listening]) -> None:
+    def _hear(self, batch: Sequence[Listening], tap: Tap | None) -> None:
         from recognizers.whisper.greedy import encode
 
         fills = [0.0 if self.options.padding == "zero" else one.floor for one in batch]
         windows = [one.window for one in batch]
         device = self.model.device
+        if tap is not None:
+            tap.expect([(one.index, 0 if one.seek else -(-one.window.shape[1] // 2)) for one in batch])
         states = encode(self.model, padded_batch(windows, fills, self.context_frames, device, half=self._half))
         align = Aligner(self.model) if self.options.word_timestamps else None
         for i, (one, result) in enumerate(zip(batch, self._decode(batch, states), strict=True)):

@@ -273,7 +273,7 @@ def _standard() -> dict[str, CodecSpec]:
     for kbps in (16, 24, 32):
         codecs[f"lc3-{kbps}"] = Lc3Spec(kind="lc3", rate=SI(kbps * 1000))
     codecs |= {"dsr-4.8": DsrSpec(kind="dsr"), "dsr-4.4": DsrSpec(kind="dsr", framing="bare")}
-    for percent in (12.5, 18.75, 25, 50, 100):
+    for percent in (12.5, 15, 18.75, 25, 50, 100):
         name, share = f"amser-{percent:g}", SI(percent / 100)
         codecs[name] = MelSvdSpec(kind="mel-svd", compress=share)
         codecs[f"{name}-fp16"] = MelSvdSpec(kind="mel-svd", compress=share, factors="fp16")

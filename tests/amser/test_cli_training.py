@@ -81,6 +81,10 @@ def test_folds_of_several_seeds_with_glove_vectors(tones: Path, capsys: pytest.C
             2,
             "--clean, --seeds: about",
         ),
+        (["evaluate", "--train", "nowhere", "--encoder", "base"], 2, "or --train and --test"),
+        (["evaluate", "--corpus", "nowhere", "--encoder", "bas"], 2, "did you mean 'base'?"),
+        (["evaluate", "--corpus", "nowhere", "--short"], 2, "go with --encoder"),
+        (["reproduce", "icassp2025", "--iemocap", "nowhere"], 3, "--iemocap nowhere: not IEMOCAP"),
         (["calibrate", "server", "-m", "huge"], 3, "huge"),
         # Without the extra `cluster` the message asks for it; with it, the scheduler that nobody started is missed.
         (["run", "quickstart", "--cluster", "tcp://127.0.0.1:1"], 3, "--cluster"),

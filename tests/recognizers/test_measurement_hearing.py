@@ -60,15 +60,22 @@ def test_nano_takes_no_option_that_would_change_its_decoding(tmp_path: Path) -> 
         hearings(scenario(tmp_path, corpus="shipped", recognizer=changed, emotion="none"))
 
 
-def test_words_of_read_speech_and_emotions_of_acted_speech_from_tables_alone(tmp_path: Path) -> None:
-    """EMO-DB's table has emotions and hardly a word: its words are unknown, and the mixture runs without audio."""
+def test_words_come_with_the_codecs_that_a_table_knows_the_words_of(tmp_path: Path) -> None:
+    """RAVDESS's table has classes of more codecs than words: codec by codec, without audio."""
     model = "{kind: whisper, model: base}"
-    mixed = scenario(tmp_path, corpus="[librispeech, emodb]", recognizer=model, emotion="amser")
+    mixed = scenario(tmp_path, corpus="[librispeech, ravdess]", recognizer=model, emotion="amser")
     assert rests_on_tables(mixed)
     read, acted = hearings(mixed)
-    assert read.recognizer is not None and read.emotion is None
-    assert acted.recognizer is None and acted.emotion is not None
-    table = measured(mixed, {name: scenarios.schema.codec.STANDARD_CODECS[name] for name in ("raw", "klt-4")})
-    emodb = table["utterance"].str.startswith("emodb/")
-    assert table.loc[emodb, "hypothesis"].isna().all() and table.loc[emodb, "emotion_predicted"].notna().all()
-    assert table.loc[~emodb, "reference_words"].notna().all()
+    assert read.recognizer is not None and read.emotion is None and read.worded is None
+    assert acted.recognizer is not None and acted.emotion is not None and acted.worded
+    table = measured(mixed, {name: scenarios.schema.codec.STANDARD_CODECS[name] for name in ("raw", "amser-25")})
+    assert list(table["codec"].unique()) == ["raw", "amser-25"]
+    acted_rows, raw = table["utterance"].str.startswith("ravdess/"), table["codec"] == "raw"
+    assert table.loc[acted_rows, "emotion_predicted"].notna().all()
+    assert table.loc[acted_rows & ~raw, "hypothesis"].isna().all()
+    assert table.loc[acted_rows & raw, "hypothesis"].notna().all()
+    assert table.loc[~acted_rows | raw, "reference_words"].notna().all()
+    assert [one["corpus"] for one in table.attrs["tables"]] == ["librispeech", "ravdess"]
+    # By what a codec is, not by what a scenario calls it.
+    named = measured(mixed, {"mine": scenarios.schema.codec.STANDARD_CODECS["raw"]})
+    assert named["hypothesis"].notna().all()

@@ -44,9 +44,12 @@ def test_a_calibration_can_be_read_back(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_network_on_encoder_states_is_timed_by_its_whisper(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(OFFICIAL, "toy", (16, 1, 1, 1, 80))
     monkeypatch.setattr("recognizers.emotion.states.READ", {"toy": (1,)})
-    job = Job((), ("amser/toy",), rebuild=False, power=HOST_POWER, timing=Timing((1, 2), (0.3,), 1))
+    job = Job((), ("amser/toy", "amser/toy/alone"), rebuild=False, power=HOST_POWER, timing=Timing((1, 2), (0.3,), 1))
     made = calibrate_server(job, name="mine")
-    assert [(p.utterances, p.audio_s) for p in made.emotion["amser/toy"].points] == [(1, 0.3), (2, 0.6)]
+    for cost in made.emotion.values():
+        assert [(p.utterances, p.audio_s) for p in cost.points] == [(1, 0.3), (2, 0.6)]
+    assert "that the words' pass gives" in made.emotion["amser/toy"].assumed
+    assert "the window of 30 s" in made.emotion["amser/toy/alone"].assumed
     with pytest.raises(CalibrationError, match="'amser' reads the states of 'tiny'; there are amser/toy"):
         calibrate_server(replace(job, emotion=("amser/tiny",)), name="mine")
 

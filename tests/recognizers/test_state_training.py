@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from recognizers.emotion.state_network import StateBatch, StateDims, StateNetwork, collate_states, statistics
+from recognizers.emotion.state_network import (
+    VOICES,
+    StateBatch,
+    StateDims,
+    StateNetwork,
+    agreed,
+    collate_states,
+    statistics,
+)
 from recognizers.emotion.states import Stretches
 from recognizers.emotion.types import EmotionError
 from recognizers.training.logistic import fit_logistic
@@ -95,7 +103,7 @@ def test_an_utterance_does_not_depend_on_its_neighbours() -> None:
 
 @pytest.mark.parametrize(("layers", "width"), [((2, 3, 4), 512), ((2, 3), 384)])
 def test_the_network_takes_less_than_two_megabytes(layers: tuple[int, ...], width: int) -> None:
-    network = StateNetwork(StateDims(layers=layers, state_width=width), 5)
+    network = StateNetwork(StateDims(layers=layers, state_width=width), 5, VOICES)
     numbers = [*network.parameters(), *network.buffers()]
     assert 4 * sum(n.numel() for n in numbers) < 2e6  # in fp32: weights in fp16 take half
 
@@ -156,8 +164,31 @@ def test_the_same_seed_trains_the_same_network_and_another_does_not() -> None:
 def test_a_member_alone_says_what_it_said_among_the_others() -> None:
     data = examples()
     stack = train_stacked(data, [fold.train for fold in speaker_folds(data.known.speakers)], ["raw"], DIMS, QUICK)
-    inside, outside = probabilities(stack, data, "raw")[3:4], probabilities(stack.only([3]), data, "raw")
+    alone = stack.only([3, SPEAKERS + 3])  # both voices
+    inside, outside = probabilities(stack, data, "raw")[3:4], probabilities(alone, data, "raw")
     torch.testing.assert_close(inside, outside, rtol=1e-4, atol=1e-5)
+
+
+def test_the_second_voice_is_the_regression_on_mean_and_deviation() -> None:
+    # Fitted apart: the same logits, up to the order of sums in products of ten thousand terms.
+    data = examples()
+    parts = [fold.train for fold in speaker_folds(data.known.speakers)]
+    stack = train_stacked(data, parts, ["raw", "small"], DIMS, QUICK)
+    masks = torch.zeros(len(parts), 2, len(data), dtype=torch.bool)
+    for mask, part in zip(masks, parts, strict=True):
+        mask[:, torch.from_numpy(part)] = True
+    features = torch.cat([data.pooled(codec) for codec in ("raw", "small")])
+    fit = fit_logistic(features, data.targets.repeat(2), masks.flatten(1), QUICK.penalty)
+    with torch.no_grad():
+        second = torch.cat([stack(batch) for batch in data.slices("raw")], dim=1)[SPEAKERS:]
+    torch.testing.assert_close(second, fit.logits(data.pooled("raw")).transpose(0, 1), rtol=1e-3, atol=1e-3)
+
+
+def test_voices_agree_by_the_mean_of_their_logarithms() -> None:
+    # Two voices of one member: the geometric mean of their probabilities, normalised.
+    chances = torch.tensor([[[0.8, 0.2]], [[0.1, 0.9]]])
+    product = (chances[0] * chances[1]).sqrt()
+    torch.testing.assert_close(agreed(chances.log(), 2)[0], product / product.sum(), rtol=1e-5, atol=1e-6)
 
 
 def test_network_and_yardstick_find_an_easy_difference_in_unheard_speakers() -> None:

@@ -1,4 +1,4 @@
-"""The states of Whisper's encoder: what a short pass reads, how it is kept, and the weights that need it."""
+"""The states of Whisper's encoder: what is read of a pass, how it is kept, and the weights that need it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,14 @@ from channel.codecs import build_codec
 from recognizers.corpora import Corpus, open_corpus
 from recognizers.emotion.state_network import StateDims, StateNetwork
 from recognizers.emotion.state_recognizer import StateRecognizer, StateSpec, load_states, save_states
-from recognizers.emotion.states import PAIR, STRETCH, EncoderStates, Stretches, WhisperStates
+from recognizers.emotion.states import PAIR, STRETCH, EncoderStates, Stretches, WhisperStates, overheard
 from recognizers.emotion.types import EmotionError, Mel
+from recognizers.measurement.measure import measure
 from recognizers.measurement.parts_from_spec import emotion_of
 from recognizers.training.state_cache import hear_corpus
 from recognizers.training.state_evaluation import check_disjoint
+from recognizers.whisper import WhisperRecognizer
+from recognizers.whisper.options import WhisperOptions
 from scenarios.schema.server import EmotionSpec
 
 DIMS = ModelDimensions(80, 200, 16, 2, 3, 51865, 64, 16, 2, 1)
@@ -54,20 +57,48 @@ def test_the_short_pass_is_the_encoder_of_a_short_context(model: Whisper) -> Non
     with torch.inference_mode():
         short.encoder(torch.from_numpy(mel)[None])
     hook.remove()
-    (found,) = states_of(model).heard([mel])
+    (found,) = states_of(model, short=True).heard([mel])
     pairs = seen[0][0].unflatten(0, (-1, PAIR)).mean(1)
     np.testing.assert_allclose(found.mean[0, 1], pairs.mean(0), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(found.variance[0, 1], pairs.var(0, unbiased=False), rtol=1e-3, atol=1e-5)
 
 
-def test_a_padded_pass_reads_the_real_frames_of_the_whole_context(model: Whisper) -> None:
+def test_the_states_are_those_of_the_words_own_window(model: Whisper) -> None:
+    """One pass, two tasks: what the recognizer's encoder gives on the way is what the network hears by itself.
+
+    Windows of different lengths, in another order than they are encoded in, and one longer than the context, of which
+    the first window counts.  Batches only change the order of sums."""
+    recognizer = WhisperRecognizer(model, "made", "digest", "", options=WhisperOptions(temperatures=(0.0,)))
+    states = states_of(model)
+    assert states.shared_with(recognizer) is recognizer
+    mels = [mel_of(frames) for frames in (150, 61, 400, 900)]
+    said, found = overheard(recognizer, mels, states.layers)
+    assert [one.text for one in said] == [one.text for one in recognizer.transcribe(mels)]
+    for one, other in zip(found, states.heard(mels), strict=True):
+        for name in ("mean", "variance", "steps"):
+            np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=1e-4, atol=1e-5)
+    assert not model.encoder.blocks[0]._forward_hooks
+
+
+def test_only_the_same_whisper_with_the_same_silence_shares_its_pass(model: Whisper) -> None:
+    floor = WhisperOptions(padding="floor")
+    for states, recognizer in (
+        (states_of(model), WhisperRecognizer(model, "made", "other", "")),
+        (states_of(model), WhisperRecognizer(model, "made", "digest", "", options=floor)),
+        (states_of(model, short=True), WhisperRecognizer(model, "made", "digest", "")),
+        (states_of(model), object()),
+    ):
+        assert states.shared_with(recognizer) is None
+
+
+def test_a_short_pass_hears_no_silence(model: Whisper) -> None:
     mel = mel_of(100)
-    short, padded = states_of(model).heard([mel])[0], states_of(model, padded=True).heard([mel])[0]
-    assert short.mean.shape == padded.mean.shape
-    assert not np.allclose(short.mean, padded.mean)  # it attends to the silence too
-    whole = mel_of(400)  # nothing to pad: both are the same pass
+    window, short = states_of(model).heard([mel])[0], states_of(model, short=True).heard([mel])[0]
+    assert short.mean.shape == window.mean.shape
+    assert not np.allclose(short.mean, window.mean)  # the window attends to the silence too
+    whole = mel_of(400)  # nothing to fill: both are the same pass
     np.testing.assert_allclose(
-        states_of(model).heard([whole])[0].mean, states_of(model, padded=True).heard([whole])[0].mean, atol=1e-5
+        states_of(model).heard([whole])[0].mean, states_of(model, short=True).heard([whole])[0].mean, atol=1e-5
     )
 
 
@@ -112,6 +143,9 @@ class Counting:
 
     def word_vectors(self, text: str) -> np.ndarray:
         return np.zeros((1, 4), np.float32)
+
+    def shared_with(self, recognizer: object) -> None:
+        return None
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +229,28 @@ def test_weights_of_another_encoder_or_damaged_ones_are_refused(model: Whisper, 
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(EmotionError, match="not a safetensors file"):
         load_states(path)
+
+
+@pytest.mark.usefixtures("found_whisper")
+def test_a_measurement_hears_each_mel_once_for_words_and_emotion(
+    model: Whisper, few: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the recognizer's own encoder the network runs no pass; its classes are those that it finds by itself."""
+    path = tmp_path / "states.safetensors"
+    weights(path, model)
+    recognizer = WhisperRecognizer(model, "made", "digest", "", options=WhisperOptions(temperatures=(0.0,)))
+    codecs = {name: build_codec(name) for name in ("raw", "amser-12.5")}
+    passes: list[int] = []
+    alone = WhisperStates.heard
+
+    def counted(self: WhisperStates, mels: list[Mel]) -> list[Stretches]:
+        passes.append(len(mels))
+        return alone(self, mels)
+
+    monkeypatch.setattr(WhisperStates, "heard", counted)
+    both = measure(few, codecs, recognizer, load_states(path), cache_dir=tmp_path / "both")
+    assert not passes
+    measure(few, codecs, recognizer, cache_dir=tmp_path / "apart")
+    again = measure(few, codecs, recognizer, load_states(path), cache_dir=tmp_path / "apart")
+    assert sum(passes) == 2 * len(few)  # words were known: the network hears for itself
+    assert both["emotion_predicted"].tolist() == again["emotion_predicted"].tolist()
