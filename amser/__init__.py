@@ -7,15 +7,17 @@ results.summary            # a tidy pandas frame: the point, metric, unit, mean,
 results.uploads()          # every upload: stages in seconds, energies in joules
 amser.write_report(results)
 amser.plot(results, "figure.pdf", x="count", y="latency_p95_s", by="codec")
+amser.compare("results/a", "results/b").frame()            # every figure of b minus that of a, with its interval
 amser.advise([6.2], uplink="2 Mbit/s", radio="lte-2021").frame()  # codecs for clips of 6.2 s, and the one to take
 """
 
 from typing import TYPE_CHECKING, Any
 
-from amser.api import advise, load, open_results, plot, run, write_report
+from amser.api import advise, compare, load, open_results, run, write_report
 from amser.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from amser.plots import plot
     from scenarios import Experiment, ScenarioError
     from sim.study.results import Results, ResultsError
 
@@ -25,6 +27,7 @@ __all__ = [
     "ResultsError",
     "ScenarioError",
     "advise",
+    "compare",
     "load",
     "open_results",
     "plot",
@@ -34,7 +37,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The types behind the functions, imported when they are asked for: ``import amser`` takes no time."""
+    """What is imported when it is asked for, so that ``import amser`` takes no time: types, and all that draws."""
+    if name == "plot":
+        import amser.plots
+
+        return amser.plots.plot
     if name in ("Experiment", "ScenarioError"):
         import scenarios
 

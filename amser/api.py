@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from amser.advice import Advice
+    from amser.comparison import Comparison
     from scenarios import Experiment
     from sim.study.results import Results
 
@@ -66,43 +65,26 @@ def open_results(folder: str | Path) -> Results:
     return Results.open(folder)
 
 
+def compare(*studies: str | Path, baseline: Sequence[str] = ()) -> Comparison:
+    """Compare results folders (``NAME=FOLDER`` names one), or the points of a single one, with a baseline.
+
+    ``baseline`` is as in ``["study=NAME"]`` or ``["devices.phones.codec=raw"]``; by default the first study, in a
+    single one its first codec, else its first point.  ``Comparison.frame()`` is a pandas frame of the differences:
+    costs are paired by replication, words and emotions by utterance.
+
+    Raises ``UserError`` for a baseline that is not there, ``ResultsError`` for a damaged folder.
+    """
+    from amser.comparison import compare as find
+    from amser.comparison import named
+
+    return find({name: open_results(folder) for name, folder in named([str(s) for s in studies]).items()}, baseline)
+
+
 def write_report(results: Results, path: str | Path | None = None) -> Path:
     """Write the HTML report of ``results``; returns its path."""
     from amser.report import write_report as write
 
     return write(results, None if path is None else Path(path))
-
-
-def plot(
-    results: Results | str | Path,
-    output: str | Path | None = None,
-    *,
-    x: str = "",
-    y: str | Sequence[str] = (),
-    by: str | Sequence[str] = (),
-    where: Sequence[str] = (),
-    figure: str = "",
-    width: str = "column",
-    log: str = "auto",
-    pareto: bool = False,
-    force: bool = False,
-) -> Figure:
-    """Draw a study for a paper and, with ``output``, write it as PDF, SVG or PNG; returns the matplotlib figure.
-
-    Either ``x`` and ``y``, swept keys or metrics (several ``y`` give several panels), with a line for each value of
-    ``by``; or a standard ``figure``: ``tradeoff``, ``latency``, ``energy``, or ``capacity`` (``results`` is then the
-    file that ``amser capacity --json`` wrote).  ``where`` picks points, as in ``["devices.phones.count=40"]``.
-    ``width`` is that of a ``column`` (3.5 in) or of a ``page`` (7.16 in); ``log`` names the logarithmic axes (``x``,
-    ``y``, ``xy``, ``none``; ``auto`` where values span much), ``pareto`` draws the front.
-
-    Raises ``UserError`` for an unknown name or a file that exists (``force`` replaces it) and ``ResultsError`` for a
-    damaged folder.
-    """
-    from amser.plots import plot as draw
-
-    return draw(
-        results, output, x=x, y=y, by=by, where=where, figure=figure, width=width, log=log, pareto=pareto, force=force
-    )
 
 
 def advise(

@@ -1,20 +1,27 @@
-"""Two results folders side by side: what differs in their inputs, then in their figures."""
+"""Studies side by side: what differs in their inputs, and the difference of every figure to a baseline."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amser.exits import UserError
 from amser.summary import Estimate, PointKey, Summary
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from sim.study.differences import Runs
     from sim.study.results import Results
 
-Label = tuple[tuple[str, str], ...]
-"""The swept values of a point, by name."""
+STUDY = "study"
+"""The key that tells the points of several studies apart."""
+ABSENT = "–"
 
 # Facts of a manifest that say when and where, not what.
 CIRCUMSTANCES = (
@@ -33,106 +40,222 @@ CIRCUMSTANCES = (
 
 @dataclass(frozen=True)
 class Difference:
-    """One metric of one point in both studies."""
+    """One metric of a point minus that of its baseline."""
 
     point: PointKey
+    base: PointKey
     metric: str
-    first: Estimate
-    second: Estimate
-    gap: Estimate | None
-    """Second minus first where both heard an utterance; None for costs, and where the folders keep no such pairs."""
+    value: Estimate
+    against: Estimate
+    gap: Estimate
+    """Its ends are NaN where nothing bounds it."""
+    paired: bool
+    """By replication or utterance; else the interval is that of independent runs."""
 
     @property
     def same(self) -> bool:
         """Equal to the last digit."""
-        return self.first.mean == self.second.mean and self.first.n == self.second.n
+        return self.value.mean == self.against.mean and self.value.n == self.against.n
 
     @property
-    def apart(self) -> bool:
-        """The interval of the paired difference leaves out 0, else the two intervals have no value in common."""
-        if self.gap is not None and math.isfinite(self.gap.low):
-            return self.gap.low > 0 or self.gap.high < 0
-        a, b = _ends(self.first), _ends(self.second)
-        return not self.same and (a[1] < b[0] or b[1] < a[0])
+    def told(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return self.gap.low > 0.0 or self.gap.high < 0.0
 
     @property
     def relative(self) -> float:
-        """Change from the first to the second, as a share of the first; NaN from zero."""
-        return (self.second.mean - self.first.mean) / abs(self.first.mean) if self.first.mean else math.nan
-
-
-def _ends(e: Estimate) -> tuple[float, float]:
-    return (e.low, e.high) if math.isfinite(e.low) and math.isfinite(e.high) else (e.mean, e.mean)
+        """The difference as a share of the baseline; NaN from zero."""
+        return self.gap.mean / abs(self.against.mean) if self.against.mean else math.nan
 
 
 @dataclass(frozen=True)
 class Comparison:
     """What ``compare`` found."""
 
-    inputs: dict[str, tuple[Any, Any]]
-    """Dotted keys of scenario and manifest whose values differ."""
+    summary: Summary
+    """The points of all studies; with several, their first key is ``study``."""
+    inputs: dict[str, tuple[Any, ...]]
+    """Dotted keys of scenario and manifest whose values differ, with that of each study."""
+    baseline: dict[str, str]
+    """Keys and the values that points are compared with."""
     differences: tuple[Difference, ...]
-    """Every metric of every point that both studies have."""
-    only_first: tuple[PointKey, ...]
-    only_second: tuple[PointKey, ...]
+    alone: tuple[PointKey, ...]
+    """Points that have no baseline and are none."""
 
     @property
     def identical(self) -> bool:
-        """Whether both have the same points and every figure is equal to the last digit."""
-        return not self.only_first and not self.only_second and all(d.same for d in self.differences)
+        """Whether every point has its twin and every figure is equal to the last digit."""
+        return not self.alone and all(d.same for d in self.differences)
+
+    def frame(self) -> pd.DataFrame:
+        """A row a difference: its keys, metric, unit, value, against, difference, low, high, n, over, paired."""
+        import pandas as pd
+
+        keys = self.summary.parameters
+        names = [*keys, "metric", "unit", "value", "against", "difference", "low", "high", "n", "over", "paired"]
+        rows = [
+            (*d.point, d.metric, self.summary.unit(d.metric), d.value.mean, d.against.mean, *d.gap, d.paired)
+            for d in self.differences
+        ]
+        return pd.DataFrame(rows, columns=names)
 
 
-def compare(first: Results, second: Results) -> Comparison:
-    """Compare two studies; points are matched by their swept values.  Raises ``ResultsError``."""
-    one, two = (Summary(r.summary, r.parameters) for r in (first, second))
-    by_label = {_label(two, p): p for p in two.points}
-    differences = []
-    folders = [_folders(r) for r in (first, second)]
-    for point in one.points:
-        other = by_label.pop(_label(one, point), None)
-        if other is None:
-            continue
-        gaps = _gaps(folders[0].get(_label(one, point), ()), folders[1].get(_label(two, other), ()))
-        for metric in one.metrics:
-            a, b = one.get(point, metric), two.get(other, metric)
-            if a is not None and b is not None:
-                differences.append(Difference(point, metric, a, b, gaps.get(metric)))
-    known = {_label(two, p) for p in two.points}
-    missing = tuple(p for p in one.points if _label(one, p) not in known)
-    return Comparison(_inputs(first, second), tuple(differences), missing, tuple(by_label.values()))
+def compare(studies: Mapping[str, Results], baseline: Sequence[str] = ()) -> Comparison:
+    """Compare ``studies`` by name; one study alone is compared with itself, point against point.
+
+    ``baseline`` has ``KEY=VALUE`` of swept keys, or of ``study``: each point is compared with the one that has these
+    values and is like it in every other key, or with the only one that has them.  By default that is the first study;
+    in a single one the first codec where codecs are swept, else the first point.
+
+    Raises ``ResultsError`` for a damaged folder and ``UserError`` for a baseline that is not there.
+    """
+    table = _Joined(studies)
+    chosen = table.baseline(baseline)
+    bases = {point: table.base_of(point, chosen) for point in table.summary.points}
+    found = tuple(d for point, base in bases.items() if base is not None for d in table.differences(point, base))
+    used = {base for base in bases.values() if base is not None}
+    alone = tuple(point for point, base in bases.items() if base is None and point not in used)
+    named = {table.summary.parameters[i]: value for i, value in chosen.items()}
+    return Comparison(table.summary, _inputs(list(studies.values())), named, found, alone)
 
 
-def _gaps(first: tuple[Path, ...], second: tuple[Path, ...]) -> dict[str, Estimate]:
-    """Second minus first of words and emotions, paired by utterance; empty where one side recognized nothing."""
-    from sim.study.recognized import differences_of
+class _Joined:
+    """The points of several studies in one table, with what they come from."""
 
-    return {k: Estimate(*score) for k, score in differences_of(second, first).items()} if first and second else {}
+    def __init__(self, studies: Mapping[str, Results]) -> None:
+        import pandas as pd
+
+        self.studies = studies
+        swept = list(dict.fromkeys(key for found in studies.values() for key in found.parameters))
+        keys = [STUDY, *swept] if len(studies) > 1 else swept
+        frames = [_completed(found, swept).assign(**{STUDY: name}) for name, found in studies.items()]
+        self.summary = Summary(pd.concat(frames, ignore_index=True), keys)
+
+    @cached_property
+    def runs(self) -> dict[PointKey, Runs]:
+        """By point, its replications."""
+        swept = [key for key in self.summary.parameters if key != STUDY]
+        found = {}
+        for name, results in self.studies.items():
+            written = {key: _written(results, key) for key in swept}
+            for entry in results.manifest["points"]:
+                values = [str((written | entry["parameters"])[key]) for key in swept]
+                found[(name, *values) if len(self.studies) > 1 else tuple(values)] = _runs(results, entry)
+        return {p: found[at] for p in self.summary.points if (at := tuple(map(str, p))) in found}
+
+    def baseline(self, asked: Sequence[str]) -> dict[int, str]:
+        """The place of each key of the baseline, and its value as text."""
+        if asked:
+            return dict(self._assigned(text) for text in asked)
+        first, keys = self.summary.points[0], self.summary.parameters
+        places = [0] if len(self.studies) > 1 else [i for i, key in enumerate(keys) if key.endswith(".codec")]
+        return {i: str(first[i]) for i in places or range(len(keys))}
+
+    def _assigned(self, text: str) -> tuple[int, str]:
+        name, sign, value = (part.strip() for part in text.partition("="))
+        keys, points = self.summary.parameters, self.summary.points
+        places = [i for i, key in enumerate(keys) if key == name or key.endswith(f".{name}")]
+        if not sign or len(places) != 1:
+            raise UserError(
+                f"--baseline {text}: write KEY=VALUE with a key of {', '.join(keys) or '(nothing is swept)'}"
+            )
+        shown = {self.summary.shown(p)[places[0]]: str(p[places[0]]) for p in points}
+        if value not in shown and value not in shown.values():
+            raise UserError(f"--baseline {text}: {keys[places[0]]} takes {', '.join(shown)}")
+        return places[0], shown.get(value, value)
+
+    def base_of(self, point: PointKey, chosen: Mapping[int, str]) -> PointKey | None:
+        """The point that ``point`` is compared with; None for a baseline itself, and where there is none."""
+        if all(str(point[i]) == value for i, value in chosen.items()):
+            return None
+        bases = [p for p in self.summary.points if all(str(p[i]) == value for i, value in chosen.items())]
+        rest = [i for i in range(len(point)) if i not in chosen]
+        like = (p for p in bases if all(str(p[i]) == str(point[i]) for i in rest))
+        return next(like, bases[0] if len(bases) == 1 else None)
+
+    def differences(self, point: PointKey, base: PointKey) -> Iterator[Difference]:
+        """Every metric that both have, paired where their replications or utterances are."""
+        from sim.study.differences import paired
+
+        mine, other = self.runs.get(point), self.runs.get(base)
+        pairs = {} if mine is None or other is None else paired(mine, other)
+        heard = mine is not None and other is not None and bool(mine.recognized and other.recognized)
+        for metric in self.summary.metrics:
+            one, two = self.summary.get(point, metric), self.summary.get(base, metric)
+            if one is None or two is None:
+                continue
+            gap = Estimate(*pairs[metric][:5]) if metric in pairs else _apart(one, two, heard)
+            yield Difference(point, base, metric, one, two, gap, metric in pairs)
 
 
-def _folders(results: Results) -> dict[Label, tuple[Path, ...]]:
-    """By point, its replications that say what was recognized."""
-    from sim.study.recognized import FILE
+def _apart(one: Estimate, two: Estimate, heard: bool) -> Estimate:
+    """The difference of what was not paired: words and emotions are independent only if they share no utterance."""
+    from sim.figures.statistics import Interval, independent_difference
 
-    found = {}
-    for entry in results.manifest["points"]:
-        label = tuple(sorted((name, str(value)) for name, value in entry["parameters"].items()))
-        files = sorted((results.folder / "points").glob(f"{entry['key']}-s*/{FILE}"))
-        found[label] = tuple(file.parent.absolute() for file in files)
-    return found
+    gap = independent_difference(Interval(*one[:4]), Interval(*two[:4]))
+    if one.of_corpus and not heard:
+        return Estimate(gap.mean, math.nan, math.nan, gap.n, one.over)
+    return Estimate(*gap, one.over)
 
 
-def _label(summary: Summary, point: PointKey) -> Label:
-    return tuple(sorted((name, str(value)) for name, value in zip(summary.parameters, point, strict=True)))
+def _completed(results: Results, swept: Sequence[str]) -> pd.DataFrame:
+    """The summary with a column for every key that any of the studies sweeps."""
+    own = results.parameters
+    return results.summary.assign(**{key: _written(results, key) for key in swept if key not in own})
 
 
-def _inputs(first: Results, second: Results) -> dict[str, tuple[Any, Any]]:
+def _written(results: Results, key: str) -> str:
+    """The value that a study has of a key that it does not sweep."""
+    from scenarios.document import resolve
+
+    node: Any = results.resolved
+    for part in resolve(node, key):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    if node is None:
+        return ABSENT
+    return json.dumps(node, ensure_ascii=False) if isinstance(node, Mapping | list) else str(node)
+
+
+def _runs(results: Results, entry: Mapping[str, Any]) -> Runs:
+    from sim.study.differences import Runs
+    from sim.study.disk import STATUS
+    from sim.study.results import read_metrics
+
+    folders = {number: folder.absolute() for number, folder in results.point_folders(entry["key"])}
+    metrics = {r: read_metrics(folder) for r, folder in folders.items() if (folder / STATUS).is_file()}
+    return Runs(int(entry.get("seed", 0)), metrics, folders)
+
+
+def named(folders: Sequence[str]) -> dict[str, Path]:
+    """Results folders by a short name: that of ``NAME=FOLDER``, else of the scenario, else of the run's folder.
+
+    Raises ``UserError`` where two have one name, or are one folder, and ``ResultsError`` where there is none.
+    """
+    from sim.study.results import Results
+
+    found: list[tuple[str, Path]] = []
+    for text in folders:
+        name, sign, path = text.partition("=")
+        given = bool(sign) and not Path(text).exists()
+        found.append((name.strip() if given else "", Results.open(path if given else text).folder.resolve()))
+    scenarios = [folder.parent.name for _, folder in found]
+    names = [
+        name or (scenario if scenarios.count(scenario) == 1 else folder.name)
+        for (name, folder), scenario in zip(found, scenarios, strict=True)
+    ]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"two studies are called {twice}; give different folders, or names: NAME=RESULTS")
+    return {name: folder for name, (_, folder) in zip(names, found, strict=True)}
+
+
+def _inputs(studies: Sequence[Results]) -> dict[str, tuple[Any, ...]]:
     sides = []
-    for found in (first, second):
+    for found in studies:
         manifest = {k: v for k, v in found.manifest.items() if k not in CIRCUMSTANCES}
         sides.append(dict(_flat(manifest)) | dict(_flat(found.resolved, "scenario")))
-    keys = dict.fromkeys([*sides[0], *sides[1]])
-    absent = "(absent)"
-    return {k: (sides[0].get(k, absent), sides[1].get(k, absent)) for k in keys if sides[0].get(k) != sides[1].get(k)}
+    values = {k: tuple(side.get(k, "(absent)") for side in sides) for k in dict.fromkeys(k for s in sides for k in s)}
+    return {k: row for k, row in values.items() if any(value != row[0] for value in row)}
 
 
 def _flat(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from amser.units import significant
+from amser.units import significant, with_interval
 
 if TYPE_CHECKING:
     from amser.report.view import Slice, View
-    from amser.summary import Estimate
+    from amser.summary import Estimate, Summary
 
 _PARTS = (
     ("payload_mean_bytes", "payload"),
@@ -20,6 +20,18 @@ _PARTS = (
 )
 OF_QUEUES = ("latency_mean_s", "latency_p95_s", "energy_per_upload_j")
 """Unbounded where a queue grows: a ratio to such a figure depends on the simulated time."""
+
+
+COMPARED = {
+    "latency_mean_s": "latency",
+    "latency_p95_s": "p95",
+    "energy_per_upload_j": "energy",
+    "battery_lifetime_s": "battery",
+    "delivered_fraction": "delivered",
+    "wer": "WER",
+    "ser_accuracy": "emotion",
+}
+"""Metrics whose differences are shown, and their headings."""
 
 
 def change(metric: str, before: float, after: float) -> str:
@@ -50,6 +62,19 @@ def in_points(gap: Estimate) -> str:
     mean, low, high = (f"{value * 100:+.{decimals}f}" for value in gap[:3])
     ends = f" ({low} to {high})" if known else ""
     return f"{mean}{ends} points".replace("-", "−")
+
+
+def gap_unit(summary: Summary, metric: str) -> str:
+    """The unit of a metric's differences: that of the metric, of a percentage points."""
+    unit = summary.scale(metric).unit
+    return "points" if unit == "%" else unit
+
+
+def gap_text(summary: Summary, metric: str, gap: Estimate) -> str:
+    """A difference in ``gap_unit`` with its interval: its ends where it is the corpus's, else half its width."""
+    if gap.of_corpus:
+        return in_points(gap).removesuffix(" points")
+    return with_interval(summary.scale(metric), *gap[:3]).replace("-", "−")
 
 
 def sentence(view: View, part: Slice, paired: Mapping[str, Estimate]) -> str:

@@ -15,6 +15,7 @@ from amser.cli import (
     calibrate,
     capacity,
     codecs,
+    compare,
     corpus,
     emotion,
     evaluate,
@@ -82,7 +83,7 @@ _command("init", scenario.init, "Write a commented scenario; never overwrites a 
 _command("schema", scenario.schema, "Print the JSON Schema of scenario files, for editors.")
 _command("report", results.report, "Write a study's HTML report, or its reporting checklist.")
 _command("plot", plot.plot, "Draw a study for a paper: PDF, SVG or PNG.")
-_command("compare", results.compare, "Compare two studies: their inputs, then their figures.")
+_command("compare", compare.compare, "Compare studies, or the points of one, with a baseline.")
 _command("rerun", results.rerun, "Run a study again; exit 1 where a figure differs.")
 _command("bundle", bundle.bundle, "Pack a study with all that repeats it into one file.")
 _command("capacity", capacity.capacity, "Find the most devices that meet a service level.")

@@ -19,7 +19,7 @@ def bundle(
 ) -> int:
     """Pack a study: scenario, inputs, figures, versions, and a README that says what regenerates each."""
     from amser.bundle import write_bundle
-    from amser.cli.results import say_partial
+    from amser.cli.compare import say_partial
     from amser.console import harmless
     from sim.study.results import Results
 

@@ -40,7 +40,7 @@ def plot(
 
     found: Results | Path = results
     if figure != "capacity":
-        from amser.cli.results import say_partial
+        from amser.cli.compare import say_partial
 
         found = Results.open(results)
         say_partial(found)

@@ -1,4 +1,4 @@
-"""``plot``: what ``amser plot`` and Python call to draw a study for a paper."""
+"""``amser.plot``, which ``amser plot`` calls too: a study drawn for a paper."""
 
 from __future__ import annotations
 
@@ -36,7 +36,17 @@ def plot(
     pareto: bool = False,
     force: bool = False,
 ) -> Figure:
-    """What ``amser.plot`` says."""
+    """Draw a study for a paper and, with ``output``, write it as PDF, SVG or PNG; returns the matplotlib figure.
+
+    Either ``x`` and ``y``, swept keys or metrics (several ``y`` give several panels), with a line for each value of
+    ``by``; or a standard ``figure``: ``tradeoff``, ``latency``, ``energy``, or ``capacity`` (``results`` is then the
+    file that ``amser capacity --json`` wrote).  ``where`` picks points, as in ``["devices.phones.count=40"]``.
+    ``width`` is that of a ``column`` (3.5 in) or of a ``page`` (7.16 in); ``log`` names the logarithmic axes (``x``,
+    ``y``, ``xy``, ``none``; ``auto`` where values span much), ``pareto`` draws the front.
+
+    Raises ``UserError`` for an unknown name or a file that exists (``force`` replaces it) and ``ResultsError`` for a
+    damaged folder.
+    """
     import matplotlib
 
     _check(x, y, figure, width, log)

@@ -10,19 +10,8 @@ from markupsafe import Markup
 from amser.report.frame import filled
 from amser.report.material import Study
 from amser.summary import Estimate, Summary, short_names
-from amser.units import with_interval
-from amser.verdict import in_points
+from amser.verdict import COMPARED, gap_text, gap_unit
 
-# Metric and its heading.
-SHOWN = {
-    "latency_mean_s": "latency",
-    "latency_p95_s": "p95",
-    "energy_per_upload_j": "energy",
-    "battery_lifetime_s": "battery",
-    "delivered_fraction": "delivered",
-    "wer": "WER",
-    "ser_accuracy": "emotion",
-}
 MOST_ROWS = 60
 
 
@@ -43,7 +32,7 @@ class Row(NamedTuple):
 def differences_section(study: Study) -> Markup:
     """A table of the paired differences of ``differences.csv``; empty where there are none."""
     summary, found = study.view.summary, study.differences()
-    metrics = [m for m in SHOWN if any(m in gaps and _interval(gaps[m]) for gaps in found.values())]
+    metrics = [m for m in COMPARED if any(m in gaps and _interval(gaps[m]) for gaps in found.values())]
     # A metric that is the same everywhere, such as 100 % delivered, is no difference to read.
     metrics = [m for m in metrics if any(gaps[m].mean for gaps in found.values() if m in gaps)]
     points = [p for p in summary.points if p in found][:MOST_ROWS]
@@ -52,7 +41,7 @@ def differences_section(study: Study) -> Markup:
     rows = [Row(summary.shown(p), [_cell(summary, m, found[p].get(m)) for m in metrics]) for p in points]
     count = sum(cell.text != "–" for row in rows for cell in row.cells)
     keys = short_names(summary.parameters)
-    heads = [f"{SHOWN[m]} [{_unit(summary, m)}]" for m in metrics]
+    heads = [f"{COMPARED[m]} [{gap_unit(summary, m)}]" for m in metrics]
     baselines = list(dict.fromkeys(summary.label(p) for p in summary.points if p not in found))
     codec = study.view.codec_axis
     if codec is not None and len(baselines) > 1:
@@ -76,15 +65,8 @@ def _interval(gap: Estimate) -> bool:
     return math.isfinite(gap.high - gap.low)
 
 
-def _unit(summary: Summary, metric: str) -> str:
-    unit = summary.scale(metric).unit
-    return "points" if unit == "%" else unit
-
-
 def _cell(summary: Summary, metric: str, gap: Estimate | None) -> Cell:
     if gap is None:
         return Cell("–", False)
     told = _interval(gap) and not gap.low <= 0.0 <= gap.high
-    if gap.of_corpus:
-        return Cell(in_points(gap).removesuffix(" points"), told)
-    return Cell(with_interval(summary.scale(metric), *gap[:3]).replace("-", "−"), told)
+    return Cell(gap_text(summary, metric, gap), told)

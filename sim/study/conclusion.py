@@ -21,13 +21,14 @@ from sim.figures.doubts import doubts_of
 from sim.figures.long_run import long_run_intervals
 from sim.figures.metrics import DRIFT, SHARES, unit_of
 from sim.figures.parts import PERCENTILES
-from sim.figures.statistics import Interval, mean_interval, paired_difference, within
+from sim.figures.statistics import Interval, mean_interval, within
 from sim.study.checkout import source_of, version_of
 from sim.study.csv_cells import swept_cell
+from sim.study.differences import Runs, paired
 from sim.study.disk import write_atomically
-from sim.study.percentiles import percentile_differences, percentiles_of
+from sim.study.percentiles import percentiles_of
 from sim.study.points import ENGINE_VERSION, Study
-from sim.study.recognized import accuracies_of, differences_of
+from sim.study.recognized import accuracies_of
 
 
 def finish(study: Study) -> None:
@@ -105,38 +106,24 @@ def _within_one_run(study: Study, key: str, point: Point, metrics: Mapping[str, 
 
 
 def _differences(study: Study) -> Iterator[dict[str, Any]]:
-    """Each point minus its baseline: costs replication by replication, words and emotions utterance by utterance."""
-    points, folders = study.experiment.points, study.folders()
-    for i, (point, base) in enumerate(zip(points, _baselines(points), strict=True)):
-        if i == base or not folders[i] or not folders[base]:
+    points = study.experiment.points
+    finished = _finished(study)
+    for point, mine, base in zip(points, finished, _baselines(points), strict=True):
+        if mine is finished[base] or not mine.folders or not finished[base].folders:
             continue
-        for metric, row in (_costs(study, i, base) | _accuracies(folders[i], folders[base])).items():
-            yield {**point.parameters, "metric": metric, "unit": unit_of(metric), **row}
+        for metric, found in paired(mine, finished[base]).items():
+            yield {**point.parameters, "metric": metric, "unit": unit_of(metric), **found._asdict()}
 
 
-def _costs(study: Study, point: int, base: int) -> dict[str, dict[str, Any]]:
-    """Both met the same arrivals and channel in the replication of the same number, where their seeds are equal."""
-    one, two = (study.experiment.points[i].scenario.seed for i in (point, base))
-    shared = [r for i, r in study.tasks if i == point and (i, r) in study.metrics and (base, r) in study.metrics]
-    pairs = [(study.metrics[point, r], study.metrics[base, r]) for r in sorted(shared)]
-    if one != two or len(pairs) < 2:
-        return {}
-    rows = {}
-    first, second = ([study.tasks[i, r].folder for r in sorted(shared)] for i in (point, base))
-    apart = {m: [a[m] - b[m] for a, b in pairs] for m in PERCENTILES if m in pairs[0][0] and m in pairs[0][1]}
-    of_percentiles = percentile_differences(first, second, apart)
-    for metric in (name for name in pairs[0][0] if name in pairs[0][1] and name not in ACCURACY):
-        paired = paired_difference([a[metric] for a, _ in pairs], [b[metric] for _, b in pairs])
-        mean, low, high, n = of_percentiles.get(metric, paired.difference)
-        rows[metric] = {"difference": mean, "low": low, "high": high, "n": n, "over": "replications"}
-        rows[metric]["variance_reduction"] = paired.variance_reduction
-    return rows
-
-
-def _accuracies(folders: tuple[Path, ...], base: tuple[Path, ...]) -> dict[str, dict[str, Any]]:
-    names = ("difference", "low", "high", "n", "over")
-    found = differences_of(folders, base)
-    return {metric: dict(zip(names, score, strict=True)) for metric, score in found.items() if score.n}
+def _finished(study: Study) -> list[Runs]:
+    """By point, its finished replications."""
+    found: list[tuple[dict[int, Mapping[str, float]], dict[int, Path]]] = [({}, {}) for _ in study.experiment.points]
+    for at, task in study.tasks.items():
+        if at in study.metrics:
+            metrics, folders = found[at[0]]
+            metrics[at[1]], folders[at[1]] = study.metrics[at], task.folder
+    seeds = [point.scenario.seed for point in study.experiment.points]
+    return [Runs(seed, *parts) for seed, parts in zip(seeds, found, strict=True)]
 
 
 def _baselines(points: Sequence[Point]) -> list[int]:

@@ -6,6 +6,7 @@ Nothing here knows of a simulation: numbers in, figures with their intervals out
 from sim.figures.statistics.intervals import (
     Interval,
     Paired,
+    independent_difference,
     mean_interval,
     paired_difference,
     proportion_interval,
@@ -28,6 +29,7 @@ __all__ = [
     "drift_warning",
     "growth",
     "growth_warning",
+    "independent_difference",
     "mean_interval",
     "paired_difference",
     "percentile_warning",

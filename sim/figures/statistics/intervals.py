@@ -134,6 +134,20 @@ def paired_difference(first: Numbers, second: Numbers, confidence: float = 0.95)
     return Paired(difference, reduction, covariance / spread if spread > 0.0 else math.nan)
 
 
+def independent_difference(first: Interval, second: Interval) -> Interval:
+    """``first - second`` of two estimates that share no draw, from their own intervals, which may be lopsided.
+
+    The variance that an end of an interval stands for is recovered from its distance to the estimate (MOVER: Zou and
+    Donner, Statistics in Medicine 2008).  Without both intervals there is none; ``n`` is the smaller count.
+    """
+    mean = first.mean - second.mean
+    below = math.hypot(first.mean - first.low, second.high - second.mean)
+    above = math.hypot(first.high - first.mean, second.mean - second.low)
+    if not math.isfinite(below + above):
+        below = above = math.nan
+    return Interval(mean, mean - below, mean + above, min(first.n, second.n))
+
+
 def proportion_interval(hits: int, trials: int, confidence: float = 0.95) -> Interval:
     """Wilson's score interval of a proportion of independent trials (Wilson 1927)."""
     if not 0 <= hits <= trials:
