@@ -8,7 +8,7 @@ results.uploads()          # every upload: stages in seconds, energies in joules
 amser.write_report(results)
 amser.plot(results, "figure.pdf", x="count", y="latency_p95_s", by="codec")
 amser.compare("results/a", "results/b").frame()            # every figure of b minus that of a, with its interval
-amser.advise([6.2], uplink="2 Mbit/s", radio="lte-2021").frame()  # codecs for clips of 6.2 s, and the one to take
+amser.advise([6.2], uplink="2 Mbit/s", radio="lte").frame()  # codecs for clips of 6.2 s, and the one to take
 """
 
 from typing import TYPE_CHECKING, Any

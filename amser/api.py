@@ -92,7 +92,7 @@ def advise(
     *,
     uplink: str = "5 Mbit/s",
     rtt: str = "50 ms",
-    radio: str = "lte-2021",
+    radio: str = "lte",
     profile: str = "pixel-8",
     corpus: str = "librispeech",
     model: str = "tiny.en",

@@ -19,6 +19,8 @@ METRIC_TITLES = {
     "uplink_utilisation": "uplink utilisation",
     "server_utilisation": "server utilisation",
     "battery_lifetime_s": "battery life",
+    "battery_day_share": "charge of the battery a day",
+    "device_idle_power_w": "mean power of an idle device",
     "device_power_w": "mean device power",
 }
 _HIGHER = ("ser_", "delivered_fraction", "battery_lifetime_s")

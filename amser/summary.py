@@ -26,6 +26,7 @@ OVERVIEW: tuple[tuple[str, str], ...] = (
     ("wer", "WER"),
     ("ser_accuracy", "emotion"),
     ("delivered_fraction", "delivered"),
+    ("battery_lifetime_s", "battery"),
     ("battery_day_share", "charge a day"),
 )
 
@@ -115,6 +116,10 @@ class Summary:
         """Whether any point has a value of ``metric``."""
         return bool(self.estimates(metric))
 
+    def tells(self, metric: str) -> bool:
+        """Whether ``metric`` belongs in a table of this study: a battery's life only where batteries are followed."""
+        return metric != "battery_lifetime_s" or self.has("battery_day_share")
+
     def values(self, metrics: Iterable[str]) -> list[float]:
         """The means of ``metrics`` over all points, for choosing a common scale."""
         return [e.mean for metric in metrics for e in self.estimates(metric)]
@@ -133,7 +138,7 @@ class Summary:
 
     def overview(self, metrics: Sequence[tuple[str, str]] = OVERVIEW) -> Table:
         """One row a point, one column a headline metric with its interval, and what words and emotions rest on."""
-        shown = [(metric, heading) for metric, heading in metrics if self.has(metric)]
+        shown = [(metric, heading) for metric, heading in metrics if self.has(metric) and self.tells(metric)]
         scales: Mapping[str, Scale] = {metric: self.scale(metric) for metric, _ in shown}
         names = short_names(self.parameters) or ["point"]
         headings = [f"{heading} [{scales[metric].unit}]" for metric, heading in shown]

@@ -37,6 +37,10 @@ _SPELLINGS = {
 }
 
 
+_COMPARED = {"payload": ("smaller", "larger"), "battery_lifetime": ("shorter", "longer")}
+"""Words for less and more of a metric, by how its name begins."""
+
+
 class Scale(NamedTuple):
     """How a quantity is shown: ``value * factor`` in ``unit``."""
 
@@ -103,3 +107,14 @@ def with_interval(scale: Scale, mean: float, low: float, high: float) -> str:
     # Without decimals the last digits of a large mean may be padding zeros; its half-width has two digits then.
     shown = significant(half, 2) if half >= 10 else f"{half:.{decimals}f}"
     return text if not float(shown.replace(" ", "")) else f"{text} ± {shown}"
+
+
+def factor(metric: str, before: float, after: float) -> str:
+    """How many times smaller or larger a cost became, such as ``5.6× smaller``; empty where one is zero."""
+    if before <= 0 or after <= 0:
+        return ""
+    ratio = after / before
+    if 0.995 <= ratio <= 1.005:
+        return "the same"
+    less, more = next((words for begin, words in _COMPARED.items() if metric.startswith(begin)), ("lower", "higher"))
+    return f"{significant(1 / ratio, 2)}× {less}" if ratio < 1 else f"{significant(ratio, 2)}× {more}"

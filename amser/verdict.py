@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from amser.units import significant, with_interval
+from amser.banded import METRIC as BANDED
+from amser.banded import band_text
+from amser.units import factor, with_interval
 
 if TYPE_CHECKING:
     from amser.report.view import Slice, View
@@ -15,10 +17,11 @@ _PARTS = (
     ("payload_mean_bytes", "payload"),
     ("latency_mean_s", "latency"),
     ("energy_per_upload_j", "energy"),
+    ("battery_lifetime_s", "battery life"),
     ("wer", "word errors"),
     ("ser_accuracy", "emotion accuracy"),
 )
-OF_QUEUES = ("latency_mean_s", "latency_p95_s", "energy_per_upload_j")
+OF_QUEUES = ("latency_mean_s", "latency_p95_s", "energy_per_upload_j", "battery_lifetime_s", "battery_day_share")
 """Unbounded where a queue grows: a ratio to such a figure depends on the simulated time."""
 
 
@@ -42,17 +45,6 @@ def change(metric: str, before: float, after: float) -> str:
             return "the same"
         return f"{'+' if points >= 0 else '−'}{abs(points):.1f} points"
     return factor(metric, before, after)
-
-
-def factor(metric: str, before: float, after: float) -> str:
-    """How many times smaller or larger a cost became, such as ``5.6× smaller``; empty where one is zero."""
-    if before <= 0 or after <= 0:
-        return ""
-    ratio = after / before
-    if 0.995 <= ratio <= 1.005:
-        return "the same"
-    less, more = ("smaller", "larger") if metric.startswith("payload") else ("lower", "higher")
-    return f"{significant(1 / ratio, 2)}× {less}" if ratio < 1 else f"{significant(ratio, 2)}× {more}"
 
 
 def in_points(gap: Estimate) -> str:
@@ -89,7 +81,7 @@ def sentence(view: View, part: Slice, paired: Mapping[str, Estimate]) -> str:
     said, bases = [], []
     for metric, name in _PARTS:
         a, b = view.summary.get(raw.point, metric), view.summary.get(mel.point, metric)
-        if a is None or b is None:
+        if a is None or b is None or not view.summary.tells(metric):
             continue
         if metric in OF_QUEUES and (view.saturated(raw.point) or view.saturated(mel.point)):
             said.append(f"{name} not compared, a link or server is saturated")
@@ -100,6 +92,8 @@ def sentence(view: View, part: Slice, paired: Mapping[str, Estimate]) -> str:
         text = change(metric, a.mean, b.mean)
         if text != "the same" and gap is not None and gap.of_corpus:
             text = in_points(gap)
+        if text and metric == BANDED and (band := band_text(view.summary, raw.point, mel.point)):
+            text = f"{text} ({band})"
         said += [f"{name} {text}"] if text else []
     where = f" ({part.title})" if part.title and len(view.slices) > 1 else ""
     basis = f" (words and emotions paired over {', '.join(dict.fromkeys(bases))})" if bases else ""

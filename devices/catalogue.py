@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from devices.bands import Band, bands_of, why
 from devices.library import load_data
 from devices.local import load_local
 from devices.nr import build_nr
@@ -24,7 +25,7 @@ class Entry:
 
     ``kind``: profile, radio or local; ``figures``: its main numbers as text with units; ``status``: read,
     computed, remembered or assumed; ``remembered``: single figures of it that are only remembered;
-    ``assumed``: single figures that nobody published.
+    ``assumed``: single figures that nobody published; ``bands``: factors between which such a component's energy lies.
     """
 
     kind: str
@@ -36,6 +37,9 @@ class Entry:
     note: str = ""
     remembered: tuple[str, ...] = ()
     assumed: tuple[str, ...] = ()
+    bands: Mapping[str, Band] = field(default_factory=dict)
+    why: str = ""
+    """What the bands rest on."""
 
 
 def catalogue() -> list[Entry]:
@@ -63,6 +67,8 @@ def _entry(kind: str, name: str, figures: Mapping[str, str], file: str = "") -> 
         note=data.get("note", ""),
         remembered=tuple(data.get("remembered", ())),
         assumed=tuple(data.get("assumed", ())),
+        bands=bands_of(data),
+        why=why(data),
     )
 
 

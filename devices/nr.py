@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from devices.bands import bands_of
 from devices.library import load_data
 from devices.radio import Phase, Radio
 from scenarios.schema.device import NrRadioSpec
@@ -49,6 +50,7 @@ def build_nr(spec: NrRadioSpec) -> Radio:
         receive_power_w=receive_w,
         idle_cycle_s=PAGING_CYCLE_S,
         source=f"{states['source']} [{states['status']}]; 1 unit = {unit_w * 1e3:g} mW",
+        bands=bands_of(states),
     )
 
 

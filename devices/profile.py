@@ -8,10 +8,11 @@ low end; double-precision matrix speed per core (HPL) fits the SVD's matrix prod
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from devices.bands import EXACT, Band, Bands, bands_of
 from devices.errors import unknown
 from devices.library import load_data
 from scenarios.schema.device import CatalogueProfileSpec, CustomProfileSpec
@@ -57,6 +58,14 @@ class Profile:
     source: str = ""
     status: str = ""
     note: str = ""
+    bands: Bands = field(default_factory=dict)
+    """Of the energy of coding, beside the band of its time, and of the idle power."""
+
+    @property
+    def encode_band(self) -> Band:
+        """Between which factors the energy of coding lies: of its time and of the core's power together."""
+        low, high = self.bands.get("encode", EXACT)
+        return Band(low * self.encode_scale_low / self.encode_scale, high * self.encode_scale_high / self.encode_scale)
 
     def encode_s(self, host_s: float) -> float:
         """Time to encode here what takes ``host_s`` on the calibration host."""
@@ -106,6 +115,7 @@ def load_profile(name: str, host: HostRating | None = None) -> Profile:
         source=entry["source"],
         status=entry["status"],
         note=entry.get("note", ""),
+        bands=bands_of(entry),
     )
 
 

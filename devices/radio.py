@@ -27,7 +27,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from types import MappingProxyType
 
+from devices.bands import Bands
 from devices.errors import DeviceError
 
 RECEIVE_BPS = 10e6
@@ -61,6 +63,8 @@ class Radio:
     name: str
     source: str
     idle_power_w: float
+    bands: Bands = MappingProxyType({})
+    """By component (wake, transmit, tail, receive, idle) where its figures are remembered or assumed."""
 
     def __init__(
         self,
@@ -76,6 +80,7 @@ class Radio:
         receive_j_per_bit: float = 0.0,
         idle_cycle_s: float = 0.0,
         source: str = "",
+        bands: Bands = MappingProxyType({}),
     ) -> None:
         wakes = [(wake_delay_s, wake_energy_j), *((p.wake_delay_s, p.wake_energy_j) for p in phases)]
         for delay_s, energy_j in wakes:
@@ -83,6 +88,7 @@ class Radio:
                 raise DeviceError(f"radio '{name}': waking costs {energy_j:g} J but takes no time")
         self.name = name
         self.source = source
+        self.bands = bands
         self.phases = tuple(phases)
         self.transmit_power_w = transmit_power_w
         self.transmit_j_per_bit = transmit_j_per_bit
@@ -159,6 +165,7 @@ class Radio:
             receive_j_per_bit=self.receive_j_per_bit,
             idle_cycle_s=self._cycles[-1],
             source=self.source,
+            bands=self.bands,
         )
 
     def isolated_upload_j(self, bits: float, rate_bps: float) -> tuple[float, float, float]:

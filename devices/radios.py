@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from devices.bands import bands_of
 from devices.errors import unknown
 from devices.library import load_data
 from devices.nr import build_nr
@@ -65,6 +66,7 @@ def _compile(name: str, entry: Mapping[str, Any]) -> Radio:
         receive_j_per_bit=receive["per_mbps_w"] * 1e-6,
         idle_cycle_s=entry["idle"].get("cycle_s", 0.0),
         source=f"{entry['source']} [{entry['status']}]",
+        bands=bands_of(entry),
     )
 
 

@@ -61,7 +61,7 @@ def overhead(root: Path) -> Figure:
     """Time and energy of 20,000 files against the bytes of one, on the PC and on a phone."""
     table = wide(amser.run("icassp2025-overhead", results_root=root))
     table["time_s"] = 20_000 * (table["latency_mean_s"] + 1e-6)
-    table["wh"] = (20_000 * table["energy_per_upload_j"] + table["idle_power_w"] * table["time_s"]) / 3600.0
+    table["wh"] = (20_000 * table["energy_per_upload_j"] + table["device_idle_power_w"] * table["time_s"]) / 3600.0
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.3), layout="constrained")
     senders = {"{": ("poster's PC, 49.6 W", "#1C1917", "s"), "wifi": ("phone, WiFi", "#009E73", "o"),
                "lte": ("phone, LTE", "#D55E00", "^"), "sa": ("phone, 5G SA", "#0072B2", "D")}  # fmt: skip

@@ -102,6 +102,15 @@ def profile_of(spec: DeviceGroupSpec) -> Profile:
     return build_profile(spec.profile, HostRating(host.seven_zip_single_thread_mips, host.matrix_gflops))
 
 
+def coding_times(profile: Profile) -> str:
+    """From which measurement a device's coding times come, how they are scaled and between what ends, in words."""
+    host = load_encode_calibration()
+    low, high = (scale / profile.encode_scale for scale in (profile.encode_scale_low, profile.encode_scale_high))
+    band = "no band is known" if low == high else f"{low:.2g} to {high:.2g} times that are possible"
+    inferred = " (the upper end inferred from other devices)" if profile.band_inferred else ""
+    return f"measured on {host.machine['accelerator']}, {host.date}, times {profile.encode_scale:.3g}; {band}{inferred}"
+
+
 def _server(scenario: Scenario) -> Server:
     """The edge server with its calibrated service times."""
     spec = scenario.server
@@ -132,6 +141,7 @@ def describe(scenario: Scenario) -> dict[str, Any]:
         groups[name] = {
             "profile": f"{profile.name}: {profile.source} [{profile.status}]",
             "radio": f"{radio.name}: {radio.source}",
+            "coding times": coding_times(profile),
         }
     chosen = choose(scenario)._asdict()
     return {"simulated_by": chosen, "service": service.source, "cells": cells, "devices": groups}

@@ -105,8 +105,3 @@ class Site:
     draws: Draws
     duration_s: float
     drain_s: float
-
-    @property
-    def idle_power_w(self) -> float:
-        """Power of all devices doing nothing, watts."""
-        return sum(g.count * g.idle_w for g in self.groups)

@@ -32,11 +32,10 @@ ROW = np.dtype(
 
 @dataclass(frozen=True)
 class Figures:
-    """What belongs to a site and not to an upload: means over [0, ``duration_s``), power, events of the engine."""
+    """What belongs to a site and not to an upload: means over [0, ``duration_s``), events of the engine."""
 
     uplink_utilisation: float
     server_utilisation: float
-    idle_power_w: float
     events: int
 
 
@@ -52,6 +51,8 @@ class Counted:
     delivered: npt.NDArray[np.int64]
     begun: npt.NDArray[np.int64]
     energy_j: npt.NDArray[np.float64]
+    group_j: npt.NDArray[np.float64]
+    """By (group, component)."""
     understood: npt.NDArray[np.int64]
     latencies_s: npt.NDArray[np.float64]
     part: npt.NDArray[np.int64]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from amser.console import Table
-from amser.units import scale_for, with_range
-from amser.verdict import factor, in_points
+from amser.units import factor, scale_for, with_range
+from amser.verdict import in_points
 
 if TYPE_CHECKING:
     from amser.advice.advise import Advice

@@ -22,7 +22,7 @@ def advise(
     ] = None,
     uplink: Annotated[str, typer.Option(metavar="RATE", help="The uplink's rate.")] = "5 Mbit/s",
     rtt: Annotated[str, typer.Option(metavar="TIME", help="Round trip to the server.")] = "50 ms",
-    radio: Annotated[str, typer.Option(metavar="NAME", help="One of `amser list radios`.")] = "lte-2021",
+    radio: Annotated[str, typer.Option(metavar="NAME", help="One of `amser list radios`.")] = "lte",
     profile: Annotated[str, typer.Option(metavar="NAME", help="One of `amser list profiles`.")] = "pixel-8",
     budget: Annotated[str, typer.Option(metavar="POINTS", help="Acceptable rise of word errors: '1 %'.")] = "1 %",
     corpus: Annotated[str, typer.Option(metavar="NAME", help="Corpus of a measured table.")] = "librispeech",

@@ -84,12 +84,17 @@ def _cell_figures(cell: Mapping[str, Any]) -> dict[str, str]:
 
 def _devices(kind: str) -> Rows:
     from devices import catalogue
+    from devices.bands import EXACT
 
     rows = []
     for entry in catalogue():
         if entry.kind == kind:
-            remembered = f" (remembered: {', '.join(entry.remembered)})" if entry.remembered else ""
-            about = {"status": entry.status + remembered, "source": entry.source}
+            doubts = {"remembered": entry.remembered, "assumed": entry.assumed}
+            doubtful = "; ".join(f"{word}: {', '.join(which)}" for word, which in doubts.items() if which)
+            status = entry.status + (f" ({doubtful})" if doubtful else "")
+            bands = ", ".join(f"{part} {b.low:g} to {b.high:g}" for part, b in entry.bands.items() if b != EXACT)
+            source = f"{entry.source}. Band: {entry.why}" if entry.why else entry.source
+            about = {"status": status, "band (factors)": bands, "source": source}
             rows.append({"name": entry.name, "title": entry.title, **entry.figures, **about})
     return rows
 

@@ -212,6 +212,5 @@ def figures_of(rows: Rows, site: Site) -> Figures:
     return Figures(
         uplink_utilisation=bits / (capacity * end_s),
         server_utilisation=busy_s / (site.server.accelerators * end_s),
-        idle_power_w=site.idle_power_w,
         events=len(rows),
     )

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from amser.banded import METRIC as BANDED
+from amser.banded import band_text
 from amser.report.frame import filled
 from amser.report.material import Study
 from amser.report.view import TOLERATED_WER_RISE, Series, View
@@ -19,6 +21,8 @@ HEADLINE = (
     ("latency_mean_s", "Latency, mean", True),
     ("latency_p95_s", "Latency, 95th percentile", True),
     ("energy_per_upload_j", "Device energy per upload", True),
+    ("battery_lifetime_s", "Battery life", False),
+    ("battery_day_share", "Charge of the battery a day", True),
     ("wer", "Word error rate", True),
     ("ser_accuracy", "Emotion accuracy", False),
 )
@@ -26,7 +30,7 @@ Pair = tuple[Series, Series]
 
 
 class Cell(NamedTuple):
-    """A figure in large type; small beside it its unit, and below it the ends of a corpus's interval."""
+    """A figure in large type; small beside it its unit, below it a corpus's interval or an energy's band."""
 
     value: str
     unit: str
@@ -40,6 +44,8 @@ class Row(NamedTuple):
     basis: str
     cells: tuple[Cell, Cell]
     change: str
+    band: str
+    """The ends of the change that remembered and assumed figures leave open; empty where they leave none."""
     worse: bool
     difference: str
     over_all: str
@@ -95,7 +101,7 @@ def _row(
     view: View, pair: Pair, every: list[Pair], paired: dict[str, Estimate], metric: str, name: str, less_is_better: bool
 ) -> Row | None:
     a, b = (view.summary.get(series.point, metric) for series in pair)
-    if a is None or b is None:
+    if a is None or b is None or not view.summary.tells(metric):
         return None
     scale, gap = view.summary.scale(metric), paired.get(metric)
     told = gap is None or not gap.low <= 0.0 <= gap.high  # a difference that may be none is no loss
@@ -104,8 +110,9 @@ def _row(
     return Row(
         name,
         b.basis if b.of_corpus else "",
-        (_cell(a, scale), _cell(b, scale)),
+        (_cell(view, pair[0], metric, scale), _cell(view, pair[1], metric, scale)),
         "saturated" if off else change(metric, a.mean, b.mean),
+        band_text(view.summary, pair[0].point, pair[1].point) if metric == BANDED and not off else "",
         worse and not off,
         "" if gap is None or off else _difference(view, metric, gap),
         _over_all(view, metric, every),
@@ -127,10 +134,21 @@ def _over_all(view: View, metric: str, every: list[Pair]) -> str:
     return first if first == last else f"{first} to {last}"
 
 
-def _cell(e: Estimate, scale: Scale) -> Cell:
-    text = e.text(scale) if e.of_corpus else scale.text(e.mean)
-    value, bracket, ends = text.partition(" (")
-    return Cell(value, scale.unit, f"{bracket}{ends}".strip())
+def _cell(view: View, series: Series, metric: str, scale: Scale) -> Cell:
+    e = view.summary.get(series.point, metric)
+    assert e is not None, "a row has both figures"
+    if e.of_corpus:
+        value, bracket, ends = e.text(scale).partition(" (")
+        return Cell(value, scale.unit, f"{bracket}{ends}".strip())
+    return Cell(scale.text(e.mean), scale.unit, _band(view, series, metric, scale))
+
+
+def _band(view: View, series: Series, metric: str, scale: Scale) -> str:
+    """The ends of an energy that remembered and assumed figures leave open."""
+    low, high = (view.summary.get(series.point, f"energy_per_upload_{end}_j") for end in ("low", "high"))
+    if metric != BANDED or low is None or high is None or low.mean == high.mean:
+        return ""
+    return f"(band {scale.text(low.mean)} to {scale.text(high.mean)})"
 
 
 def _difference(view: View, metric: str, paired: Estimate) -> str:

@@ -36,7 +36,7 @@ def overhead(results_root: Path, on_progress: Callable[[float, str], None] | Non
         found = means.loc[entry["key"]]
         subject = SUBJECTS[str(entry["parameters"]["devices.sender.codec"])]
         seconds = FILES * (float(found["latency_mean_s"]) + 1e-6)  # the loop thinks for a microsecond
-        joules = float(found["idle_power_w"]) * seconds
+        joules = float(found["device_idle_power_w"]) * seconds
         where = ("files of 4.5 s", "simulated", "one file after the other on the fitted link")
         head = Row("overhead", subject, *where, None, "time", "s", seconds, n=FILES)
         part.rows += [head, replace(head, metric="energy", unit="kWh", value=joules / 3.6e6)]

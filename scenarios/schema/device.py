@@ -83,20 +83,21 @@ ProfileSpec = Annotated[
 # ---------------------------------------------------------------- radio
 
 RadioName = Literal[
-    "3g",
-    "lte",
-    "lte-drx",
     "wifi",
-    "lte-2021",
-    "nsa-low",
-    "nsa-mmwave",
+    "lte",
     "sa",
+    "nsa-low",
     "nsa-tmobile",
-    "wifi-2023",
-    "wifi-no-power-save",
-    "esp32-wifi",
-    "nb-iot",
+    "nsa-mmwave",
     "lte-m",
+    "nb-iot",
+    "ble-watch",
+    "esp32-wifi",
+    "wifi-no-power-save",
+    "wifi-2012",
+    "lte-2012",
+    "lte-drx-2012",
+    "3g-2012",
 ]
 """Radios with published figures (`devices/data/radios.yaml`)."""
 
@@ -117,8 +118,8 @@ class NrRadioSpec(Spec):
     """Power of one relative unit; the default fits measured uplink power (see docs/energy.md)."""
     transmit_level: Annotated[LevelDbm, Field(ge=0, le=23)] = 19.2
     """Transmit power while sending; the default is the mean measured in a city (Doubb uplink traces)."""
-    promotion: Duration = 0.2601
-    """Time from idle until the first bit (the report gives none; LTE's of Huang et al., remembered)."""
+    promotion: Duration = 0.408
+    """Time from idle until the first bit (the report gives none; that of the radio `sa`, Narayanan et al. 2021)."""
     inactivity: Duration = 0.1
     """How long the radio listens in every slot after its last activity."""
     cycle: PositiveDuration = 0.32

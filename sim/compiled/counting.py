@@ -10,7 +10,7 @@ from sim.compiled.jit import entry, kernel
 from sim.compiled.state import Floats, Ints, Record, Records
 from sim.draws import Key, uniforms
 from sim.outcomes import BATTERY_DEAD, DELIVERED, LATE, LOST, OUTCOMES, REJECTED
-from sim.upload_log import Counted
+from sim.upload_log import COMPONENTS, Counted
 
 OF_ALL = (
     "encode_j", "wake_j", "transmit_j", "tail_j", "energy_j", "server_j", "payload_bytes", "wire_bytes", "audio_s",
@@ -18,7 +18,7 @@ OF_ALL = (
 )  # fmt: skip
 OF_REPLIED = (
     "encode_s", "hold_s", "wake_s", "access_s", "transfer_s", "backhaul_s", "queue_s", "service_s", "reply_s", "batch",
-    "batches", "early", "early_s", "late", "late_s",
+    "batches", "early", "early_s", "late", "late_s", "sent",
 )  # fmt: skip
 
 
@@ -40,14 +40,15 @@ class Counter:
         counts = np.zeros((3, *shape), np.int64)  # uploads, those delivered, those begun
         energy_j, latencies_s, part = np.zeros(shape), np.empty(len(rows)), np.empty(len(rows), np.int64)
         understood = np.zeros((self.codecs, len(self.audio_s)), np.int64)
+        group_j = np.zeros((len(self.cell_of_group), len(COMPONENTS)))
         came, left = np.zeros(self.cells + 1, np.int64), np.zeros(self.cells + 1, np.int64)
         replied = count(
             rows, self.warmup_s, self.horizon_s, self.batch_w, self.audio_s, self.cell_of_group, sums, outcomes,
-            counts, energy_j, understood, latencies_s, part, came, left,
+            counts, energy_j, group_j, understood, latencies_s, part, came, left,
         )  # fmt: skip
         named = dict(zip((*OF_ALL, *OF_REPLIED), sums.tolist(), strict=True))
         return Counted(
-            len(rows), named, outcomes, counts[0], counts[1], counts[2], energy_j, understood,
+            len(rows), named, outcomes, counts[0], counts[1], counts[2], energy_j, group_j, understood,
             latencies_s[:replied].copy(), part[:replied], came, left,
         )  # fmt: skip
 
@@ -63,10 +64,21 @@ def count_flow(r: Record, cell: int, half_s: float, horizon_s: float, came: Ints
         left[server] += half_s < r.served_s <= horizon_s
 
 
+@kernel
+def count_energy(r: Record, group_j: Floats) -> None:
+    """Joules by group and component, in the order of ``sim.upload_log.COMPONENTS``."""
+    group_j[r.group, 0] += r.encode_j
+    group_j[r.group, 1] += r.wake_j
+    group_j[r.group, 2] += r.transmit_j
+    group_j[r.group, 3] += r.tail_j
+    group_j[r.group, 4] += r.receive_j
+
+
 @entry
 def count(
     rows: Records, warmup_s: float, horizon_s: float, batch_w: float, audio_s: Floats, cell_of_group: Ints,
-    sums: Floats, outcomes: Ints, counts: Ints, energies_j: Floats, understood: Ints, latencies_s: Floats,
+    sums: Floats, outcomes: Ints, counts: Ints, energies_j: Floats, group_j: Floats, understood: Ints,
+    latencies_s: Floats,
     part: Ints, came: Ints, left: Ints,
 ) -> int:  # fmt: skip
     """Add the rows to the arrays; the number of latencies."""
@@ -83,6 +95,8 @@ def count(
         counts[0, r.group, r.codec] += 1
         counts[1, r.group, r.codec] += r.outcome == DELIVERED
         energies_j[r.group, r.codec] += energy_j
+        count_energy(r, group_j)
+        sums[26] += r.wire_bytes > 0.0
         sums[0] += r.encode_j
         sums[1] += r.wake_j
         sums[2] += r.transmit_j

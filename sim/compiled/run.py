@@ -120,7 +120,6 @@ class Run:
         return {
             "uplink_utilisation": float(np.mean(uplinks)),
             "server_utilisation": float(site["busy_s"]) / (self.site.server.accelerators * now),
-            "idle_power_w": self.site.idle_power_w,
         }
 
 

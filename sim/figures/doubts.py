@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from scenarios import Experiment
 from sim.figures.metrics import DRIFT
 from sim.figures.statistics import ClusteredQuantile, drift_warning, growth_warning, mean_interval, percentile_warning
+from sim.upload_log import COMPONENTS
 
 
 def doubts_of(
@@ -50,19 +53,42 @@ def _doubts(scenario: Any, runs: list[Mapping[str, float]], percentiles: Mapping
     dead = max(m["battery-dead_fraction"] for m in runs)
     if dead > 0.0:
         said.append(
-            f"{dead:.2%} of the uploads met an empty battery; payload, rate and energy are means over the others"
+            f"{dead:.2%} of the uploads met an empty battery; payload and rate are means over those that were coded, "
+            "energy over those that were sent"
         )
     unfinished = max(m["unfinished_fraction"] for m in runs)
     if server > 0.98 and growths["the edge server"] == 1.0:
         said.append(f"the edge server is saturated ({server:.0%}); latencies grow with the duration")
     if unfinished > 0.0:
         said.append(f"{unfinished:.2%} of the uploads were unfinished at the end; their latencies are missing")
+    said += _open_energy(scenario, runs)
     if len(runs) > 1:
         # At 99 %, so that few of the many points of a study are named by chance.
         drift = mean_interval([m[DRIFT] for m in runs], 0.99)
         said += [text for text in (drift_warning(drift),) if text]
         said += _loose_percentiles(runs, percentiles)
     return said
+
+
+OPEN_ENERGY = 1.5
+
+
+def _open_energy(scenario: Any, runs: list[Mapping[str, float]]) -> Iterator[str]:
+    """An energy that remembered or assumed figures decide: its ends are more than a factor of 1.5 apart."""
+
+    def mean(metric: str) -> float:
+        return fmean(m.get(metric, math.nan) for m in runs)
+
+    low, high = (mean(f"energy_per_upload_{end}_j") for end in ("low", "high"))
+    if not high > OPEN_ENERGY * low > 0.0:
+        return
+    spreads = {c: mean(f"energy_{c}_high_j") - mean(f"energy_{c}_low_j") for c in COMPONENTS}
+    widest = max((s, c) for c, s in spreads.items() if s == s)[1]
+    used = {getattr(g.profile if widest == "encode" else g.radio, "kind", "") for g in scenario.devices.values()}
+    yield (
+        f"energy per upload lies between {low:.3g} and {high:.3g} J: most of that is `{widest}` of "
+        f"{', '.join(sorted(used))}, which rests on remembered, assumed or inferred figures"
+    )
 
 
 def _loose_percentiles(runs: list[Mapping[str, float]], percentiles: Mapping[str, ClusteredQuantile]) -> Iterator[str]:

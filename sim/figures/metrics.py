@@ -29,12 +29,13 @@ UNITS: dict[str, str] = {
     "payload_mean_bytes": "byte",
     "wire_mean_bytes": "byte",
     "payload_bitrate_bps": "bit/s",
-    "idle_power_w": "W",
     "events_per_upload": "1",
 }
 
 
 DRIFT = "latency_drift"
+OF_GROUP = "_j of group "
+"""Stands in the name of a component's sum over one device group, such as ``tail_j of group 0``."""
 SHARES = ("_fraction", "_utilisation")
 """Ends of the names of what lies between 0 and 1."""
 
@@ -78,6 +79,10 @@ class Accumulator:
         tally.outcomes += counted.outcomes
         for name, value in counted.sums.items():
             tally.sums[name] = tally.sums.get(name, 0.0) + value
+        for number, energies_j in enumerate(counted.group_j.tolist()):
+            for component, energy_j in zip(COMPONENTS, energies_j, strict=True):
+                name = f"{component}{OF_GROUP}{number}"
+                tally.sums[name] = tally.sums.get(name, 0.0) + energy_j
         self.parts.add(counted.uploads, counted.delivered, counted.begun, counted.energy_j)
         self.parts.add_latencies(counted.part, counted.latencies_s)
         tally.add_understood(counted.understood)
@@ -98,9 +103,18 @@ class Accumulator:
         """The utterances and codecs that were recognized after the warm-up, each with its uploads."""
         return recognized(self.tables, self.tally.understood)
 
-    def group_energies_j(self) -> dict[int, float]:
-        """Joules that the uploads after the warm-up added, by the number of their device group."""
-        return dict(enumerate(self.parts.energy_j.sum(axis=1).tolist()))
+    def group_energies_j(self) -> dict[int, dict[str, float]]:
+        """Joules that the uploads after the warm-up added, by the number of their device group and by component."""
+        found: dict[int, dict[str, float]] = {}
+        for name, energy_j in self.tally.sums.items():
+            component, is_of_group, number = name.partition(OF_GROUP)
+            if is_of_group:
+                found.setdefault(int(number), {})[component] = energy_j
+        return found
+
+    def sent(self) -> float:
+        """Uploads after the warm-up of which a byte left."""
+        return self.tally.sums.get("sent", 0.0)
 
     def metrics(self, extra: Mapping[str, float]) -> dict[str, float]:
         """All figures; those without data are NaN."""
@@ -118,14 +132,14 @@ class Accumulator:
         result[DRIFT] = _drift(sums)
         result.update(zip(PERCENTILES, latencies.quantiles(QUANTILES), strict=True))
         result.update({f"stage_{name}_mean_s": _ratio(sums.get(f"{name}_s", 0.0), replied) for name in STAGES})
-        begun = sums.get("begun", 0.0)
-        result["energy_per_upload_j"] = _ratio(sums.get("energy_j", 0.0), begun)
+        begun, sent = sums.get("begun", 0.0), self.sent()
+        result["energy_per_upload_j"] = _ratio(sums.get("energy_j", 0.0), sent)
         result.update(
-            {f"energy_{name}_j": _ratio(sums.get(f"{name}_j", 0.0), begun) for name in (*COMPONENTS, "server")}
+            {f"energy_{name}_j": _ratio(sums.get(f"{name}_j", 0.0), sent) for name in (*COMPONENTS, "server")}
         )
         payload = sums.get("payload_bytes", 0.0)
         result["payload_mean_bytes"] = _ratio(payload, begun)
-        result["wire_mean_bytes"] = _ratio(sums.get("wire_bytes", 0.0), begun)
+        result["wire_mean_bytes"] = _ratio(sums.get("wire_bytes", 0.0), sent)
         result["payload_bitrate_bps"] = _ratio(payload * 8.0, sums.get("audio_s", 0.0))
         # By batch, and as an upload sees it: large batches hold more uploads, so those see larger ones than there are.
         result["batch_mean"] = _ratio(replied, sums.get("batches", 0.0))
@@ -162,6 +176,11 @@ def _add(tally: Tally, parts: Parts, tables: Tables, columns: Columns, middle_s:
     # What was said to a dead device was never coded: as zeros it would make codecs and radios look thrifty.
     begun = (outcome != BATTERY_DEAD) | (np.asarray(columns["payload_bytes"], dtype=float) > 0.0)
     tally.add_sum("begun", begun.astype(float))
+    tally.add_sum("sent", (np.asarray(columns["wire_bytes"], dtype=float) > 0.0).astype(float))
+    group = np.asarray(columns["group"])
+    for number in np.unique(group).tolist():
+        for component in COMPONENTS:
+            tally.add_sum(f"{component}{OF_GROUP}{number}", np.asarray(columns[f"{component}_j"])[group == number])
     tally.add_sum("audio_s", tables.audio_s[np.asarray(columns["utterance"])] * begun)
     replied = (outcome == DELIVERED) | (outcome == LATE)
     part = _add_parts(parts, columns, begun)[replied]

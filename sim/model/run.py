@@ -138,4 +138,4 @@ def run(site: Site, sink: Callable[[Rows], None], tick: Callable[[float], None] 
     uplink = float(np.mean([cell.uplink.utilisation() for cell in world.cells]))
     world.clock.run_to(site.duration_s + site.drain_s)
     world.unfinished()
-    return Figures(uplink, world.server.utilisation(), site.idle_power_w, world.clock.events)
+    return Figures(uplink, world.server.utilisation(), world.clock.events)

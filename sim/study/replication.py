@@ -164,13 +164,13 @@ def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
     mean = {
         "uplink_utilisation": float(np.mean([f.uplink_utilisation for f in figures])),
         "server_utilisation": float(np.mean([f.server_utilisation for f in figures])),
-        "idle_power_w": sum(f.idle_power_w for f in figures),
     }
     events = sum(f.events for f in figures)
     stations = [*(f"uplink_growth_{name}" for name in scenario.cells), "server_growth"]
     mean.update(zip(stations, growth.ratios(), strict=True))
     metrics = whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
-    energies = fleet_energy(scenario, whole.group_energies_j(), [sum(groups) for groups in zip(*alive, strict=True)])
+    alive_s = [sum(groups) for groups in zip(*alive, strict=True)]
+    energies = fleet_energy(scenario, whole.group_energies_j(), alive_s, whole.sent())
     parts = whole.parts
     groups = parts.table(list(scenario.devices), situation.tables.codecs)
     return Outcome({**metrics, **energies}, parts.latencies().histogram(), groups, whole.recognized())

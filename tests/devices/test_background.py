@@ -85,7 +85,7 @@ def test_other_traffic_begins_before_time_zero() -> None:
 
 def test_a_reply_waits_for_the_radio() -> None:
     """LTE by hand: in the tail a part of its DRX cycle; idle a part of the paging cycle, and the promotion."""
-    radio = load_radio("lte")
+    radio = load_radio("lte-2012")
     ledger = RadioLedger(radio)
     ended = ledger.begin(0.0).wake_s
     ledger.end(ended, 1000.0)

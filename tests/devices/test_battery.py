@@ -87,7 +87,7 @@ def test_batteries_of_a_group() -> None:
 
 def test_lifetime_in_closed_form() -> None:
     """Pixel 8, an isolated LTE upload every 10 minutes: 63.4 kJ / (37 mW + 20 mW + 13.4 J / 600 s)."""
-    phone, radio = load_profile("pixel-8"), load_radio("lte")
+    phone, radio = load_profile("pixel-8"), load_radio("lte-2012")
     upload_j = sum(radio.isolated_upload_j(1_152_000, 5e6))
     idle_w = phone.idle_power_w + radio.idle_power_w
     assert phone.battery_j is not None

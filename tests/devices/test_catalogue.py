@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
+from devices.bands import bands_of, unsure, why
 from devices.catalogue import catalogue
 from devices.errors import DeviceError
 from devices.library import STATUSES, load_data
@@ -61,15 +62,33 @@ def test_every_entry_has_a_source_and_a_status(file: str) -> None:
         assert entry["title"], name
 
 
+@pytest.mark.parametrize("file", ["profiles", "radios", "nr"])
+def test_what_is_remembered_or_assumed_has_a_band_with_its_reason(file: str) -> None:
+    """A band holds the value itself, and one without a reason would be a guess that nobody sees."""
+    for name, entry in load_data(file).items():
+        bands = bands_of(entry)
+        assert unsure(entry) <= set(bands), name
+        assert all(0.0 < band.low <= 1.0 <= band.high for band in bands.values()), name
+        assert bool(bands) == (len(why(entry)) > 5), name
+
+
+def test_names_without_a_year_rest_on_no_sending_power_that_is_only_remembered() -> None:
+    for name in radios():
+        if not name[-4:].isdigit() and name != "wifi-no-power-save":
+            entry = load_data("radios")[name]
+            assert entry["status"] != "remembered", name
+            assert not {"transmit.base_w", "transmit"} & set(entry.get("remembered", ())), name
+
+
 def test_catalogue_lists_everything_once() -> None:
     entries = catalogue()
     assert len(entries) == len({(e.kind, e.name) for e in entries})
     assert {e.kind for e in entries} == {"profile", "radio", "local"}
     assert sum(e.kind == "profile" for e in entries) >= 12
     assert all(e.figures and e.source and e.status in STATUSES for e in entries)
-    lte = next(e for e in entries if e.name == "lte")
-    assert lte.figures["tail"] == "11.6 s, 12.3 J"
-    assert lte.status == "remembered"
+    old, lte = (next(e for e in entries if e.name == name) for name in ("lte-2012", "lte"))
+    assert old.figures["tail"] == "11.6 s, 12.3 J"
+    assert (old.status, lte.status) == ("remembered", "computed")
 
 
 def test_every_profile_and_radio_builds_and_is_plausible() -> None:
@@ -127,7 +146,7 @@ def test_the_poster_pc_reproduces_the_posters_energy() -> None:
 def test_unknown_names_offer_the_nearest() -> None:
     with pytest.raises(DeviceError, match="did you mean 'raspberry-pi-4'"):
         load_profile("raspbery-pi-4")
-    with pytest.raises(DeviceError, match="there is no radio named 'carrier pigeon'; known: 3g"):
+    with pytest.raises(DeviceError, match="there is no radio named 'carrier pigeon'; known: 3g-2012"):
         load_radio("carrier pigeon")
     with pytest.raises(DeviceError, match="no profile named 'calibration-host'"):
         load_profile("calibration-host")

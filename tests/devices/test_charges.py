@@ -132,7 +132,7 @@ def test_charges_equal_the_timeline_of_published_radios(name: str, pattern: list
 @given(st.lists(st.floats(0.01, 11.5) | st.floats(11.6, 40.0), min_size=1, max_size=10))
 def test_a_restarted_tail_is_paid_only_as_far_as_it_ran(gaps: list[float]) -> None:
     """Closed form for instantaneous uploads on LTE: sum of min(gap, tail) * power, and one whole tail."""
-    radio = load_radio("lte")
+    radio = load_radio("lte-2012")
     promotion_s, tail_s = 0.2601, 11.576
     promotion_j = 1.2107 * promotion_s
     activities, end = [Activity(0.0, 0.0)], promotion_s
@@ -154,15 +154,15 @@ def test_overlapping_uploads_share_the_active_time() -> None:
 
 
 def test_fast_dormancy_cuts_the_tail_and_brings_back_the_promotion() -> None:
-    radio = load_radio("lte").with_fast_dormancy(3.0)
+    radio = load_radio("lte-2012").with_fast_dormancy(3.0)
     assert radio.tail_s == 3.0
     assert radio.tail_j(math.inf) == pytest.approx(3 * 1.060)
     assert radio.wake_delay_s(2.9) == 0.0
     assert radio.wake_delay_s(3.1) == pytest.approx(0.2601)
-    two_phases = load_radio("3g").with_fast_dormancy(8.5)
+    two_phases = load_radio("3g-2012").with_fast_dormancy(8.5)
     assert two_phases.tail_j(math.inf) == pytest.approx(8.0882 * 0.8039 + (8.5 - 8.0882) * 0.6013)
-    assert load_radio("lte").with_fast_dormancy(99.0).tail_s == load_radio("lte").tail_s
-    assert load_radio("lte").with_fast_dormancy(0.0).tail_j(math.inf) == 0.0
+    assert load_radio("lte-2012").with_fast_dormancy(99.0).tail_s == load_radio("lte-2012").tail_s
+    assert load_radio("lte-2012").with_fast_dormancy(0.0).tail_j(math.inf) == 0.0
 
 
 @given(st.sampled_from(radios()), st.floats(0.0, 20.0), st.floats(0.0, 30.0))

@@ -22,7 +22,7 @@ def test_tables_of_held_and_released_uploads() -> None:
     from devices import load_radio
 
     text = (DOCS / "energy.md").read_text(encoding="utf-8")
-    lte = load_radio("lte")
+    lte = load_radio("lte-2012")
     together = (1, 2, 5, 10, 20, 50)
     released = [lte.with_fast_dormancy(s) for s in (lte.tail_s, 5.0, 1.0, 0.2)]
     for name, size in (("raw", 144_000), ("factors", 14_400)):

@@ -12,14 +12,14 @@ from devices.radios import load_radio
 # Energy (J) of one isolated upload of a 4.5 s utterance: active, promotion, tail, total.  Computed from the
 # figures of Huang et al. 2012 for LTE at 5 Mbit/s and WiFi at 10 Mbit/s, published rounded as here.
 TABLE = [
-    ("lte", 5e6, 144_000, ("0.802", "0.315", "12.27", "13.39")),
-    ("lte", 5e6, 14_400, ("0.080", "0.315", "12.27", "12.67")),
-    ("lte", 5e6, 9_000, ("0.050", "0.315", "12.27", "12.64")),
-    ("lte", 5e6, 3_600, ("0.020", "0.315", "12.27", "12.61")),
-    ("wifi", 10e6, 144_000, ("0.342", "0.010", "0.028", "0.380")),
-    ("wifi", 10e6, 14_400, ("0.034", "0.010", "0.028", "0.072")),
-    ("wifi", 10e6, 9_000, ("0.021", "0.010", "0.028", "0.060")),
-    ("wifi", 10e6, 3_600, ("0.0085", "0.010", "0.028", "0.047")),
+    ("lte-2012", 5e6, 144_000, ("0.802", "0.315", "12.27", "13.39")),
+    ("lte-2012", 5e6, 14_400, ("0.080", "0.315", "12.27", "12.67")),
+    ("lte-2012", 5e6, 9_000, ("0.050", "0.315", "12.27", "12.64")),
+    ("lte-2012", 5e6, 3_600, ("0.020", "0.315", "12.27", "12.61")),
+    ("wifi-2012", 10e6, 144_000, ("0.342", "0.010", "0.028", "0.380")),
+    ("wifi-2012", 10e6, 14_400, ("0.034", "0.010", "0.028", "0.072")),
+    ("wifi-2012", 10e6, 9_000, ("0.021", "0.010", "0.028", "0.060")),
+    ("wifi-2012", 10e6, 3_600, ("0.0085", "0.010", "0.028", "0.047")),
 ]
 
 
@@ -36,7 +36,7 @@ def test_energy_of_an_isolated_upload_reproduces_the_table(
 
 def test_three_digit_values_of_the_table_within_one_percent() -> None:
     """The cells whose rounding is finer than 1 %, so that the test above cannot hide behind rounding."""
-    lte, wifi = load_radio("lte"), load_radio("wifi")
+    lte, wifi = load_radio("lte-2012"), load_radio("wifi-2012")
     assert sum(lte.isolated_upload_j(1_152_000, 5e6)) == pytest.approx(13.39, rel=0.01)
     assert sum(lte.isolated_upload_j(28_800, 5e6)) == pytest.approx(12.61, rel=0.01)
     assert sum(wifi.isolated_upload_j(1_152_000, 10e6)) == pytest.approx(0.380, rel=0.01)

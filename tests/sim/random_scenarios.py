@@ -106,7 +106,7 @@ _traffic = st.one_of(
               st.sampled_from(["exponential", "constant"])),
 )  # fmt: skip
 _radio = st.one_of(
-    st.sampled_from(["lte", "wifi", "sa", "nr-fr1", "nb-iot", "3g"]),
+    st.sampled_from(["lte", "wifi", "sa", "nr-fr1", "nb-iot", "3g-2012", "ble-watch"]),
     st.builds(lambda s: {"kind": "nr-fr1", "inactive": s}, _seconds(0.5, 20.0)),
 )
 CODECS = ["one", "two", "three"]

@@ -12,7 +12,7 @@ BODY = """
 cells: {{cell: {{capacity: 10 Mbit/s, sharing: {sharing}, rtt: 40 ms, backhaul: 5 ms, transport: udp, loss: {loss}}}}}
 devices:
   phones:
-    {{count: {count}, profile: {{kind: custom, idle_power: 1 W, cpu_power: 2 W}}, radio: lte, traffic: {traffic},
+    {{count: {count}, profile: {{kind: custom, idle_power: 1 W, cpu_power: 2 W}}, radio: lte-2012, traffic: {traffic},
       codec: big, cell: cell, policy: {policy}, battery: {battery}}}
 server:
   service: {{kind: constant, time: 100 ms}}
@@ -45,7 +45,7 @@ def test_one_upload_costs_what_the_power_model_says(run_text: Callable) -> None:
     """
     from devices import load_radio
 
-    radio = load_radio("lte")
+    radio = load_radio("lte-2012")
     _, log = run_text(
         text(count=1, traffic="{kind: periodic, period: 1 h, phase: aligned}", duration=3000), encode_s=0.01
     )
@@ -100,7 +100,7 @@ def test_charges_sum_to_the_walk_through_the_states(run_text: Callable) -> None:
     """
     from devices import load_radio
 
-    radio = load_radio("lte")
+    radio = load_radio("lte-2012")
     _, log = run_text(text(count=3, traffic="{kind: poisson, rate: 20 /min}"), seed=3)
     assert (log["radio_gap_s"] == 0).any(), "the case must hold overlapping uploads"
     for _, mine in log.groupby("device"):

@@ -158,7 +158,8 @@ def test_rows_are_counted_as_columns_are(warmup: str) -> None:
     reference, found = one.metrics({}), other.metrics({})
     assert reference["battery-dead_fraction"] > 0.1 and reference["lost_fraction"] > 0.05
     assert found == pytest.approx(reference, rel=1e-12, nan_ok=True)
-    assert one.group_energies_j() == pytest.approx(other.group_energies_j(), rel=1e-12)
+    assert list(one.group_energies_j()) == list(other.group_energies_j()) == [0]
+    assert one.group_energies_j()[0] == pytest.approx(other.group_energies_j()[0], rel=1e-12)
     assert growths[0].ratios() == growths[1].ratios()
     assert one.recognized().equals(other.recognized())
 
@@ -173,7 +174,7 @@ codecs: {small: {kind: fixed, size: 14.4 kB}}
 cells: {cell: {capacity: 10 Mbit/s, rtt: 40 ms}}
 devices:
   phones:
-    {count: 10, profile: pixel-8, radio: lte, traffic: {kind: poisson, rate: 4 /min}, codec: small, cell: cell}
+    {count: 10, profile: pixel-8, radio: lte-2012, traffic: {kind: poisson, rate: 4 /min}, codec: small, cell: cell}
 server: {service: {kind: constant, time: 100 ms}}
 """
 

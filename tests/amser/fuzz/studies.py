@@ -123,7 +123,7 @@ PLAUSIBLE: dict[str, st.SearchStrategy[Any]] = {
     "cells.a.backhaul": TIME,
     "devices.phones.count": st.integers(0, 300),
     "devices.phones.radio": st.one_of(
-        st.sampled_from(["3g", "lte", "lte-drx", "sa", "nb-iot", "lte-m", "esp32-wifi", "nr-fr1", "nr-fr2"]),
+        st.sampled_from(["3g-2012", "lte", "lte-drx-2012", "ble-watch", "sa", "nb-iot", "lte-m", "nr-fr1", "nr-fr2"]),
         _mapping("nr-fr1", cycle=TIME, on_duration=TIME, inactivity=TIME, release=TIME),
         _mapping("custom", transmit_power=POWER, wake_delay=TIME, wake_power=POWER, idle_power=POWER),
     ),
