@@ -49,7 +49,7 @@ class Counted:
     uploads: npt.NDArray[np.int64]
     """By (group, codec), as the three that follow."""
     delivered: npt.NDArray[np.int64]
-    begun: npt.NDArray[np.int64]
+    sent: npt.NDArray[np.int64]
     energy_j: npt.NDArray[np.float64]
     group_j: npt.NDArray[np.float64]
     """By (group, component)."""

@@ -54,7 +54,7 @@ def differences_section(study: Study) -> Markup:
         baseline=baseline,
         several=len(baselines) > 1,
         count=count,
-        missed=max(1, round(0.05 * count)),
+        missed=f"{0.05 * count:.2g}",
         columns=[*keys, *heads],
         keys=len(keys),
         rows=rows,

@@ -37,7 +37,7 @@ class Counter:
         """Count one chunk."""
         sums, outcomes = np.zeros(len(OF_ALL) + len(OF_REPLIED)), np.zeros(len(OUTCOMES), np.int64)
         shape = (len(self.cell_of_group), self.codecs)
-        counts = np.zeros((3, *shape), np.int64)  # uploads, those delivered, those begun
+        counts = np.zeros((3, *shape), np.int64)  # uploads, those delivered, those sent
         energy_j, latencies_s, part = np.zeros(shape), np.empty(len(rows)), np.empty(len(rows), np.int64)
         understood = np.zeros((self.codecs, len(self.audio_s)), np.int64)
         group_j = np.zeros((len(self.cell_of_group), len(COMPONENTS)))
@@ -96,6 +96,7 @@ def count(
         counts[1, r.group, r.codec] += r.outcome == DELIVERED
         energies_j[r.group, r.codec] += energy_j
         count_energy(r, group_j)
+        counts[2, r.group, r.codec] += r.wire_bytes > 0.0
         sums[26] += r.wire_bytes > 0.0
         sums[0] += r.encode_j
         sums[1] += r.wake_j
@@ -109,7 +110,6 @@ def count(
         if r.outcome != BATTERY_DEAD or r.payload_bytes > 0.0:
             sums[8] += audio_s[r.utterance]
             sums[9] += 1.0
-            counts[2, r.group, r.codec] += 1
         sums[10] += r.receive_j
         if r.outcome == DELIVERED or r.outcome == LATE:
             latencies_s[n] = r.replied_s - r.spoken_s

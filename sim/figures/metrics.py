@@ -83,7 +83,7 @@ class Accumulator:
             for component, energy_j in zip(COMPONENTS, energies_j, strict=True):
                 name = f"{component}{OF_GROUP}{number}"
                 tally.sums[name] = tally.sums.get(name, 0.0) + energy_j
-        self.parts.add(counted.uploads, counted.delivered, counted.begun, counted.energy_j)
+        self.parts.add(counted.uploads, counted.delivered, counted.sent, counted.energy_j)
         self.parts.add_latencies(counted.part, counted.latencies_s)
         tally.add_understood(counted.understood)
 
@@ -176,14 +176,15 @@ def _add(tally: Tally, parts: Parts, tables: Tables, columns: Columns, middle_s:
     # What was said to a dead device was never coded: as zeros it would make codecs and radios look thrifty.
     begun = (outcome != BATTERY_DEAD) | (np.asarray(columns["payload_bytes"], dtype=float) > 0.0)
     tally.add_sum("begun", begun.astype(float))
-    tally.add_sum("sent", (np.asarray(columns["wire_bytes"], dtype=float) > 0.0).astype(float))
+    sent = np.asarray(columns["wire_bytes"], dtype=float) > 0.0
+    tally.add_sum("sent", sent.astype(float))
     group = np.asarray(columns["group"])
     for number in np.unique(group).tolist():
         for component in COMPONENTS:
             tally.add_sum(f"{component}{OF_GROUP}{number}", np.asarray(columns[f"{component}_j"])[group == number])
     tally.add_sum("audio_s", tables.audio_s[np.asarray(columns["utterance"])] * begun)
     replied = (outcome == DELIVERED) | (outcome == LATE)
-    part = _add_parts(parts, columns, begun)[replied]
+    part = _add_parts(parts, columns, sent)[replied]
     if not replied.all():
         columns = _rows(columns, replied)
     latency_s = np.asarray(columns["latency_s"], dtype=float)
@@ -202,7 +203,7 @@ def _add(tally: Tally, parts: Parts, tables: Tables, columns: Columns, middle_s:
     tally.add_understood(np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape))
 
 
-def _add_parts(parts: Parts, columns: Columns, begun: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+def _add_parts(parts: Parts, columns: Columns, sent: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Count uploads by group and codec; the part of each."""
     shape = parts.uploads.shape
     part = np.asarray(columns["group"]).astype(np.int64) * shape[1] + np.asarray(columns["codec"])
@@ -212,7 +213,7 @@ def _add_parts(parts: Parts, columns: Columns, begun: npt.NDArray[np.bool_]) -> 
 
     delivered = np.asarray(columns["outcome"]) == DELIVERED
     energy_j = counts(part, np.asarray(columns["energy_j"], dtype=float))
-    parts.add(counts(part), counts(part[delivered]), counts(part[begun]), energy_j)
+    parts.add(counts(part), counts(part[delivered]), counts(part[sent]), energy_j)
     return part
 
 

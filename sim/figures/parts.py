@@ -21,8 +21,8 @@ COLUMNS: dict[str, str] = {
     "codec": "codec that the policy picked",
     "uploads": "uploads spoken after the warm-up",
     "delivered": "those that were answered in time",
-    "begun": "those of devices that were alive: their energy is counted",
-    "energy_per_upload_j": "energy that one of these added to its device",
+    "sent": "those of which bytes were sent",
+    "energy_per_upload_j": "the devices' energy for uploads, over those that were sent",
     "answered": "those with a reply, in time or late: their latency is counted",
     "latency_mean_s": "mean latency",
     "latency_p50_s": "median latency",
@@ -40,15 +40,15 @@ class Parts:
 
     def __init__(self, groups: int, codecs: int, limit: int = KEPT_LATENCIES) -> None:
         self.limit = limit
-        self.uploads, self.delivered, self.begun = (np.zeros((groups, codecs), np.int64) for _ in range(3))
+        self.uploads, self.delivered, self.sent = (np.zeros((groups, codecs), np.int64) for _ in range(3))
         self.energy_j = np.zeros((groups, codecs))
         self._latencies: dict[tuple[int, int], Latencies] = {}
 
-    def add(self, uploads: Ints, delivered: Ints, begun: Ints, energy_j: Floats) -> None:
+    def add(self, uploads: Ints, delivered: Ints, sent: Ints, energy_j: Floats) -> None:
         """Count a chunk of the log, each of shape (groups, codecs)."""
         self.uploads += uploads
         self.delivered += delivered
-        self.begun += begun
+        self.sent += sent
         self.energy_j += energy_j
 
     def add_latencies(self, part: Ints, values: Floats) -> None:
@@ -73,7 +73,7 @@ class Parts:
     def merge(self, other: Parts) -> None:
         """Take in another site's, and the room for latencies that it brings."""
         self.limit += other.limit
-        self.add(other.uploads, other.delivered, other.begun, other.energy_j)
+        self.add(other.uploads, other.delivered, other.sent, other.energy_j)
         for at, latencies in other._latencies.items():
             part = self._of(at)
             part.limit = self.limit
@@ -91,8 +91,8 @@ class Parts:
         """The table of ``COLUMNS``."""
         rows = []
         for g, c in zip(*(axis.tolist() for axis in np.nonzero(self.uploads)), strict=True):
-            latencies, begun = self._of((g, c)), int(self.begun[g, c])
-            energy_j = float(self.energy_j[g, c]) / begun if begun else float("nan")
-            counts = int(self.uploads[g, c]), int(self.delivered[g, c]), begun, energy_j, latencies.count
+            latencies, sent = self._of((g, c)), int(self.sent[g, c])
+            energy_j = float(self.energy_j[g, c]) / sent if sent else float("nan")
+            counts = int(self.uploads[g, c]), int(self.delivered[g, c]), sent, energy_j, latencies.count
             rows.append((groups[g], codecs[c], *counts, latencies.mean(), *latencies.quantiles(QUANTILES)))
         return pd.DataFrame(rows, columns=list(COLUMNS))

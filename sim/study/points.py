@@ -25,7 +25,7 @@ from sim.study.replication import Task
 from sim.study.results import finished_replication, read_metrics
 from sim.utterances import Tables
 
-ENGINE_VERSION = 7  # raise it when the same scenario would give other figures: finished points are then not reused
+ENGINE_VERSION = 8  # raise it when the same scenario would give other figures: finished points are then not reused
 STREAM_EVERY_S = 5.0
 At = tuple[int, int]
 """Number of the point, number of the replication."""

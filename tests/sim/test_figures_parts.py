@@ -48,12 +48,12 @@ def test_they_are_those_of_the_whole_log(tmp_path: Path, engine: str) -> None:
     assert len(parts) == 3 and set(parts) == set(found.index)
     for at, rows in parts.items():
         one = found.loc[at]
-        begun = rows[(rows["outcome"] != "battery-dead") | (rows["payload_bytes"] > 0)]
+        sent = rows[rows["wire_bytes"] > 0]
         latency = rows["latency_s"].dropna()
         assert one["uploads"] == len(rows)
         assert one["delivered"] == (rows["outcome"] == "delivered").sum()
-        assert (one["begun"], one["answered"]) == (len(begun), len(latency))
-        assert one["energy_per_upload_j"] == pytest.approx(rows["energy_j"].sum() / len(begun), rel=1e-12)
+        assert (one["sent"], one["answered"]) == (len(sent), len(latency))
+        assert one["energy_per_upload_j"] == pytest.approx(rows["energy_j"].sum() / len(sent), rel=1e-12)
         assert one["latency_mean_s"] == pytest.approx(latency.mean(), rel=1e-12)
         quantiles = one[["latency_p50_s", "latency_p95_s", "latency_p99_s"]].to_numpy(float)
         assert quantiles == pytest.approx(latency.quantile([0.5, 0.95, 0.99]).to_numpy(), rel=1e-12)
