@@ -121,9 +121,8 @@ def _print_table(found: Results, page: Path | None) -> None:
         study = Study(found)
         view = study.view
         view.summary.overview().print()
-        for part in view.slices[:1]:
-            text = sentence(view, part, study.paired(part))
-            sys.stdout.write(f"\n{harmless(text)}\n" if text else "")
+        if (told := view.told()) is not None:
+            sys.stdout.write(f"\n{harmless(sentence(view, told[0], study.paired(told[0])))}\n")
     sys.stdout.write(f"\nresults  {found.folder}\n")
     if page is not None:
         sys.stdout.write(f"report   {page}\n")

@@ -57,14 +57,14 @@ def headline_section(study: Study) -> Markup:
     The figures are those of the first situation that is not saturated; the changes over all others stand beside them.
     """
     view = study.view
-    pairs = [(part, pair) for part in view.slices if (pair := view.versus(part)) is not None]
-    if not pairs:
+    told = view.told()
+    if told is None:
         return Markup()
-    part, (raw, mel) = next(((p, pair) for p, pair in pairs if not _saturated(view, pair)), pairs[0])
+    part, (raw, mel) = told
     # Everywhere the same codec, so that a range is not one of different codecs.
     alike = [
         (p, (one, two))
-        for p, (one, _) in pairs
+        for p, (one, _) in view.pairs()
         if (two := next((s for s in p.series if s.name == mel.name), None)) is not None
     ]
     paired = study.paired(part)

@@ -117,6 +117,16 @@ class View:
         """Parameters other than the codec that take several values: what metrics are drawn against."""
         return [i for i in self.others if len({point[i] for point in self.summary.points}) > 1]
 
+    def pairs(self) -> list[tuple[Slice, tuple[Series, Series]]]:
+        """Every situation in which raw audio and a Mel codec can be set against each other."""
+        return [(part, pair) for part in self.slices if (pair := self.versus(part)) is not None]
+
+    def told(self) -> tuple[Slice, tuple[Series, Series]] | None:
+        """The situation that a headline tells: the first that is not saturated; None without a pair."""
+        pairs = self.pairs()
+        clear = (one for one in pairs if not any(self.saturated(series.point) for series in one[1]))
+        return next(clear, pairs[0] if pairs else None)
+
     def versus(self, chosen: Slice) -> tuple[Series, Series] | None:
         """Raw audio and the Mel codec to set against it, in one slice.
 

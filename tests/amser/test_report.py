@@ -266,6 +266,8 @@ def test_no_ratio_is_to_a_saturated_point(results_folder: Make) -> None:
     assert "Figures are those of count 40" in text and "simulated time: count 160" in text
     study = Study(Results.open(folder))
     assert "latency not compared, a link or server is saturated" in sentence(study.view, study.view.slices[0], {})
+    told = study.view.told()  # what the closing sentence of a run is about
+    assert told is not None and told[0].title == "count 40"
 
 
 def test_policies_beside_codecs_are_named_in_full_and_two_codecs_once(
