@@ -101,6 +101,7 @@ def _started(command: Sequence[str], environment: dict[str, str]) -> subprocess.
 
 def _end_with_parent() -> None:
     """Have the kernel send SIGINT when the observer is gone, however it ended: a server would serve for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored by what a script starts in the background, and inherited
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT, 0, 0, 0)
 

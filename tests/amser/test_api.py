@@ -14,7 +14,7 @@ import amser
 
 def test_all_names_what_users_import() -> None:
     types = ["Experiment", "Results", "ResultsError", "ScenarioError"]
-    assert sorted(amser.__all__) == [*types, "advise", "load", "open_results", "plot", "run", "write_report"]
+    assert sorted(amser.__all__) == [*types, "advise", "compare", "load", "open_results", "plot", "run", "write_report"]
     for name in amser.__all__:
         assert getattr(amser, name).__doc__
 

@@ -113,8 +113,8 @@ def test_readers_give_one_error(
     damage: Callable[[Path], object], codec_study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     damage(codec_study)
-    for command in (["report"], ["compare", str(codec_study)], ["rerun"]):
-        assert amser([command[0], str(codec_study), *command[1:]]) == 3
+    for command in ("report", "compare", "rerun"):
+        assert amser([command, str(codec_study)]) == 3
         told = capsys.readouterr().err
         assert told.count("amser: ") == 1 and str(codec_study) in told and "Traceback" not in told
 

@@ -70,7 +70,7 @@ def test_manifest_says_what_was_run(undisturbed: Results) -> None:
     assert manifest["complete"] and not manifest["failures"]
     assert manifest["parameters"] == ["devices.phones.codec"]
     assert manifest["versions"]["simpy"]
-    assert "MobiSys 2012" in manifest["devices"]["phones"]["radio"]
+    assert "SIGCOMM 2021" in manifest["devices"]["phones"]["radio"]
     assert loads((undisturbed.folder / "resolved.yaml").read_text()).points[0].key == loads(TEXT).points[0].key
 
 
