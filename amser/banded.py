@@ -39,7 +39,7 @@ def band_text(summary: Summary, before: PointKey, after: PointKey) -> str:
     said = [factor(METRIC, 1.0, ratio) for ratio in reversed(ends)]
     if said[0] == said[1]:
         return ""
-    return f"{said[0]} to {said[1]} by what is only remembered or assumed"
+    return f"{said[0]} to {said[1]} over the bands of remembered and assumed figures"
 
 
 def _values(summary: Summary, name: str, end: str, before: PointKey, after: PointKey) -> tuple[float, float] | None:

@@ -1,4 +1,4 @@
-"""Raw audio against AMSER in one sentence, for the terminal and the page."""
+"""Raw audio against Mel features in one sentence, for the terminal and the page."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def test_a_codec_sweep_has_every_section(codec_study: Path) -> None:
     text = page(codec_study)
     assert drawn(text) == {"trade-off", "latency", "stages", "energy"}
     for heading in (
-        "Raw audio against AMSER",
+        "Raw audio against features",
         "The figures",
         "Where the figures come from",
         "Forty phones on one uplink",
@@ -116,7 +116,7 @@ def test_a_label_of_a_codec_is_a_codec(results_folder: Make) -> None:
     with (folder / "resolved.yaml").open("a", encoding="utf-8") as file:
         file.write("sweep: {grid: {devices.phones.codec: [raw, {label: AMSER, value: amser-25}]}}\n")
     assert Study(Results.open(folder)).codec_kinds["AMSER"] == "mel-svd"
-    assert "<h2>Raw audio against AMSER</h2>" in page(folder)
+    assert "<h2>Raw audio against features</h2>" in page(folder)
 
 
 def test_two_parameters_give_lines_and_a_menu(results_folder: Make) -> None:

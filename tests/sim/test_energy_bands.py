@@ -126,5 +126,5 @@ def test_the_headline_says_what_a_remembered_tail_decides() -> None:
     before, after = ({**dict.fromkeys(COMPONENTS, 0.0), "transmit": j, "tail": 1.0} for j in (1.0, 0.1))
     summary = summary_of(before, after, {"tail": (0.5, 4.0)})
     assert ratio_ends(summary, ("raw",), ("less",)) == pytest.approx((0.4, 0.82))
-    assert band_text(summary, ("raw",), ("less",)).startswith("1.2× lower to 2.5× lower by what is only remembered")
+    assert band_text(summary, ("raw",), ("less",)).startswith("1.2× lower to 2.5× lower over the bands of remembered")
     assert band_text(summary_of(before, after, {}), ("raw",), ("less",)) == ""
