@@ -141,7 +141,10 @@ def test_an_observation_hears_what_was_measured(tmp_path):
     assert set(log["outcome"]) == {"delivered"} and found["complete"]
     folder = str(heard_file.parent.parent)
     again = subprocess.run(
-        [*command[:3], "compare", f"one={folder}", f"two={folder}", "--json"], capture_output=True, text=True, timeout=200
+        [*command[:3], "compare", f"one={folder}", f"two={folder}", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=200,
     )
     (itself,) = json.loads(again.stdout)
     assert itself["heard"] == {"answered": len(heard), "other_words": 0, "other_classes": 0}
