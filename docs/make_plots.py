@@ -215,7 +215,7 @@ def capacities(root: Path) -> Figure:
         rows = [mine[cell] for cell in cells]
         x = [k + 0.16 * (i - 2) for k in range(len(cells))]
         value = [r["value"] for r in rows]  # not decided: the bar reaches from what is sure to what is not missed
-        spread = [[r["value"] - r["sure"] for r in rows], [r["hopeful"] - r["value"] for r in rows]]
+        spread = [[r["value"] - (r["sure"] or 0.0) for r in rows], [r["hopeful"] - r["value"] for r in rows]]
         axis.bar(x, value, width=0.15, color=COLOURS[codec], yerr=spread, capsize=2, ecolor="#78716C", label=codec)
     axis.set_yscale("log")
     axis.set_ylim(20, 300_000)

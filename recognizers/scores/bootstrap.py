@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -128,15 +129,18 @@ def _intervals(names: Sequence[str], values: Floats, scorer: Scorer, level: floa
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.stack(list(scorer(sums).values()))
 
-    distribution: Any = stats.bootstrap(
-        (np.arange(count),),
-        statistic,
-        n_resamples=RESAMPLES,
-        batch=max(1, min(RESAMPLES, DRAWN_AT_ONCE // count)),
-        vectorized=True,
-        method="percentile",
-        rng=_generator(names),
-    ).bootstrap_distribution
+    with warnings.catch_warnings():
+        # Scores that no draw changes have no interval, which `_ends` says; SciPy's own warning speaks of BCa.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        distribution: Any = stats.bootstrap(
+            (np.arange(count),),
+            statistic,
+            n_resamples=RESAMPLES,
+            batch=max(1, min(RESAMPLES, DRAWN_AT_ONCE // count)),
+            vectorized=True,
+            method="percentile",
+            rng=_generator(names),
+        ).bootstrap_distribution
     return [_ends(np.asarray(row, dtype=np.float64), level) for row in distribution]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from functools import partial
 
 import numpy as np
@@ -192,3 +193,12 @@ def test_utterances_of_the_same_speakers_are_too_sure() -> None:
         hits(Case("", WER, partial(of_speakers, 20, told)), 200, seed=10)[0] / 200 for told in (True, False)
     )
     assert unknown < known - 0.1
+
+
+def test_a_score_that_no_draw_changes_has_no_interval_and_no_warning() -> None:
+    """A codec that gives raw speech's classes: SciPy would tell the user of an interval that was not asked for."""
+    one = corpus(np.tile([1, 0], 20), 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (found,) = [s for name, s in differences(one, one, word_scores).items() if name == "wer"]
+    assert found.value == 0.0 and math.isnan(found.low) and math.isnan(found.high)
