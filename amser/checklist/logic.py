@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from amser.checklist.item import Filed, Item, bullets, meaning, plain, rows
 from amser.glossary import UPLOAD_COLUMNS, formula_of
+from scenarios.schema.link import CellSpec
 
 STAGES = ("encode_s", "hold_s", "wake_s", "access_s", "transfer_s", "backhaul_s", "queue_s", "service_s", "reply_s")
 
@@ -153,11 +154,7 @@ def _components(study: Filed) -> Iterator[Item]:
             bullets(
                 [
                     "one CPU core and one radio of each device",
-                    *(
-                        f"cell {name}: {meaning(cell.capacity)}"
-                        for s in study.scenarios
-                        for name, cell in s.cells.items()
-                    ),
+                    *_of_cells(study, lambda cell: meaning(cell.capacity)),
                     f"accelerators of an edge server: {study.each(lambda s: s.server.accelerators)}; service "
                     f"{plain(study.manifest.get('service', ''))}",
                 ]
@@ -172,11 +169,7 @@ def _components(study: Filed) -> Iterator[Item]:
             bullets(
                 [
                     "the device's CPU: first come, first served",
-                    *(
-                        f"cell {name}: {meaning(cell.sharing)}"
-                        for s in study.scenarios
-                        for name, cell in s.cells.items()
-                    ),
+                    *_of_cells(study, lambda cell: meaning(cell.sharing)),
                     f"the server: first come, first served, in batches; {limit}",
                 ]
             ),
@@ -190,3 +183,8 @@ def _components(study: Filed) -> Iterator[Item]:
             f"Exit: {UPLOAD_COLUMNS['outcome']}. Every upload is counted, whatever its outcome.",
         ),
     )
+
+
+def _of_cells(study: Filed, said: Callable[[CellSpec], str]) -> list[str]:
+    """A line for each cell of each point."""
+    return [f"cell {name}: {said(cell)}" for s in study.scenarios for name, cell in s.cells.items()]
