@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean
-from typing import Any
 
-from scenarios import Experiment
+from scenarios import Experiment, Scenario
 from sim.figures.metrics import DRIFT
 from sim.figures.statistics import ClusteredQuantile, drift_warning, growth_warning, mean_interval, percentile_warning
 from sim.upload_log import COMPONENTS
@@ -35,7 +34,9 @@ def doubts_of(
     return said
 
 
-def _doubts(scenario: Any, runs: list[Mapping[str, float]], percentiles: Mapping[str, ClusteredQuantile]) -> list[str]:
+def _doubts(
+    scenario: Scenario, runs: list[Mapping[str, float]], percentiles: Mapping[str, ClusteredQuantile]
+) -> list[str]:
     said = []
     silent = sum(m["uploads"] == 0 for m in runs)
     if silent:
@@ -73,7 +74,7 @@ def _doubts(scenario: Any, runs: list[Mapping[str, float]], percentiles: Mapping
 OPEN_ENERGY = 1.5
 
 
-def _open_energy(scenario: Any, runs: list[Mapping[str, float]]) -> Iterator[str]:
+def _open_energy(scenario: Scenario, runs: list[Mapping[str, float]]) -> Iterator[str]:
     """An energy that remembered or assumed figures decide: its ends are more than a factor of 1.5 apart."""
 
     def mean(metric: str) -> float:
