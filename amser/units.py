@@ -109,6 +109,14 @@ def with_interval(scale: Scale, mean: float, low: float, high: float) -> str:
     return text if not float(shown.replace(" ", "")) else f"{text} ± {shown}"
 
 
+def in_percent(value: float, low: float, high: float, sign: str = "") -> str:
+    """A share in percent, or with a ``sign`` a difference in points, and its ends where it has some."""
+    if not math.isfinite(value):
+        return "–"
+    ends = f" ({100 * low:{sign}.1f} to {100 * high:{sign}.1f})" if low == low else ""
+    return f"{100 * value:{sign}.1f}{ends}"
+
+
 def factor(metric: str, before: float, after: float) -> str:
     """How many times smaller or larger a cost became, such as ``5.6× smaller``; empty where one is zero."""
     if before <= 0 or after <= 0:

@@ -69,9 +69,7 @@ class Felt:
 
     def losses(self, codec: str) -> pd.DataFrame:
         """Accuracy through a codec less that of raw speech, of the networks that were asked about it."""
-        both = self.told[self.told["codec"].isin([codec, "raw"])]
-        asked = both.groupby(["network", "training"])["codec"].transform("nunique") == 2
-        found = codec_losses(both[asked], codec, "raw")
+        found = codec_losses(self.told, codec, "raw")
         return found.set_index(["network", "training"]) if len(found) else found
 
     def trainings(self) -> Iterator[tuple[str, str]]:
@@ -144,9 +142,7 @@ def against(tables: list[Felt], pairs: dict[str, str]) -> str:
     for one in tables:
         told = one.told.assign(codec=one.told["codec"].mask(one.told["network"].isin(SHORT), _plain(one.told["codec"])))
         for first, second in pairs.items():
-            both = told[told["network"].isin([first, second]) & (told["training"] == "rates")]
-            asked = both.groupby("codec")["network"].transform("nunique") == 2
-            found = network_differences(both[asked], first, second, "rates").set_index("codec")
+            found = network_differences(told, first, second, "rates").set_index("codec")
             rows = [found.loc[c] if c in found.index else None for c in factors(first)]
             cells = ["–" if r is None else points(r.difference, r.low, r.high) for r in rows]
             lines.append(f"| {one.title} | {NETWORKS[first]} less {NETWORKS[second]} | {' | '.join(cells)} |")

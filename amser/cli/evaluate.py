@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,7 +30,17 @@ from amser.cli.emotion import (
     say_left_out,
 )
 from amser.cli.options import Json
-from amser.cli.states import Codecs, Encoder, Language, Short, StateOptions, TestOn, TrainOn, evaluate_states
+from amser.cli.states import (
+    Codecs,
+    Encoder,
+    Language,
+    Short,
+    StateOptions,
+    TestOn,
+    TrainOn,
+    evaluate_states,
+    show_scores,
+)
 from amser.exits import UserError
 from scenarios.errors import Exit
 
@@ -51,16 +60,11 @@ OwnWords = Annotated[
         " reference's.",
     ),
 ]
-AnySpeech = Annotated[
-    str | None,
-    typer.Option("--corpus", metavar="DIR", help="A labelled corpus's folder or manifest, or `shipped`."),
-]
 Pretrained = Annotated[bool, typer.Option("--pretrained", help="Start each fold from the shipped weights.")]
 By = Annotated[str, typer.Option(help="What a fold leaves out: speaker or session.")]
 Folds = Annotated[int | None, typer.Option(min=2, help="Group the speakers into this many folds.")]
 Seeds = Annotated[int, typer.Option(min=1, help="Train each fold so often, with seeds 1000 apart.")]
 FoldsDir = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where finished folds are kept.")]
-Markdown = Annotated[bool, typer.Option("--markdown", help="Print all tables, with confusions, as Markdown.")]
 
 
 def evaluate(
@@ -92,7 +96,6 @@ def evaluate(
     seed: Seed = 1,
     seeds: Seeds = 1,
     output: FoldsDir = Path("results/evaluate"),
-    markdown: Markdown = False,
     json: Json = False,
 ) -> int:
     """Leave-one-out evaluation of emotion networks at every compress rate; resumes where it stopped.
@@ -103,7 +106,7 @@ def evaluate(
     """
     if encoder or train or test:
         own = {"--network": network, "--weights": weights, "--glove": glove, "--frozen": frozen, "--batch": batch}
-        own |= {"--pretrained": pretrained, "--folds": folds, "--patience": patience, "--markdown": markdown}
+        own |= {"--pretrained": pretrained, "--folds": folds, "--patience": patience}
         own |= {"--size": size != "small", "--by": by != "speaker", "--device": device != "cpu"}
         if given := [option for option, value in own.items() if value]:
             raise UserError(f"{', '.join(given)}: not for the network on encoder states; leave out, or --encoder")
@@ -118,8 +121,6 @@ def evaluate(
     names = networks_of(network)
     check_options(names, size, modalities, words, glove, frozen, device)
     choice("--by: there is no", by, ("speaker", "session"))
-    if markdown and json:
-        raise UserError("--markdown, --json: choose one of the two")
     if glove and pretrained:
         raise UserError("--pretrained: the shipped weights have word vectors of their own; leave out --glove, or this")
     training = {"--network": network, "--glove": glove, "--folds": folds, "--epochs": epochs, "--patience": patience}
@@ -129,14 +130,14 @@ def evaluate(
     if weights and unused:
         raise UserError(f"{', '.join(unused)}: about training, but --weights trains nothing; leave out one of the two")
     if weights:
-        return _show(_tested(weights, corpus, words, device), markdown, json)
+        return _show(_tested(weights, corpus, words, device), json)
     settings: dict[str, Any] = {"by": by, "folds": folds, "size": size, "modalities": modalities, "seeds": seeds}
     settings["recipe"] = recipe_of(seed, clean, epochs, patience, batch)
     examples = heard(_examples(corpus), words)
     vectors = None if pretrained or modalities == "audio" else glove_of(glove, [examples], frozen)
     settings |= {"glove": vectors, "device": device}
     found = [_cross_validated(name, examples, output, pretrained, settings) for name in names]
-    return _show(found, markdown, json)
+    return _show(found, json)
 
 
 def _cross_validated(
@@ -181,59 +182,13 @@ def _examples(corpus: str, labels: tuple[str, ...] | None = None) -> Examples:
     return examples
 
 
-def _show(found: list[Evaluation], markdown: bool, json: bool) -> int:
-    if markdown:
-        from recognizers.training.emotion.evaluation_tables import evaluation_tables
+def _show(found: list[Evaluation], json: bool) -> int:
+    import pandas as pd
 
-        sys.stdout.write(evaluation_tables(found))
-        return Exit.DONE
-    rows = [row for evaluation in found for row in _rows(evaluation)]
-    if json:
-        from amser.console import print_json
-
-        print_json(rows)
-        return Exit.DONE
-    from amser.console import Table
-
-    body = []
-    for r in rows:
-        shares = [f"{100 * r[m]:.1f}" for m in ("unweighted_accuracy", "f1_weighted", "f1_macro")]
-        deviation = f" ± {100 * r['deviation_over_seeds']['accuracy']:.1f}" if len(r["seeds"]) > 1 else ""
-        ends = f" ({100 * r['low']:.1f} to {100 * r['high']:.1f})" if r["low"] == r["low"] else ""
-        accuracy = f"{100 * r['accuracy']:.1f}{deviation}{ends}"
-        body.append([r["network"], f"{100 * r['rate']:g}", accuracy, *shares, str(r["n"])])
-    heads = ["network", "rate [%]", "accuracy [%]", "UA [%]", "weighted F1 [%]", "macro F1 [%]", "utterances"]
-    Table(heads, body, right=frozenset(range(1, 7))).print()
-    for e in found:
-        seeds = f", means of seeds {', '.join(map(str, e.seeds))} (±: their deviation)" if len(e.seeds) > 1 else ""
-        over = e.interval(max(e.predictions.predicted))["accuracy"].over
-        trained = e.trained + ("" if e.modalities == "both" else f", {e.modalities} only")
-        sys.stdout.write(
-            f"{e.architecture}: {e.corpus}, {e.protocol}, trained {trained}{seeds}, words from {e.words}, "
-            f"intervals over {over}\n"
-        )
+    told = [
+        f"{e.rows['network'].iloc[0]}: {e.corpus}, {e.protocol}, trained {e.trained}, seeds "
+        f"{', '.join(map(str, e.rows['seed'].unique()))}, words from {e.words}"
+        for e in found
+    ]
+    show_scores(pd.concat([e.rows for e in found], ignore_index=True), told, json)
     return Exit.DONE
-
-
-def _rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
-    """One row for each rate: means over the seeds and the deviation over them, the interval of the bootstrap."""
-    for rate in evaluation.predictions.predicted:
-        over_seeds = evaluation.over_seeds(rate)
-        found = evaluation.interval(rate)["accuracy"]
-        yield {
-            "network": evaluation.architecture,
-            "corpus": evaluation.corpus,
-            "protocol": evaluation.protocol,
-            "trained": evaluation.trained,
-            "modalities": evaluation.modalities,
-            "seeds": list(evaluation.seeds),
-            "rate": rate,
-            **{metric: mean for metric, (mean, _) in over_seeds.items()},
-            "low": found.low,
-            "high": found.high,
-            "over": found.over,
-            "deviation_over_seeds": {metric: deviation for metric, (_, deviation) in over_seeds.items()},
-            "confusion": evaluation.scores(rate).confusion.tolist(),
-            "labels": list(evaluation.labels),
-            "n": evaluation.utterances,
-        }

@@ -83,7 +83,7 @@ def evaluate_states(corpus: str | None, train: str | None, test: str | None, opt
     rows.to_parquet(path)
     said = "none" if options.modalities == "audio" else options.words
     read = f"encoder {options.encoder} ({'short pass' if options.short else 'the pass of the words'})"
-    _show(rows, f"{protocol}, {read}, words from {said}, predictions in {path}", json)
+    show_scores(rows, [f"{protocol}, {read}, words from {said}, predictions in {path}"], json)
     return Exit.DONE
 
 
@@ -137,22 +137,26 @@ def _words(options: StateOptions) -> Words | None:
     return heard
 
 
-def _show(rows: pd.DataFrame, protocol: str, json: bool) -> None:
+def show_scores(rows: pd.DataFrame, told: Sequence[str], json: bool) -> None:
+    """Print what the classes of `recognizers.training.predictions` are worth, and what is told of them."""
     from amser.console import Table, print_json
-    from recognizers.training.predictions import scored
+    from amser.units import in_percent
+    from recognizers.training.predictions import scored_against
 
-    table = scored(rows)
+    table = scored_against(rows, "raw")
     if json:
         print_json(table.to_dict("records"))
         return
     body = []
     for row in table.to_dict("records"):
-        ends = f" ({100 * row['low']:.1f} to {100 * row['high']:.1f})" if row["low"] == row["low"] else ""
-        spread = f" ± {100 * row['deviation']:.1f}" if row["seeds"] > 1 else ""
-        shares = [f"{100 * row[name]:.1f}" for name in ("unweighted_accuracy", "f1_weighted")]
-        body.append([row["network"], row["codec"], f"{100 * row['accuracy']:.1f}{spread}{ends}", *shares,
+        value, blank, ends = in_percent(row["accuracy"], row["low"], row["high"]).partition(" ")
+        value += f" ± {100 * row['deviation']:.1f}" if row["seeds"] > 1 else ""
+        loss = in_percent(row["loss"], row["loss_low"], row["loss_high"], "+")
+        shares = [f"{100 * row[name]:.1f}" for name in ("unweighted_accuracy", "f1_weighted", "f1_macro")]
+        body.append([row["network"], row["codec"], f"{value}{blank}{ends}", loss, *shares,
                      str(row["utterances"])])  # fmt: skip
-    heads = ["network", "codec", "accuracy [%]", "UA [%]", "weighted F1 [%]", "utterances"]
-    Table(heads, body, right=frozenset(range(2, 6))).print()
+    heads = ["network", "codec", "accuracy [%]", "less raw [points]", "UA [%]", "weighted F1 [%]", "macro F1 [%]"]
+    Table([*heads, "utterances"], body, right=frozenset(range(2, 8))).print()
+    sys.stdout.writelines(f"{line}\n" for line in told)
     over, speakers = table["over"].iloc[0], table["speakers"].iloc[0]
-    sys.stdout.write(f"{protocol}; {speakers} speakers, intervals over {over}, ± between seeds\n")
+    sys.stdout.write(f"{speakers} speakers, intervals over {over}, ± between seeds\n")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import replace
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from amser.reproduction.rows import RATES, Part, Row
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from recognizers.training.emotion.glove import Glove
 
 NETWORKS = ("amser", "umons", "xu", "yoon")
-COMMITTED = "emotion.csv"
 SMALL = dict.fromkeys(NETWORKS, "small")
 FULL = {"amser": "image", "umons": "published", "xu": "published", "yoon": "published"}
 """The sizes that were published; of AMSER's, which was not, the one that does best on human speech."""
@@ -82,47 +80,34 @@ def cross_validated(
         found = cross_validate(name, examples, chosen.folder / "folds", **options)
         weights = f"trained in each fold, {size} size, {found.trained}"
         part.rows += rows_of(found, weights)
-        if apart in found.predictions.folds and only is None:
+        if apart in set(found.rows["fold"]) and only is None:
             part.rows += rows_of(found.of_fold(str(apart)), weights)
     return part
 
 
 def rows_of(found: Evaluation, weights: str) -> list[Row]:
-    """Every metric at every rate: mean over the seeds, 95 % bootstrap interval over speakers or utterances."""
+    """Every metric at every rate, of all seeds together, with its 95 % interval over speakers or utterances."""
+    from recognizers.scores import class_counts, class_scores, scores
+    from recognizers.training.emotion.evaluation import sent_as
+
     rows = []
     protocol = f"{found.protocol}; words: {found.words}; classes {', '.join(found.labels)}"
-    if len(found.seeds) > 1:
-        protocol += f"; means of {len(found.seeds)} seeds"
-    for rate in sorted(found.predictions.predicted, reverse=True):
-        head = Row("emotion", found.architecture, found.corpus, weights, "", rate, "", "1", 0.0)
-        for metric, score in found.interval(rate).items():
+    if (seeds := found.rows["seed"].nunique()) > 1:
+        protocol += f"; means of {seeds} seeds"
+    parts = {str(codec): part for codec, part in found.rows.groupby("codec")}
+    for rate in (rate for rate in RATES if sent_as(rate) in parts):
+        part = parts[sent_as(rate)]
+        head = Row("emotion", str(part["network"].iloc[0]), found.corpus, weights, "", rate, "", "1", 0.0)
+        for metric, score in scores(class_counts(part, found.labels), class_scores).items():
             how = f"{protocol}; intervals over {score.over}"
             ours = replace(head, metric=metric, value=score.value, low=score.low, high=score.high)
             rows.append(replace(ours, n=score.n, protocol=how))
     return rows
 
 
-def write_committed(found: Sequence[Evaluation], measured: str, path: Path) -> None:
-    """Write evaluations as ``committed`` reads them; ``measured`` says when and with which command."""
-    rows = [replace(row, measured=measured) for one in found for row in rows_of(one, f"own folds, {one.trained}")]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            numbers = {name: f"{getattr(row, name):.6g}" for name in ("rate", "value", "low", "high")}
-            writer.writerow(asdict(row) | numbers)
-
-
-def committed(file: Path | None = None) -> Part:
+def committed() -> Part:
     """Figures of corpora whose licence keeps their weights out of the project, as they were measured and committed."""
-    place = file or files("amser.reproduction") / COMMITTED
-    if not place.is_file():
-        return Part(missing=["emotion networks on acted corpora: no committed results"])
-    kinds = {field.name: field.type for field in fields(Row)}
-    rows = []
-    for record in csv.DictReader(place.read_text(encoding="utf-8").splitlines()):
-        values: dict[str, Any] = {name: text for name, text in record.items() if name in kinds}
-        for name in ("rate", "value", "low", "high"):
-            values[name] = float(values[name])
-        rows.append(Row(**values | {"n": int(values["n"])}))
-    return Part(rows)
+    kinds: dict[str, Callable[[str], Any]] = dict.fromkeys(("rate", "value", "low", "high"), float) | {"n": int}
+    text = (files("amser.reproduction") / "emotion.csv").read_text(encoding="utf-8")
+    records = csv.DictReader(text.splitlines())
+    return Part([Row(**{name: kinds.get(name, str)(cell) for name, cell in one.items()}) for one in records])

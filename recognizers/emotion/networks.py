@@ -13,7 +13,7 @@ from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.tokenizers import HashedWords, Tokenizer, tokenizer_from
 from recognizers.emotion.types import EmotionError
 
-__all__ = ["ARCHITECTURES", "Architecture", "NetworkSpec", "build_network", "parameter_count"]
+__all__ = ["ARCHITECTURES", "Architecture", "NetworkSpec", "build_network"]
 
 LARGEST_DIMENSION = 65536
 """No width, length or table of a weights file may exceed it: a bound on the memory that a file can ask
@@ -117,11 +117,6 @@ def build_network(spec: NetworkSpec) -> tuple[EmotionNetwork, Tokenizer]:
         return architecture.build(dims, len(spec.labels), tokenizer.size), tokenizer
     except (RuntimeError, ValueError, TypeError, ZeroDivisionError) as error:
         raise EmotionError(f"the sizes {dict(spec.dims)} make no {spec.architecture} network: {error}") from error
-
-
-def parameter_count(network: EmotionNetwork) -> int:
-    """Trainable numbers of a network."""
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _architecture(name: str) -> Architecture:

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from recognizers.emotion.types import EmotionError
 from recognizers.scores import CLASS_METRICS, Score, class_counts, class_scores, differences, labels_of, scores
-from recognizers.training.state_examples import Ints, Labels
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["codec_losses", "network_differences", "prediction_rows", "scored"]
+__all__ = ["Ints", "Labels", "codec_losses", "network_differences", "prediction_rows", "scored", "scored_against"]
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is known of N utterances besides their sound."""
+
+    ids: tuple[str, ...]
+    speakers: tuple[str, ...]
+    targets: Ints
+    """(N,): places in `labels`."""
+    labels: tuple[str, ...]
+    corpus: str
 
 
 def prediction_rows(
@@ -48,7 +63,8 @@ def prediction_rows(
 def scored(rows: pd.DataFrame) -> pd.DataFrame:
     """Scores of every network, training and codec: of all seeds together, with intervals over speakers.
 
-    An utterance's predictions by several seeds are drawn together: they are no further utterances.
+    An utterance's predictions by several seeds are drawn together: they are no further utterances. So accuracies are
+    means over the seeds, and an interval is that of the mean; F1 is of the summed confusion.
     """
     import pandas as pd
 
@@ -75,21 +91,38 @@ def scored(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def codec_losses(rows: pd.DataFrame, codec: str, reference: str) -> pd.DataFrame:
-    """For every network and training the accuracy through `codec` less that through `reference`, paired."""
+def scored_against(rows: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """`scored`, with `loss`, `loss_low` and `loss_high`: of `codec_losses` against `reference`, NaN where none is."""
     import pandas as pd
 
+    keys = ["network", "training", "codec"]
+    losses = [codec_losses(rows, str(codec), reference) for codec in rows["codec"].unique() if codec != reference]
+    found = pd.concat([pd.DataFrame(columns=[*keys, "difference", "low", "high"]), *losses], ignore_index=True)
+    names = {"difference": "loss", "low": "loss_low", "high": "loss_high"}
+    beside = scored(rows).merge(found.rename(columns=names), on=keys, how="left")
+    return beside.astype(dict.fromkeys(names.values(), float))
+
+
+def codec_losses(rows: pd.DataFrame, codec: str, reference: str) -> pd.DataFrame:
+    """For every network and training the accuracy through `codec` less that through `reference`, paired.
+
+    Networks that were not asked about both have no row."""
+    import pandas as pd
+
+    both = rows[rows["codec"].isin([codec, reference])]
     found = []
-    for (network, training), part in rows.groupby(["network", "training"], sort=False):
-        pair = [part[part["codec"] == name] for name in (codec, reference)]
-        found.append({"network": network, "training": training, "codec": codec, **_difference(pair[0], pair[1])})
+    for (network, training), part in both.groupby(["network", "training"], sort=False):
+        one, two = (part[part["codec"] == name] for name in (codec, reference))
+        if len(one) and len(two):
+            found.append({"network": network, "training": training, "codec": codec, **_difference(one, two)})
     return pd.DataFrame(found)
 
 
 def network_differences(rows: pd.DataFrame, first: str, second: str, training: str) -> pd.DataFrame:
     """For every codec the accuracy of one network less that of another, trained alike, paired.
 
-    A network that was trained once (the yardstick has no seed) counts as often as the other has seeds.
+    Codecs that only one was asked about have no row. A network that was trained once (the yardstick has no seed) counts
+    as often as the other has seeds.
     """
     import pandas as pd
 
@@ -97,7 +130,9 @@ def network_differences(rows: pd.DataFrame, first: str, second: str, training: s
     found = []
     for codec, part in alike.groupby("codec", sort=False):
         one, two = (part[part["network"] == name] for name in (first, second))
-        found.append({"codec": codec, "first": first, "second": second, "training": training, **_difference(one, two)})
+        if len(one) and len(two):
+            found.append({"codec": codec, "first": first, "second": second, "training": training,
+                          **_difference(one, two)})  # fmt: skip
     return pd.DataFrame(found)
 
 

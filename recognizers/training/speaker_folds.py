@@ -17,8 +17,9 @@ from torch import Tensor
 from recognizers.emotion.state_network import StateDims
 from recognizers.emotion.types import EmotionError
 from recognizers.training.logistic import fit_logistic
+from recognizers.training.predictions import Ints
 from recognizers.training.stacked import StateRecipe, probabilities, train_stacked
-from recognizers.training.state_examples import Ints, StateExamples
+from recognizers.training.state_examples import StateExamples
 
 __all__ = ["Choice", "SpeakerFold", "network_predictions", "speaker_folds", "yardstick_predictions"]
 

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from recognizers.emotion.state_network import SMALLEST_DEVIATION, VOICES, StateDims, StateNetwork, agreed
 from recognizers.training.logistic import fit_logistic
-from recognizers.training.state_examples import Ints, StateExamples
+from recognizers.training.predictions import Ints
+from recognizers.training.state_examples import StateExamples
 
 __all__ = ["StateRecipe", "probabilities", "train_stacked"]
 

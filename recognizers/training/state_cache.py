@@ -16,7 +16,7 @@ from channel.codecs import Codec
 from recognizers.corpora import Corpus, Utterance
 from recognizers.emotion.states import EncoderStates, Stretches
 from recognizers.measurement.store import digest
-from recognizers.training.state_examples import Ints
+from recognizers.training.predictions import Ints
 
 __all__ = ["HeardCorpus", "hear_corpus"]
 

@@ -15,11 +15,11 @@ from recognizers.corpora import Corpus
 from recognizers.emotion.state_network import StateDims
 from recognizers.emotion.states import EncoderStates
 from recognizers.emotion.types import EmotionError
-from recognizers.training.predictions import prediction_rows
+from recognizers.training.predictions import Ints, Labels, prediction_rows
 from recognizers.training.speaker_folds import network_predictions, yardstick_predictions
 from recognizers.training.stacked import StateRecipe, probabilities, train_stacked
 from recognizers.training.state_cache import hear_corpus
-from recognizers.training.state_examples import Ints, Labels, StateExamples
+from recognizers.training.state_examples import StateExamples
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from recognizers.emotion.state_network import StateBatch, collate_states, statistics
 from recognizers.emotion.states import Floats, Stretches
 from recognizers.emotion.types import EmotionError
+from recognizers.training.predictions import Ints, Labels
 
-__all__ = ["Ints", "Labels", "StateExamples"]
-
-Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What is known of N utterances besides their sound."""
-
-    ids: tuple[str, ...]
-    speakers: tuple[str, ...]
-    targets: Ints
-    """(N,): places in `labels`."""
-    labels: tuple[str, ...]
-    corpus: str
+__all__ = ["StateExamples"]
 
 
 class StateExamples:

@@ -38,10 +38,10 @@ def test_trained_weights_can_be_evaluated(tones: Path, capsys: pytest.CaptureFix
     command = ["evaluate", "--corpus", str(tones), "--weights", "w/emotion-xu.safetensors", "--words", "reference"]
     assert run([*command, "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["rate"] for row in rows] == [0.125, 0.1875, 0.25, 0.5, 1.0]
-    assert all(row["n"] == 16 and 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1 for row in rows)
-    assert run([*command, "--markdown"]) == 0
-    assert "16 utterances, 4 speakers" in capsys.readouterr().out
+    assert [row["codec"] for row in rows] == ["amser-12.5", "amser-18.75", "amser-25", "amser-50", "raw"]
+    assert all(row["utterances"] == 16 for row in rows)
+    assert all(row["low"] is None or 0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1 for row in rows)
+    assert [row["loss"] is None for row in rows] == [False] * 4 + [True]
 
 
 @pytest.mark.slow
@@ -54,12 +54,12 @@ def test_folds_of_several_seeds_with_glove_vectors(tones: Path, capsys: pytest.C
     assert err == "glove.txt: 3 words of 2 numbers; not in it, so given the mean of all: light\n"
     rows = json.loads(out)
     for row in rows:
-        assert row["seeds"] == [1, 1001] and row["modalities"] == "text" and row["n"] == 16
-        assert row["trained"] == "across rates, frozen words of glove.txt"
+        assert row["seeds"] == 2 and row["utterances"] == 16
+        assert row["training"] == "across rates, frozen words of glove.txt, text only"
         # All say the same words, so a network that meets nothing else answers alike: half right on these 8 of each.
-        assert row["accuracy"] == 0.5 and row["deviation_over_seeds"]["accuracy"] == 0.0
+        assert row["accuracy"] == 0.5 and row["deviation"] == 0.0
     assert run(command) == 0
-    assert "text only, means of seeds 1, 1001" in capsys.readouterr().out
+    assert "text only, seeds 1, 1001, words from reference" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

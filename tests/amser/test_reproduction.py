@@ -15,7 +15,7 @@ import torch
 
 from amser.cli import main
 from amser.reproduction import row_tables
-from amser.reproduction.emotions import committed, rows_of, write_committed
+from amser.reproduction.emotions import committed, rows_of
 from amser.reproduction.overhead import overhead
 from amser.reproduction.page import emotions_figure, render
 from amser.reproduction.published import load_published
@@ -23,7 +23,8 @@ from amser.reproduction.rows import RATES, Part, Row, frame
 from amser.reproduction.word_rates import codecs_by_rate, word_rows
 from amser.reproduction.work import Options, reproduce
 from recognizers.corpora import Classes
-from recognizers.training.emotion.evaluation import Evaluation, Predictions
+from recognizers.training.emotion.evaluation import Evaluation
+from recognizers.training.predictions import Labels, prediction_rows
 from scenarios.errors import Exit
 from tests.recognizers.iemocap_tree import write_iemocap
 
@@ -136,27 +137,18 @@ def test_trainings_of_one_network_stay_apart() -> None:
     assert len(curves) == 8 and all(len(curve.x) == len(RATES) for curve in curves)
 
 
-def test_committed_figures_are_read_as_they_were_written(tmp_path: Path) -> None:
-    true = np.array([0, 1, 2, 3, 0])
-    speakers = tuple("abcde")
-    predictions = Predictions(tuple("vwxyz"), true, {0.125: true[::-1], 1.0: true}, speakers, speakers)
-    found = Evaluation("xu", "acted", ("angry", "happy", "neutral", "sad"), "leave", "clean", 9, "nano", predictions)
-    write_committed([found], "2026-11-26", tmp_path / "emotion.csv")
-    rows = committed(tmp_path / "emotion.csv").rows
-    accuracy = {row.rate: row.value for row in rows if row.metric == "accuracy"}
-    assert accuracy == {1.0: 1.0, 0.125: 0.6} and {row.measured for row in rows} == {"2026-11-26"}
-    assert {(row.subject, row.corpus, row.n) for row in rows} == {("xu", "acted", 5)}
-
-
 def test_rows_of_several_seeds_are_means_of_the_same_utterances() -> None:
     """One training all right, one with two of five wrong: 80 %, of five utterances, not of ten."""
-    true = np.array([0, 1, 2, 3, 0])
-    both, speakers = np.concatenate([true, true]), tuple("abcde") * 2
-    guesses = {1.0: np.concatenate([true, [0, 1, 2, 0, 3]])}
-    predictions = Predictions(tuple("vwxyz") * 2, both, guesses, speakers, speakers, (1,) * 5 + (1001,) * 5)
-    found = Evaluation("xu", "acted", ("angry", "happy", "neutral", "sad"), "leave", "clean", 9, "nano", predictions)
+    true, names = np.array([0, 1, 2, 3, 0]), ("angry", "happy", "neutral", "sad")
+    known = Labels(tuple("vwxyz"), tuple("abcde"), true, names, "acted")
+    guesses = [true, np.array([0, 1, 2, 0, 3])]
+    parts = [
+        prediction_rows(known, {"raw": one}, network="xu", training="clean", seed=s) for s, one in enumerate(guesses)
+    ]
+    found = Evaluation(pd.concat(parts), "acted", names, "leave", "clean", "nano")
     (row,) = (row for row in rows_of(found, "own") if row.metric == "accuracy")
-    assert row.value == pytest.approx(0.8) and row.n == 5 and row.low < 0.8 < row.high
+    assert (row.subject, row.corpus, row.rate, row.n) == ("xu", "acted", 1.0, 5)
+    assert row.value == pytest.approx(0.8) and row.low < 0.8 < row.high
     assert row.protocol.endswith("means of 2 seeds; intervals over utterances")
 
 

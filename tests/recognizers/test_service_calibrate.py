@@ -14,7 +14,6 @@ import pytest
 
 from recognizers.service.batches import Timing
 from recognizers.service.calibration import AcceleratorPower, Calibration, CalibrationError, load_calibration
-from recognizers.service.derived_calibrations import write_json
 from recognizers.service.power import PowerMeter, gpu_power_w
 from recognizers.service.random_whisper import OFFICIAL
 from recognizers.service.server_calibration import HOST_POWER, Job, calibrate_server
@@ -32,7 +31,7 @@ def test_a_calibration_can_be_read_back(tmp_path: Path, monkeypatch: pytest.Monk
     assert [(len(one.models), len(one.emotion), one.rebuild is not None) for one in kept] == [
         (1, 0, False), (1, 1, False), (1, 1, True),
     ]  # fmt: skip
-    write_json(made, tmp_path / "mine.json")
+    (tmp_path / "mine.json").write_text(made.model_dump_json(exclude_defaults=True))
     assert load_calibration(str(tmp_path / "mine.json")) == made
     assert "timing toy" in told and made.basis == "measured"
     assert len(made.models["toy"].points) == 4 and made.models["toy"].largest_batch == 2
@@ -80,7 +79,7 @@ def test_each_model_has_its_own_power(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (made.models["toy"].active_w, made.models["toy2"].active_w) == (300.0, 200.0)
     assert (made.power.idle_w, made.power.active_w) == (50.0, 300.0)
     path = tmp_path / "mine.json"
-    write_json(made, path)
+    path.write_text(made.model_dump_json(exclude_defaults=True))
     spec = ServerSpec.model_validate({"service": {"kind": "calibration", "hardware": str(path), "model": "toy2"}})
     service = load_service(spec)
     assert (service.idle_w, service.active_w) == (50.0, 200.0)

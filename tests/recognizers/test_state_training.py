@@ -20,10 +20,10 @@ from recognizers.emotion.state_network import (
 from recognizers.emotion.states import Stretches
 from recognizers.emotion.types import EmotionError
 from recognizers.training.logistic import fit_logistic
-from recognizers.training.predictions import codec_losses, network_differences, prediction_rows, scored
+from recognizers.training.predictions import Labels, codec_losses, network_differences, prediction_rows, scored
 from recognizers.training.speaker_folds import network_predictions, speaker_folds, yardstick_predictions
 from recognizers.training.stacked import StateRecipe, probabilities, train_stacked
-from recognizers.training.state_examples import Labels, StateExamples
+from recognizers.training.state_examples import StateExamples
 
 DIMS = StateDims(layers=(1, 2), state_width=8, width=8, heads=2)
 QUICK = StateRecipe(epochs=2, batch=16)

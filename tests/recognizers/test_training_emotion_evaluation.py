@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -19,14 +20,15 @@ from recognizers.emotion.networks import NetworkSpec
 from recognizers.emotion.recognizer import load_emotion
 from recognizers.emotion.tokenizers import Tokenizer
 from recognizers.emotion.weights import start_from
+from recognizers.scores import CLASS_METRICS
 from recognizers.training.emotion.cross_validation import cross_validate
-from recognizers.training.emotion.evaluation import Evaluation, Predictions, evaluate_weights
-from recognizers.training.emotion.evaluation_tables import evaluation_tables
+from recognizers.training.emotion.evaluation import evaluate_weights
 from recognizers.training.emotion.examples import Examples
 from recognizers.training.emotion.folds import leave_one_out
 from recognizers.training.emotion.heard_words import with_heard_words
-from recognizers.training.emotion.recipe import Recipe, train_network
+from recognizers.training.emotion.recipe import Recipe, Trained, train_network
 from recognizers.training.emotion.train import split_by_speaker, train_emotion
+from recognizers.training.predictions import Labels, prediction_rows, scored, scored_against
 
 LABELS = ("angry", "sad")
 
@@ -105,14 +107,15 @@ def test_cross_validation_resumes_and_scores(tmp_path: Path) -> None:
     first = cross_validate("yoon", data, tmp_path, recipe=RECIPE, on_fold=lambda *step: seen.append(step))
     assert seen == [(f"s{place}", place + 1, 3) for place in range(3)]
     # The level tells the classes apart without overlap, and truncation to rank 10 keeps the level.
-    assert first.scores(1.0).accuracy > 0.9
-    assert first.scores(0.125).accuracy > 0.9
+    assert (scored(first.rows)["accuracy"] > 0.9).all() and set(first.rows["codec"]) >= {"raw", "amser-12.5"}
     (folder,) = tmp_path.iterdir()
-    (folder / "fold-s2.json").unlink()
-    kept = (folder / "fold-s1.json").stat().st_mtime_ns
+    (folder / "fold-s2.parquet").unlink()
+    (folder / "fold-s0.parquet").write_bytes(b"PAR1")
+    kept = (folder / "fold-s1.parquet").stat().st_mtime_ns
     again = cross_validate("yoon", data, tmp_path, recipe=RECIPE)
-    assert (folder / "fold-s1.json").stat().st_mtime_ns == kept
-    assert all(np.array_equal(first.predictions.predicted[r], again.predictions.predicted[r]) for r in (0.125, 1.0))
+    assert (folder / "fold-s1.parquet").stat().st_mtime_ns == kept
+    pd.testing.assert_frame_equal(first.rows, again.rows)
+    assert set(first.of_fold("s1").rows["speaker"]) == {"s1"}
     cross_validate("yoon", data, tmp_path, recipe=dataclasses.replace(RECIPE, seed=9, epochs=1))
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -127,17 +130,23 @@ def spoilt(data: Examples, places: np.ndarray) -> Examples:
 
 
 @pytest.mark.parametrize("name", ["umons", "xu", "yoon"])
-def test_nothing_of_a_fold_is_fitted_on_its_test_speakers(name: str, tmp_path: Path) -> None:
+def test_nothing_of_a_fold_is_fitted_on_its_test_speakers(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whatever the test speakers say and feel, the training of their fold is the same, epoch for epoch: band
     statistics, class weights, running means, words, learning and the choice of the epoch."""
     data, once = examples(24, speakers=3), dataclasses.replace(RECIPE, epochs=2)
     fold = leave_one_out(data)[0]
-    histories = []
+    made: list[Trained] = []
+
+    def kept(*args: Any, **options: Any) -> Trained:
+        made.append(train_network(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr("recognizers.training.emotion.cross_validation.train_network", kept)
     for place, part in enumerate((data, spoilt(data, fold.test))):
         cross_validate(name, part, tmp_path / str(place), recipe=once, rates=(1.0,), only=fold.name)
-        (file,) = (tmp_path / str(place)).rglob("fold-*.json")
-        histories.append(json.loads(file.read_text())["history"])
-    assert histories[0] == histories[1]
+    assert made[0].history == made[1].history and made[0].best == made[1].best
 
 
 def test_the_dev_set_chooses_the_epoch_and_nothing_else() -> None:
@@ -164,67 +173,28 @@ def test_folds_of_many_speakers_have_files_too(tmp_path: Path) -> None:
     names = {f"s{i}": f"{'a/' if i < 2 else 'b:'}{'long' * 40}{i}" for i in range(4)}
     data = dataclasses.replace(data, speakers=tuple(names[s] for s in data.speakers))
     found = cross_validate("yoon", data, tmp_path, recipe=dataclasses.replace(RECIPE, epochs=1))
-    assert len(list(tmp_path.rglob("fold-*.json"))) == 4 and len(set(found.predictions.folds)) == 4
+    assert len(list(tmp_path.rglob("fold-*.parquet"))) == 4 and found.rows["fold"].nunique() == 4
     again = cross_validate("yoon", data, tmp_path, recipe=dataclasses.replace(RECIPE, epochs=1))
-    assert again.predictions.ids == found.predictions.ids
+    pd.testing.assert_frame_equal(again.rows, found.rows)
 
 
-def evaluation(predicted: list[int], true: list[int], architecture: str = "amser") -> Evaluation:
-    count = len(true)
-    guesses = np.array(predicted, dtype=np.int64)
-    found = Predictions(
-        tuple(map(str, range(count))),
-        np.array(true, dtype=np.int64),
-        {0.125: 1 - guesses, 1.0: guesses},
-        tuple(str(i % 3) for i in range(count)),
-        tuple(str(i % 6) for i in range(count)),
-    )
-    return Evaluation(architecture, "toy", LABELS, "leave one out", "clean", 7, "reference", found)
-
-
-def test_spread_differences_and_tables() -> None:
-    true = [0, 1] * 6
-    right, wrong = evaluation(true, true), evaluation([1 - t for t in true], true, "xu")
-    assert right.over_folds(1.0)["accuracy"] == (1.0, 0.0)
-    assert right.over_folds(0.125)["accuracy"] == (0.0, 0.0)
-    assert right.minus(wrong, 1.0)["accuracy"].value == 1.0
-    text = evaluation_tables([right, wrong])
-    assert "| AMSER (our reading) | 7 | clean | 0.0% | 100.0% |" in text  # no draw differs: no interval
-    assert "+100.0 | – |" in text and "Intervals: 95 %, over utterances." in text
-    with pytest.raises(EmotionError, match="same utterances"):
-        right.minus(evaluation([0, 1], [0, 1]), 1.0)
-
-
-def of_seeds(*each: list[int], speakers: int = 3) -> Evaluation:
-    """One evaluation per seed, all right where the list has a 1, side by side."""
+def of_seeds(*each: list[int], speakers: int = 3) -> pd.DataFrame:
+    """Predictions through `raw` by a training of each seed, right where its list has a 1; all right through `low`."""
     count = len(each[0])
-    true = np.arange(count * len(each)) % count % 2
-    right = np.array([value for one in each for value in one])
-    found = Predictions(
-        tuple(str(i) for _ in each for i in range(count)),
-        true.astype(np.int64),
-        {0.125: true.astype(np.int64), 1.0: np.where(right == 1, true, 1 - true).astype(np.int64)},
-        tuple(str(i % 3) for _ in each for i in range(count)),
-        tuple(str(i % speakers) for _ in each for i in range(count)),
-        tuple(1000 * number + 1 for number in range(len(each)) for _ in range(count)),
-    )
-    return Evaluation("amser", "toy", LABELS, "leave one out", "clean", 7, "reference", found)
+    true = np.arange(count) % 2
+    ids, owners = tuple(map(str, range(count))), tuple(str(i % speakers) for i in range(count))
+    known = Labels(ids, owners, true, LABELS, "toy")
+    guessed = [{"raw": np.where(np.array(one) == 1, true, 1 - true), "low": true} for one in each]
+    return pd.concat(prediction_rows(known, one, network="a", training="t", seed=s) for s, one in enumerate(guessed))
 
 
 def test_seeds_are_averaged_and_their_deviation_shown() -> None:
     """Accuracies of 100 % and 50 %: mean 75 %, deviation of two values |a - b| / sqrt 2 = 35.4 points."""
     both = of_seeds([1] * 12, [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
-    assert both.seeds == (1, 1001) and both.utterances == 12
-    mean, deviation = both.over_seeds(1.0)["accuracy"]
-    assert mean == pytest.approx(0.75) and deviation == pytest.approx(0.5 / 2**0.5)
-    assert both.scores(1.0).accuracy == pytest.approx(mean)
-    assert both.of_seed(1001, 1.0).accuracy == 0.5
-    text = evaluation_tables([both])
-    assert "12 utterances" in text and "Seeds: 1, 1001" in text
-    assert "| 1: 100.0% | 1001: 50.0% | 75.0% ± 35.4 |" in text
-    assert "±" not in evaluation_tables([of_seeds([1] * 12)]).split("### Scores")[0]
-    with pytest.raises(EmotionError, match="utterances and seeds"):
-        both.minus(of_seeds([1] * 12), 1.0)
+    raw, low = scored_against(both, "raw").to_dict("records")
+    assert (raw["seeds"], raw["utterances"], raw["accuracy"]) == (2, 12, pytest.approx(0.75))
+    assert raw["deviation"] == pytest.approx(0.5 / 2**0.5) and np.isnan(raw["loss"])
+    assert low["loss"] == pytest.approx(0.25) and low["loss_low"] < 0.25 < low["loss_high"]
 
 
 @pytest.mark.parametrize("speakers", [3, 12])
@@ -232,32 +202,27 @@ def test_more_seeds_are_not_more_utterances(speakers: int) -> None:
     """Three trainings that answer alike say no more than one, so the interval is the same, not sqrt 3 tighter.
 
     Of 120 utterances with few speakers utterances are drawn: deviation sqrt(0.75 * 0.25 / 120) = 0.040. The quantiles
-    of 2000 resamples are known to a tenth of the half-width. UA and F1 are means over the seeds as well.
+    of 2000 resamples are known to a tenth of the half-width.
     """
     one = [1, 1, 1, 0] * 30
-    alone, thrice = (of_seeds(*[one] * times, speakers=speakers).interval(1.0) for times in (1, 3))
-    for metric, found in alone.items():
-        assert thrice[metric][:3] == pytest.approx(found[:3], rel=1e-12)
-        assert thrice[metric].n == 120 and thrice[metric].over == ("utterances" if speakers == 3 else "speakers")
+    alone, thrice = (scored(of_seeds(*[one] * times, speakers=speakers)).iloc[0] for times in (1, 3))
+    for name in ("low", "high", *CLASS_METRICS):
+        assert thrice[name] == pytest.approx(alone[name], rel=1e-12)
+    assert thrice["utterances"] == 120 and thrice["over"] == ("utterances" if speakers == 3 else "speakers")
     if speakers == 3:
-        accuracy = thrice["accuracy"]
-        assert accuracy.high - accuracy.low == pytest.approx(2 * 1.96 * 0.0395, rel=0.12)
+        assert thrice["high"] - thrice["low"] == pytest.approx(2 * 1.96 * 0.0395, rel=0.12)
 
 
 def test_seeds_of_one_command_are_those_of_several(tmp_path: Path) -> None:
     """`--seeds 2` from seed 1 trains what seed 1 and seed 1001 alone would, and shares their finished folds."""
     data, once = examples(24, speakers=3), dataclasses.replace(RECIPE, epochs=1)
     both = cross_validate("yoon", data, tmp_path, recipe=once, seeds=2)
-    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("fold-*.json")}
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("fold-*.parquet")}
     assert len(files) == 6
     alone = [cross_validate("yoon", data, tmp_path, recipe=dataclasses.replace(once, seed=s)) for s in (1, 1001)]
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("fold-*.json")} == files
-    for rate in (0.125, 1.0):
-        apart = np.concatenate([found.predictions.predicted[rate] for found in alone])
-        np.testing.assert_array_equal(both.predictions.predicted[rate], apart)
-        assert both.over_seeds(rate)["f1_macro"][0] == pytest.approx(
-            np.mean([found.scores(rate).f1_macro for found in alone])
-        )
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("fold-*.parquet")} == files
+    apart = pd.concat([found.rows for found in alone], ignore_index=True)
+    pd.testing.assert_frame_equal(both.rows, apart)
 
 
 def test_heard_words_come_from_the_compressed_mel() -> None:

@@ -1,6 +1,6 @@
 """Cross-validation of emotion networks: what `amser evaluate` does.
 
-Every fold's predictions are a JSON file that is written as soon as the fold's training has ended. A run that was
+Every fold's predictions are a Parquet file that is written as soon as the fold's training has ended. A run that was
 cut off goes on with the folds that are missing; a changed corpus, recipe, seed or network has another folder.
 """
 
@@ -10,28 +10,27 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
-from recognizers.emotion.layers import EmotionNetwork
-from recognizers.emotion.networks import NetworkSpec, build_network, parameter_count
-from recognizers.emotion.recognizer import predict
+from recognizers.emotion.networks import NetworkSpec
 from recognizers.emotion.types import RATES, EmotionError
 from recognizers.emotion.weights import start_from
-from recognizers.training.emotion.evaluation import Evaluation, Predictions
-from recognizers.training.emotion.examples import Examples, compressed
+from recognizers.training.emotion.evaluation import Evaluation, classes_found
+from recognizers.training.emotion.examples import Examples
 from recognizers.training.emotion.folds import Fold, leave_one_out
 from recognizers.training.emotion.glove import Glove
-from recognizers.training.emotion.recipe import Epoch, Recipe, describe_recipe, for_size, train_network
+from recognizers.training.emotion.recipe import Recipe, for_size, train_network
+from recognizers.training.predictions import prediction_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["SEED_STEP", "cross_validate"]
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """Raised when a change of the code changes results; finished folds of another version are not reused."""
 SEED_STEP = 1000
 """Between the seeds of one cross-validation: fold k is trained with its seed plus k, and no two shall meet."""
@@ -55,53 +54,22 @@ class _Job:
         name = re.sub(r"[^\w+.-]", "_", self.fold.name)[:LONGEST_NAME]
         if name != self.fold.name:  # many speakers, or such as no file system takes
             name += "-" + hashlib.sha256(self.fold.name.encode()).hexdigest()[:12]
-        return self.place / f"fold-{name}.json"
+        return self.place / f"fold-{name}.parquet"
 
-    def finished(self) -> dict[str, Any] | None:
-        if not self.path.exists():
-            return None
+    def finished(self) -> pd.DataFrame | None:
+        import pandas as pd
+
         try:
-            row: dict[str, Any] = json.loads(self.path.read_text())
-        except ValueError:  # a damaged file counts as missing
+            return pd.read_parquet(self.path)
+        except (OSError, ValueError):  # a damaged file counts as missing
             return None
-        return row
 
-    def write(
-        self,
-        examples: Examples,
-        probabilities: Mapping[float, npt.NDArray[np.float32]],
-        history: Sequence[Epoch],
-        best: Epoch,
-    ) -> None:
-        """The predictions as the JSON file that a later run reads; whole or not at all."""
-        test = examples.take(self.fold.test)
-        row = {
-            "fold": self.fold.name,
-            "ids": test.ids,
-            "speakers": test.speakers,
-            "true": test.targets.tolist(),
-            "predicted": {str(rate): found.argmax(axis=1).tolist() for rate, found in probabilities.items()},
-            "history": [dataclasses.asdict(epoch) for epoch in history],
-            "best_epoch": best.number,
-            "seed": self.recipe.seed,
-        }
+    def write(self, rows: pd.DataFrame) -> None:
+        """The predictions; whole or not at all."""
         self.place.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_suffix(".part")
-        temporary.write_text(json.dumps(row))
+        rows.to_parquet(temporary)
         temporary.replace(self.path)
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What all trainings of a cross-validation share."""
-
-    spec: NetworkSpec
-    examples: Examples
-    rates: Sequence[float]
-    prepare: Callable[[EmotionNetwork], None] | None
-    finished: Callable[[_Job], None]
-    """Called when a job has been written."""
-    device: str
 
 
 def cross_validate(
@@ -129,6 +97,8 @@ def cross_validate(
     `only` names the one fold that is trained and tested, as it would be among all.
     `on_fold(name, done, total)` is called after each.
     """
+    import pandas as pd
+
     recipe = for_size(recipe or Recipe(), architecture, size)
     if start and glove:
         raise EmotionError("a training starts from weights or from GloVe vectors; leave one of the two out")
@@ -136,37 +106,30 @@ def cross_validate(
     spec = NetworkSpec.of(
         architecture, examples.labels, size=size, tokenizer=tokenizer, modalities=modalities, word_width=width
     )
+    prepare = start_from(start) if start else glove.fill if glove else None
+    trained = _described(recipe, start, glove, modalities)
     parts = leave_one_out(examples, by, folds)
-    chosen = _chosen(parts, only)
     jobs = []
     for seed in range(recipe.seed, recipe.seed + seeds * SEED_STEP, SEED_STEP):
         seeded = dataclasses.replace(recipe, seed=seed)
-        key = _key(spec, examples, seeded, parts, rates, start, glove, device)
-        place = folder / f"{architecture}-{key}"
-        jobs += [_Job(parts[number], dataclasses.replace(recipe, seed=seed + number), place, seed) for number in chosen]
-    missing = [job for job in jobs if job.finished() is None]
-    done = len(jobs) - len(missing)
-
-    def finished(job: _Job) -> None:
-        nonlocal done
-        done += 1
+        place = folder / f"{architecture}-{_key(spec, examples, seeded, parts, rates, start, glove, device)}"
+        for number in _chosen(parts, only):
+            jobs.append(_Job(parts[number], dataclasses.replace(recipe, seed=seed + number), place, seed))
+    found = {job.path: job.finished() for job in jobs}
+    missing = [job for job in jobs if found[job.path] is None]
+    for done, job in enumerate(missing, start=len(jobs) - len(missing) + 1):
+        train, dev, test = (examples.take(part) for part in (job.fold.train, job.fold.dev, job.fold.test))
+        made = train_network(spec, train, dev, job.recipe, prepare=prepare, device=device)
+        predicted = classes_found(made.network, made.tokenizer, test, rates, modalities)
+        rows = prediction_rows(test.known, predicted, network=architecture, training=trained, seed=job.seed)
+        found[job.path] = rows = rows.assign(fold=job.fold.name)
+        job.write(rows)
         if on_fold:
             on_fold(job.fold.name, done, len(jobs))
-
-    prepare = start_from(start) if start else glove.fill if glove else None
-    work = _Work(spec, examples, rates, prepare, finished, device)
-    _train(work, missing)
-    return Evaluation(
-        architecture=architecture,
-        corpus=examples.corpus,
-        labels=examples.labels,
-        protocol=f"leave one {by} out, " + (f"{only} alone" if only else f"{len(parts)} folds"),
-        trained=_described(recipe, start, _word_vectors(glove, modalities)),
-        parameters=parameter_count(build_network(spec)[0]),
-        words=examples.text_source if modalities != "audio" else "none",
-        predictions=_joined(jobs, rates),
-        modalities=modalities,
-    )
+    words = examples.text_source if modalities != "audio" else "none"
+    protocol = f"leave one {by} out, " + (f"{only} alone" if only else f"{len(parts)} folds")
+    whole = pd.concat(list(found.values()), ignore_index=True)
+    return Evaluation(whole, examples.corpus, examples.labels, protocol, trained, words)
 
 
 def _chosen(parts: Sequence[Fold], only: str | None) -> list[int]:
@@ -177,15 +140,12 @@ def _chosen(parts: Sequence[Fold], only: str | None) -> list[int]:
     return [number for number, name in enumerate(names) if only in (None, name)]
 
 
-def _described(recipe: Recipe, start: Path | None, words: str) -> str:
-    rates = "across rates" if recipe.across_rates else "clean"
-    return rates + (" from shipped" if start else "") + (f", {words}" if words else "")
-
-
-def _word_vectors(glove: Glove | None, modalities: str) -> str:
+def _described(recipe: Recipe, start: Path | None, glove: Glove | None, modalities: str) -> str:
+    told = ("across rates" if recipe.across_rates else "clean") + (" from shipped" if start else "")
     if modalities == "audio":
-        return ""
-    return f"{'frozen ' if glove.frozen else ''}words of {glove.source}" if glove else "hashed pieces of words"
+        return f"{told}, audio only"
+    words = f"{'frozen ' if glove.frozen else ''}words of {glove.source}" if glove else "hashed pieces of words"
+    return f"{told}, {words}" + (", text only" if modalities == "text" else "")
 
 
 def _key(
@@ -206,7 +166,7 @@ def _key(
         "ids": examples.ids,
         "corpus": examples.digest,
         "texts": hashlib.sha256(json.dumps(texts).encode()).hexdigest(),
-        "recipe": describe_recipe(recipe),
+        "recipe": dataclasses.asdict(recipe),
         "folds": [fold.name for fold in parts],
         "rates": list(rates),
         "start": hashlib.sha256(start.read_bytes()).hexdigest() if start else None,
@@ -214,38 +174,3 @@ def _key(
         **({"device": device.partition(":")[0]} if device != "cpu" else {}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _train(work: _Work, jobs: Sequence[_Job]) -> None:
-    examples, rates, modalities = work.examples, work.rates, work.spec.modalities
-    for job in jobs:
-        train, dev, test = (examples.take(part) for part in (job.fold.train, job.fold.dev, job.fold.test))
-        trained = train_network(work.spec, train, dev, job.recipe, prepare=work.prepare, device=work.device)
-        network, tokenizer = trained.network, trained.tokenizer
-        guesses = {
-            rate: predict(network, tokenizer, compressed(test.mels, rate), test.words(rate), modalities)
-            for rate in rates
-        }
-        job.write(examples, guesses, trained.history, trained.best)
-        work.finished(job)
-
-
-def _joined(jobs: Sequence[_Job], rates: Sequence[float]) -> Predictions:
-    """All finished jobs side by side."""
-    rows = []
-    for job in jobs:
-        row = job.finished()
-        if row is None:
-            raise EmotionError(f"{job.path}: the finished fold is gone; run again, only what is missing is trained")
-        rows.append((job.seed, row))
-    return Predictions(
-        ids=tuple(identity for _, row in rows for identity in row["ids"]),
-        true=np.array([value for _, row in rows for value in row["true"]], dtype=np.int64),
-        predicted={
-            rate: np.array([value for _, row in rows for value in row["predicted"][str(rate)]], dtype=np.int64)
-            for rate in rates
-        },
-        folds=tuple(row["fold"] for _, row in rows for _ in row["ids"]),
-        speakers=tuple(speaker for _, row in rows for speaker in row["speakers"]),
-        seeds=tuple(seed for seed, row in rows for _ in row["ids"]),
-    )

@@ -1,157 +1,60 @@
-"""What an emotion network reaches on a corpus at every compress rate, over folds and seeds, with its intervals."""
+"""What an emotion network makes of a corpus at every compress rate, and how it came to that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from recognizers.emotion.networks import parameter_count
+from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.recognizer import EmotionRecognizer, predict
+from recognizers.emotion.tokenizers import Tokenizer
 from recognizers.emotion.types import RATES, EmotionError
-from recognizers.scores import (
-    CLASS_METRICS,
-    ClassScores,
-    Counts,
-    Score,
-    class_scores,
-    differences,
-    score_classes,
-    scores,
-)
 from recognizers.training.emotion.examples import Examples, compressed
+from recognizers.training.predictions import Ints, prediction_rows
 
-__all__ = ["Evaluation", "Predictions", "evaluate_weights"]
+if TYPE_CHECKING:
+    import pandas as pd
 
-Ints = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """True and predicted classes of a test set, or of all folds and seeds of a cross-validation side by side."""
-
-    ids: tuple[str, ...]
-    true: Ints
-    predicted: dict[float, Ints]
-    """By compress rate."""
-    folds: tuple[str, ...]
-    """The fold of each utterance."""
-    speakers: tuple[str, ...]
-    seeds: tuple[int, ...] = ()
-    """The seed of each prediction's training. With several seeds every utterance occurs once for each; empty
-    where nothing was trained."""
+__all__ = ["Evaluation", "classes_found", "evaluate_weights", "sent_as"]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an architecture reaches on a corpus."""
+    """The classes that one network gave to the utterances of a corpus."""
 
-    architecture: str
+    rows: pd.DataFrame
+    """As of `prediction_rows`, and `fold`: what was left out of the training."""
     corpus: str
     labels: tuple[str, ...]
     protocol: str
     trained: str
     """`across rates`, `clean`, or where shipped weights come from."""
-    parameters: int
     words: str
     """Where the words come from."""
-    predictions: Predictions
-    modalities: str = "both"
-    """`both`, or `audio` or `text` where the network never sees the other."""
-
-    @property
-    def utterances(self) -> int:
-        """Utterances that were tested, each counted once however many seeds there are."""
-        return len(set(self.predictions.ids))
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """The seeds that were trained; empty where nothing was trained."""
-        return tuple(dict.fromkeys(self.predictions.seeds))
-
-    def scores(self, rate: float) -> ClassScores:
-        """Scores over all utterances of all folds and seeds at a compress rate.
-
-        The accuracies are the means over the seeds; F1 is of the summed confusion.
-        """
-        return score_classes(self.predictions.true, self.predictions.predicted[rate], len(self.labels))
-
-    def interval(self, rate: float) -> dict[str, Score]:
-        """Every metric, the mean over the seeds, with its 95 % bootstrap interval over speakers or utterances.
-
-        What is drawn comes with its predictions of all seeds, so the interval is that of the mean over the seeds: it
-        holds the chance of the speakers, not that of the seeds, which `over_seeds` shows.
-        """
-        return scores(self._counts(rate), _means_over_seeds)
-
-    def over_folds(self, rate: float) -> dict[str, tuple[float, float]]:
-        """Mean and standard deviation over the folds of every metric; the deviation is nan with one fold."""
-        return self._over(self.predictions.folds, rate)
-
-    def over_seeds(self, rate: float) -> dict[str, tuple[float, float]]:
-        """Mean and standard deviation over the seeds of every metric; the deviation is nan with one seed."""
-        return self._over(self.predictions.seeds or (0,) * len(self.predictions.ids), rate)
-
-    def of_seed(self, seed: int, rate: float) -> ClassScores:
-        """Scores of the trainings with one seed."""
-        return self._score(np.array(self.predictions.seeds) == seed, rate)
 
     def of_fold(self, name: str) -> Evaluation:
-        """What the trainings that left out `name` reach on it."""
-        found = self.predictions
-        places = np.flatnonzero(np.array(found.folds) == name)
-        kept = Predictions(
-            tuple(found.ids[i] for i in places),
-            found.true[places],
-            {rate: guesses[places] for rate, guesses in found.predicted.items()},
-            (name,) * len(places),
-            tuple(found.speakers[i] for i in places),
-            tuple(found.seeds[i] for i in places) if found.seeds else (),
-        )
-        return replace(self, protocol=f"{self.protocol.rpartition(', ')[0]}, {name} alone", predictions=kept)
-
-    def _over(self, parts: Sequence[str] | Sequence[int], rate: float) -> dict[str, tuple[float, float]]:
-        names = np.array(parts)
-        rows = [self._score(names == name, rate) for name in dict.fromkeys(parts)]
-        return {metric: _mean_and_deviation(getattr(row, metric) for row in rows) for metric in CLASS_METRICS}
-
-    def _score(self, inside: npt.NDArray[np.bool_], rate: float) -> ClassScores:
-        found = self.predictions
-        return score_classes(found.true[inside], found.predicted[rate][inside], len(self.labels))
-
-    def _counts(self, rate: float) -> Counts:
-        """Confusions by utterance and seed, shape (utterances, seeds, labels, labels)."""
-        found, size = self.predictions, len(self.labels)
-        seeds = np.array(found.seeds or (0,) * len(found.ids))
-        names, place = np.unique(seeds, return_inverse=True)
-        cells = np.zeros((len(seeds), len(names), size, size))
-        cells[np.arange(len(seeds)), place, found.true, found.predicted[rate]] = 1.0
-        return Counts.of(found.ids, cells, found.speakers)
-
-    def loss(self, rate: float, full: float) -> dict[str, Score]:
-        """Every metric at `rate` minus that at `full`, paired by utterance, with its 95 % interval."""
-        return differences(self._counts(rate), self._counts(full), _means_over_seeds)
-
-    def minus(self, other: Evaluation, rate: float) -> dict[str, Score]:
-        """Every metric minus that of `other`, paired by utterance, with its 95 % interval.
-
-        Raises `EmotionError` where the two tested other utterances, or with other numbers of seeds.
-        """
-        if self.predictions.ids != other.predictions.ids:
-            raise EmotionError("two evaluations are compared on the same utterances and seeds in the same order")
-        return differences(self._counts(rate), other._counts(rate), _means_over_seeds)
+        """What the trainings that left out `name` give on it."""
+        protocol = f"{self.protocol.rpartition(', ')[0]}, {name} alone"
+        return replace(self, protocol=protocol, rows=self.rows[self.rows["fold"] == name])
 
 
-def _means_over_seeds(sums: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
-    return {name: found.mean(axis=-1) for name, found in class_scores(sums).items()}
+def sent_as(rate: float) -> str:
+    """The codec that a compress rate stands for: AMSER's fp32 factors, of which rate 1 changes nothing."""
+    return "raw" if rate >= 1 else f"amser-{100 * rate:g}"
 
 
-def _mean_and_deviation(values: Iterable[float]) -> tuple[float, float]:
-    found = list(values)
-    return float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else float("nan")
+def classes_found(
+    network: EmotionNetwork, tokenizer: Tokenizer, examples: Examples, rates: Sequence[float], modalities: str
+) -> dict[str, Ints]:
+    """By codec, the class (N,) of every utterance in the Mel, and with the words, of each rate."""
+    found = {}
+    for rate in rates:
+        chances = predict(network, tokenizer, compressed(examples.mels, rate), examples.words(rate), modalities)
+        found[sent_as(rate)] = np.asarray(chances.argmax(axis=1), dtype=np.int64)
+    return found
 
 
 def evaluate_weights(recognizer: EmotionRecognizer, examples: Examples, rates: Sequence[float] = RATES) -> Evaluation:
@@ -161,25 +64,11 @@ def evaluate_weights(recognizer: EmotionRecognizer, examples: Examples, rates: S
             f"the weights of {recognizer.name} know {', '.join(recognizer.labels)}, the corpus {examples.corpus} has "
             f"{', '.join(examples.labels)}; weights are tested on a corpus with all of their classes"
         )
-    origin = recognizer.spec.trained_on
+    origin, modalities = recognizer.spec.trained_on, recognizer.spec.modalities
     trained = str(origin.get("corpus", "unknown"))
     if examples.digest and origin.get("corpus_digest") == examples.digest:
         trained += ", the corpus that is tested"  # its figures say nothing of other speech
-    predicted = {rate: _guess(recognizer, compressed(examples.mels, rate), examples.words(rate)) for rate in rates}
-    found = Predictions(examples.ids, examples.targets, predicted, ("test",) * len(examples), examples.speakers)
-    return Evaluation(
-        architecture=recognizer.name,
-        corpus=examples.corpus,
-        labels=examples.labels,
-        protocol="test set",
-        trained=trained,
-        parameters=parameter_count(recognizer.network),
-        words=examples.text_source if recognizer.spec.modalities != "audio" else "none",
-        predictions=found,
-        modalities=recognizer.spec.modalities,
-    )
-
-
-def _guess(recognizer: EmotionRecognizer, mels: Sequence[Any], texts: Sequence[str]) -> Ints:
-    probabilities = predict(recognizer.network, recognizer.tokenizer, mels, texts, recognizer.spec.modalities)
-    return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
+    predicted = classes_found(recognizer.network, recognizer.tokenizer, examples, rates, modalities)
+    rows = prediction_rows(examples.known, predicted, network=recognizer.name, training=trained, seed=0)
+    words = examples.text_source if modalities != "audio" else "none"
+    return Evaluation(rows.assign(fold="test"), examples.corpus, examples.labels, "test set", trained, words)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from recognizers.corpora import Corpus, CorpusError, Fault
 from recognizers.emotion.types import EmotionError, Mel, rank_of_rate
+from recognizers.training.predictions import Labels
 
 __all__ = ["Examples", "compressed", "load_examples", "truncate_rank"]
 
@@ -39,6 +40,11 @@ class Examples:
     text_source: str = "reference"
     """Where the words come from: `reference`, or a recognizer's name."""
     faults: tuple[Fault, ...] = ()
+
+    @property
+    def known(self) -> Labels:
+        """All but Mels and words."""
+        return Labels(self.ids, self.speakers, self.targets, self.labels, self.corpus)
 
     @cached_property
     def bases(self) -> tuple[Mel, ...]:

@@ -271,8 +271,3 @@ def standardise(network: EmotionNetwork, mels: Sequence[Mel]) -> None:
     frames = np.concatenate([mel[:, ::4] for mel in mels], axis=1).astype(np.float64)
     network.band_mean.copy_(torch.from_numpy(frames.mean(axis=1)))
     network.band_deviation.copy_(torch.from_numpy(np.maximum(frames.std(axis=1), 1e-3)))
-
-
-def describe_recipe(recipe: Recipe) -> dict[str, object]:
-    """The recipe as plain values for a weights file or a results file."""
-    return dataclasses.asdict(recipe)

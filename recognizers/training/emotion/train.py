@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from recognizers.emotion.types import EmotionError
 from recognizers.emotion.weights import save_network
 from recognizers.training.emotion.examples import Advance, Examples, load_examples
 from recognizers.training.emotion.glove import Glove
-from recognizers.training.emotion.recipe import Epoch, Recipe, Trained, describe_recipe, for_size, train_network
+from recognizers.training.emotion.recipe import Epoch, Recipe, Trained, for_size, train_network
 
 __all__ = ["load_split", "split_by_speaker", "train_emotion"]
 
@@ -92,7 +92,7 @@ def train_emotion(
         "dev_utterances": len(dev),
         "words_from": train.text_source,
         **({"word_vectors": glove.describe()} if glove else {}),
-        "recipe": describe_recipe(recipe),
+        "recipe": asdict(recipe),
         "epochs_run": len(trained.history),
         "best_epoch": trained.best.number,
         "dev_accuracy": round(trained.best.dev_accuracy, 4),
