@@ -33,6 +33,7 @@ import numpy as np
 from amser.live.netns import Network, Unavailable, network
 from benchmarks.uploads import Timing, upload
 from channel.links import PacketLoss, TcpTransport, build_cell, replay
+from channel.links.loss import PACKET_BITS
 from scenarios.quantities import SI
 from scenarios.schema.link import (
     CellSpec,
@@ -338,7 +339,8 @@ def _lossy(kernel: Kernel, path: Shaped, share: float, size: int, count: int) ->
     mean_s, error_s = statistics.mean(took), statistics.stdev(took) / len(took) ** 0.5
     loss, rng = PacketLoss(share, retransmits=True), np.random.default_rng(1)
     packets = TcpTransport(tls="none").packets(size)
-    delays = [loss.resent(rng.random, packets, path.measured_rtt_s, path.rate_bps).delay_s for _ in range(5000)]
+    found = [loss.resent(rng.random, packets, path.measured_rtt_s, path.rate_bps) for _ in range(5000)]
+    delays = [one.delay_s + one.packets * PACKET_BITS / path.rate_bps for one in found]
     modelled_s = simulated(path, [0.0], size, "equal") + statistics.mean(delays)
     error = modelled_s / mean_s - 1.0
     cells = [f"{mean_s * 1e3:.1f}", f"{error_s * 1e3:.1f}", f"{modelled_s * 1e3:.1f}", f"{error:+.1%}"]

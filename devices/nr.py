@@ -49,6 +49,7 @@ def build_nr(spec: NrRadioSpec) -> Radio:
         idle_power_w=idle * unit_w,
         receive_power_w=receive_w,
         idle_cycle_s=PAGING_CYCLE_S,
+        paged=True,
         source=f"{states['source']} [{states['status']}]; 1 unit = {unit_w * 1e3:g} mW",
         bands=bands_of(states),
     )

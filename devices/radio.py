@@ -65,6 +65,8 @@ class Radio:
     idle_power_w: float
     bands: Bands = MappingProxyType({})
     """By component (wake, transmit, tail, receive, idle) where its figures are remembered or assumed."""
+    paged: bool = False
+    """Its network has DRX and paging (RRC): unless a scenario says otherwise, a reply waits until the radio listens."""
 
     def __init__(
         self,
@@ -79,6 +81,7 @@ class Radio:
         receive_power_w: float | None = None,
         receive_j_per_bit: float = 0.0,
         idle_cycle_s: float = 0.0,
+        paged: bool = False,
         source: str = "",
         bands: Bands = MappingProxyType({}),
     ) -> None:
@@ -89,6 +92,7 @@ class Radio:
         self.name = name
         self.source = source
         self.bands = bands
+        self.paged = paged
         self.phases = tuple(phases)
         self.transmit_power_w = transmit_power_w
         self.transmit_j_per_bit = transmit_j_per_bit
@@ -164,6 +168,7 @@ class Radio:
             receive_power_w=self.receive_power_w,
             receive_j_per_bit=self.receive_j_per_bit,
             idle_cycle_s=self._cycles[-1],
+            paged=self.paged,
             source=self.source,
             bands=self.bands,
         )

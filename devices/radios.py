@@ -65,6 +65,7 @@ def _compile(name: str, entry: Mapping[str, Any]) -> Radio:
         receive_power_w=receive["base_w"],
         receive_j_per_bit=receive["per_mbps_w"] * 1e-6,
         idle_cycle_s=entry["idle"].get("cycle_s", 0.0),
+        paged=entry.get("paged", False),
         source=f"{entry['source']} [{entry['status']}]",
         bands=bands_of(entry),
     )
@@ -78,9 +79,11 @@ def _custom(spec: CustomRadioSpec) -> Radio:
         transmit_power_w=spec.transmit_power,
         transmit_j_per_bit=spec.power_per_mbps * 1e-6,
         phases=[
-            Phase(p.duration, p.power, p.wake_delay, p.wake_delay * p.wake_power, name=f"tail {i}")
+            Phase(p.duration, p.power, p.wake_delay, p.wake_delay * p.wake_power, p.drx_cycle, f"tail {i}")
             for i, p in enumerate(spec.tail, start=1)
         ],
         idle_power_w=spec.idle_power,
+        idle_cycle_s=spec.paging_cycle,
+        paged=spec.paging_cycle > 0.0 or any(p.drx_cycle > 0.0 for p in spec.tail),
         source="figures of the scenario",
     )

@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from channel.links import Cell, Radio, Walk, Walkers, build_cell
+from channel import links
+from channel.links import Cell, Walk, Walkers, build_cell
 from devices.background import background_rate, mean_power_w
 from devices.battery import build_batteries
 from devices.fleet import build_traffic
 from devices.policy import build_policy
 from devices.profile import HostRating, Profile, build_profile
+from devices.radio import Radio
 from devices.radios import build_radio
 from recognizers.measurement.parts_from_spec import encoder_of
 from recognizers.service import load_service
 from recognizers.service.encode import load_encode_calibration
 from scenarios import Scenario
 from scenarios.schema.device import DeviceGroupSpec
+from scenarios.schema.server import REPLY_BYTES
 from sim.draws import Draws
 from sim.engine import choose
 from sim.site import Group, Server, Site
@@ -85,12 +88,21 @@ def _group(
         rates_bps=None if walkers else cell.device_rates(draws.of_devices("placement", name), spec.count),
         walkers=walkers,
         weight=spec.weight,
+        reply_bits=reply_bits(situation.scenario, radio),
     )
+
+
+def reply_bits(scenario: Scenario, radio: Radio) -> float | None:
+    """Bits of a reply that such a radio has to hear; None: it is there at once.  The radio decides unless told."""
+    size = scenario.server.reply
+    if size is None:
+        return 8.0 * REPLY_BYTES if radio.paged else None
+    return None if isinstance(size, str) else 8.0 * size
 
 
 def _walkers(name: str, spec: DeviceGroupSpec, cell: Cell, draws: Draws) -> Walkers | None:
     """The phones of a group that moves; the shadows are the cell's, the ways the group's."""
-    if spec.movement is None or not isinstance(cell.rates, Radio):
+    if spec.movement is None or not isinstance(cell.rates, links.Radio):
         return None
     walk = Walk(spec.movement.slowest, spec.movement.fastest)
     return Walkers(cell.rates, walk, draws.pairs("movement", name), draws.generator("shadows", spec.cell))
@@ -124,7 +136,6 @@ def _server(scenario: Scenario) -> Server:
         queue_limit=spec.queue_limit,
         request_s=spec.handling.request,
         reply_s=spec.handling.reply,
-        reply_bits=None if spec.reply is None else 8.0 * spec.reply,
     )
 
 

@@ -46,6 +46,8 @@ class Group:
     """Each device's own rate on the link, shape (count,); None for no limits, or where they move."""
     walkers: Walkers | None
     weight: float
+    reply_bits: float | None
+    """Of a reply that the radio has to hear and receive; None: it is there at once."""
 
     def own_bps(self, number: int, now: float) -> float:
         """A device's own rate where it is: an upload keeps that of the place where it began."""
@@ -75,8 +77,6 @@ class Server:
     largest: int = 1
     longest_wait_s: float = 0.0
     queue_limit: int | None = None
-    reply_bits: float | None = None
-    """Of a reply that the radio has to hear and receive; None: it is there at once."""
     request_s: float = 0.0
     """Work on an upload between its last byte and its place in the queue."""
     reply_s: float = 0.0

@@ -18,7 +18,7 @@ from devices.radio import Radio
 from devices.radios import build_radio
 from recognizers.service import ServiceTime, load_service
 from scenarios import Scenario
-from sim.build_site import profile_of
+from sim.build_site import profile_of, reply_bits
 
 
 class Cost(NamedTuple):
@@ -39,6 +39,8 @@ class Sender:
     service: ServiceTime
     handling_s: float
     """The server's work on request and reply."""
+    reply_bits: float | None
+    """As in ``sim.site.Group``."""
     wait_s: float
     """How long the server waits for a batch to fill, which an upload alone waits in vain."""
 
@@ -51,13 +53,15 @@ class Sender:
         if rate_bps is None:
             raise UserError("advice is for a constant uplink rate; simulate a link that varies: amser run")
         batching, handling = scenario.server.batching, scenario.server.handling
+        radio = build_radio(group.radio)
         return cls(
             profile_of(group),
-            build_radio(group.radio),
+            radio,
             cell,
             rate_bps,
             load_service(scenario.server, scenario.recognizer, scenario.emotion),
             handling.request + handling.reply,
+            reply_bits(scenario, radio),
             0.0 if batching.largest == 1 else batching.longest_wait,
         )
 
@@ -68,7 +72,10 @@ class Sender:
         return fast, slow
 
     def cost(self, payload_bytes: float, audio_s: float, encode_host_s: float) -> Cost:
-        """The upload of a payload that takes so long to encode on the calibration host; mean access delay."""
+        """The upload of a payload that takes so long to encode on the calibration host.
+
+        The delay of access and the wait until the radio listens are means.
+        """
         cell, ledger = self.cell, RadioLedger(self.radio)
         encode_s = self.profile.encode_s(encode_host_s)
         begun = ledger.begin(encode_s)
@@ -77,5 +84,11 @@ class Sender:
         sent_s = encode_s + before_s + plan.fluid_bits / self.rate_bps
         ended = ledger.end(sent_s, plan.wire_bytes * 8.0)
         replied_s = sent_s + cell.path_rtt_s + self.handling_s + self.wait_s + self.service.batch_s(1, audio_s)
-        charges = (begun.charge, ended.charge, ledger.reply(replied_s))
+        charges = [begun.charge, ended.charge]
+        if self.reply_bits is None:
+            charges.append(ledger.reply(replied_s))
+        else:
+            woken = ledger.begin(replied_s := ledger.hears_s(replied_s, 0.5))
+            replied_s += woken.wake_s
+            charges += [woken.charge, ledger.received(replied_s, self.reply_bits)]
         return Cost(replied_s, self.profile.encode_j(encode_host_s) + sum(c.total_j for c in charges))

@@ -18,10 +18,15 @@ GROWTH_AFTER_LOSS = 0.8  # packets a round; between CUBIC's Reno-friendly 0.53 a
 
 
 class Resent(NamedTuple):
-    """What sending lost packets again took, and the window that the connection has left for its next upload."""
+    """What losses do to an upload.
+
+    ``packets`` are lost and sent again; ``delay_s`` is what that takes beside their time on the link; ``window`` is
+    what the connection has left for its next upload.
+    """
 
     delay_s: float = 0.0
     window: float = INITIAL_WINDOW
+    packets: int = 0
 
 
 class Loss(ABC):
@@ -141,18 +146,19 @@ class PacketLoss(Loss):
         if good >= packets and window >= INITIAL_WINDOW:
             return Resent(0.0, window)
         packet_s = PACKET_BITS / rate_bps
-        total_s, left = self._duration(uniform, packets, good, rtt_s, packet_s, window)
-        return Resent(total_s - _lossless(packets, rtt_s, packet_s), min(left, INITIAL_WINDOW))
+        total_s, left, again = self._rounds(uniform, packets, good, rtt_s, packet_s, window)
+        delay_s = total_s - again * packet_s - _lossless(packets, rtt_s, packet_s)
+        return Resent(max(0.0, delay_s), min(left, INITIAL_WINDOW), again)
 
-    def _duration(
+    def _rounds(
         self, uniform: Uniform, left: int, good: int, rtt_s: float, packet_s: float, window: float
-    ) -> tuple[float, float]:
-        """Seconds until all packets are through, and the window then; ``good`` packets pass before the next losses."""
-        slow_start, total = window >= INITIAL_WINDOW, 0.0
+    ) -> tuple[float, float, int]:
+        """Seconds until all packets are through, the window then, packets lost; ``good`` ones pass before the next."""
+        slow_start, total, again = window >= INITIAL_WINDOW, 0.0, 0
         while left > 0:
             sent = min(int(window), left)
             lost, good, last = self._losses(uniform, sent, good)
-            left -= sent - lost
+            left, again = left - (sent - lost), again + lost
             total += max(rtt_s + packet_s, sent * packet_s) if left else sent * packet_s
             if not lost:
                 if slow_start:
@@ -165,7 +171,7 @@ class PacketLoss(Loss):
             if uniform() < 1.0 - (1.0 - self.share) ** lost:
                 total += rtt_s + RTO_MIN_S
             window, slow_start = max(2.0, window * CUBIC_FACTOR), False
-        return total, window
+        return total, window, again
 
     def _losses(self, uniform: Uniform, sent: int, good: int) -> tuple[int, int, bool]:
         """Packets lost of the next ``sent``, good packets left before the next burst, whether the last was lost."""

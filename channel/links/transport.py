@@ -76,6 +76,10 @@ class Transport(ABC):
     def packets(self, payload_bytes: float) -> int:
         """Number of packets that carry the payload."""
 
+    @abstractmethod
+    def wire_bytes(self, payload_bytes: float) -> float:
+        """Bytes of these packets on the wire, without a connection's set-up."""
+
 
 class UdpTransport(Transport):
     """Datagrams: no set-up, no window, nothing sent twice."""
@@ -95,12 +99,16 @@ class UdpTransport(Transport):
         """Datagrams that carry the payload; an empty one needs one too."""
         return packets_of(payload_bytes + self.request_bytes, self.packet_payload_bytes)
 
+    def wire_bytes(self, payload_bytes: float) -> float:
+        """See `Transport.wire_bytes`."""
+        return payload_bytes + self.request_bytes + self.packets(payload_bytes) * self.packet_header_bytes
+
     def plan(self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float) -> Plan:
         """See `Transport.plan`; only the size matters, so each size is computed once."""
         plan = self._cache.get(payload_bytes)
         if plan is None:
             if len(self._cache) >= CACHE_LIMIT:
                 self._cache.clear()
-            wire = payload_bytes + self.request_bytes + self.packets(payload_bytes) * self.packet_header_bytes
+            wire = self.wire_bytes(payload_bytes)
             plan = self._cache[payload_bytes] = Plan(0.0, 0.0, wire * 8.0, wire, 0.0)
         return plan

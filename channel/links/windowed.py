@@ -101,6 +101,10 @@ class WindowedTransport(Transport):
         """Packets that carry the payload."""
         return packets_of(self.stream_bytes(payload_bytes), self.packet_payload_bytes)
 
+    def wire_bytes(self, payload_bytes: float) -> float:
+        """See `Transport.wire_bytes`."""
+        return self.stream_bytes(payload_bytes) + self.packets(payload_bytes) * self.packet_header_bytes
+
     def plan(self, now: float, payload_bytes: float, idle_s: float, fair_rate_bps: float, rtt_s: float) -> Plan:
         """See `Transport.plan`."""
         state = connection_state(idle_s, rtt_s, self.new_connection, self.keep_alive_s, self.idle_restart)
@@ -121,9 +125,7 @@ class WindowedTransport(Transport):
         return plan
 
     def _prepare(self, payload_bytes: float, state: float, rtt_s: float) -> _Prepared:
-        stream = self.stream_bytes(payload_bytes)
-        packets = self.packets(payload_bytes)
-        wire = stream + packets * self.packet_header_bytes
+        packets, wire = self.packets(payload_bytes), self.wire_bytes(payload_bytes)
         window, setup = self.initial_window, Setup(0, 0.0)
         if state >= 0.0:
             window = window_after(packets, self.initial_window, state)

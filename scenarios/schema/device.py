@@ -157,6 +157,8 @@ class RadioPhaseSpec(Spec):
     """Time until an upload that arrives in this phase can be sent."""
     wake_power: Power = 0.0
     """Power above idle meanwhile."""
+    drx_cycle: Duration = 0.0
+    """Time between two moments at which a reply can reach the radio in this phase; 0: it always listens."""
 
     @model_validator(mode="after")
     def _waking_takes_time(self) -> RadioPhaseSpec:
@@ -180,6 +182,8 @@ class CustomRadioSpec(Spec):
     """What follows the last activity, in order."""
     idle_power: Power = 0.0
     """Mean power of the idle radio (paging or beacons), above the device's idle power."""
+    paging_cycle: Duration = 0.0
+    """Time between two paging occasions of the idle radio. With it, or a `drx_cycle`, replies wait until it listens."""
 
     @model_validator(mode="after")
     def _waking_takes_time(self) -> CustomRadioSpec:

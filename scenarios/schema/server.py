@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validat
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from scenarios.quantities import Duration, PositiveDuration, Power, Size
+from scenarios.quantities import SI, SIZE, Duration, PositiveDuration, Power, Size
 from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -139,6 +139,14 @@ class HandlingSpec(Spec):
     """From the end of a batch to a reply's leaving: JSON and sockets."""
 
 
+REPLY_BYTES = 500.0
+"""A reply in JSON with HTTP's headers. It decides a millijoule and no time: a radio that sleeps does."""
+
+
+def _reply(value: Any) -> Any:
+    return value if value is None or value == "at-once" or isinstance(value, SI) else SIZE.parse(value)
+
+
 class ServerSpec(Spec):
     """One edge server: identical accelerators that share one queue."""
 
@@ -152,9 +160,13 @@ class ServerSpec(Spec):
     """Work on requests and replies beside the batches (`amser calibrate observed` measures it)."""
     queue_limit: Annotated[int, Field(ge=0)] | None = None
     """Uploads that may wait; one more is rejected. Left out, the queue is unbounded."""
-    reply: Size | None = None
-    """Bytes of a reply with its headers. With it a reply waits until the radio listens (DRX, paging), wakes one that is
-    idle, and costs energy to receive; left out, it is there at once and restarts the tail."""
+    reply: Annotated[
+        float | Literal["at-once"] | None,
+        BeforeValidator(_reply, json_schema_input_type=Size | Literal["at-once"] | None),
+    ] = None
+    """Bytes of a reply with its headers: it waits until the radio listens (DRX, paging), wakes one that is idle, and
+    costs energy to receive. `at-once`: it is there when it is sent and restarts the tail. Left out, replies to radios
+    with DRX and paging (LTE, NR, NB-IoT, 3G, or your own that says so) have 500 bytes, those to others are at once."""
     power: ServerPowerSpec | None = None
     """Power of one accelerator; left out, it comes from the calibration (0 W for explicit times)."""
 

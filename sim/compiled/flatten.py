@@ -224,7 +224,7 @@ def _fill_group(record: np.void, group: Group, site: Site) -> None:
     if isinstance(group.traffic, ClosedLoopTraffic):
         traffic = group.traffic
         values |= {"loop": 1, "think_s": traffic.think_s, "constant_think": traffic.constant}
-    bits = site.server.reply_bits
+    bits = group.reply_bits
     values |= {"others_rate": group.others_rate, "reply_j": -1.0 if bits is None else radio.receive_j(bits)}
     for purpose in ("speech", "phase", "access", "loss", "backoff", "others", "reply"):
         values[purpose] = site.draws.key(purpose, group.name)

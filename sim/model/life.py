@@ -13,6 +13,7 @@ from typing import Any
 
 import simpy
 
+from channel.links import Plan
 from devices.delivery import stream_blocks
 from sim.draws import Chance, Key, uniforms
 from sim.model.choice import Choice
@@ -90,7 +91,7 @@ class Life:
 
     def hear(self, upload: Upload) -> Steps:
         """The reply is at the base station: the radio hears of it, wakes for it and receives it."""
-        clock, device, bits = self.clock, upload.device, self.server.plan.reply_bits
+        clock, device, bits = self.clock, upload.device, self.group.reply_bits
         if bits is None:
             tail = device.radio.reply(clock.now)
             upload.add(tail)
@@ -140,7 +141,7 @@ class Life:
         clock, cell = self.clock, self.cell
         while True:
             begun_s = clock.now
-            sent = yield from self.use_radio(upload, piece.size_bytes, begun_s + cell.timeout_s)
+            sent = yield from self.use_radio(upload, piece, begun_s + cell.timeout_s)
             if upload.outcome == BATTERY_DEAD:
                 return
             if sent and not piece.last:
@@ -150,7 +151,7 @@ class Life:
                 chance = Chance(self.luck["loss"], upload.device.number, upload.k, upload.turn)
                 packets = cell.transport.packets(upload.payload_bytes)
                 if cell.loss.lossless or not cell.loss.lost(chance, packets):
-                    upload.sent_s = clock.now + self.retransmitting_s(upload, packets, chance)
+                    upload.sent_s = clock.now + upload.resending_s
                     return
                 noticed_s += cell.path_rtt_s
                 if cell.timeout_s < inf:
@@ -164,7 +165,7 @@ class Life:
             if again_s > clock.now:
                 yield clock.until(again_s)
 
-    def use_radio(self, upload: Upload, size_bytes: float, give_up_s: float) -> Generator[simpy.Event, Any, bool]:
+    def use_radio(self, upload: Upload, piece: Piece, give_up_s: float) -> Generator[simpy.Event, Any, bool]:
         """One activity of the radio: wake, be granted the channel, connect, cross the link; whether all was sent."""
         clock, group, cell, device, now = self.clock, self.group, self.cell, upload.device, self.clock.now
         own_bps = group.own_bps(device.number, now)
@@ -174,9 +175,11 @@ class Life:
         upload.gap_s, upload.wake_s = begun.gap_s, begun.wake_s
         upload.access_s = cell.access.delay(Chance(self.luck["access"], device.number, upload.k, upload.turn))
         upload.turn += 1
-        plan = cell.transport.plan(now, size_bytes, begun.idle_s, rate_bps, cell.path_rtt_s)
+        plan = cell.transport.plan(now, piece.size_bytes, begun.idle_s, rate_bps, cell.path_rtt_s)
         granted_s = now + begun.wake_s + upload.access_s
         joined_s = device.connect(granted_s, plan, cell.path_rtt_s) + plan.ramp_s
+        if cell.loss.delays and piece.last:
+            plan = self.with_losses(upload, plan, rate_bps)
 
         unsent_bits = plan.fluid_bits
         if joined_s > give_up_s:  # given up before it joins the link, but not before the radio is awake
@@ -195,14 +198,13 @@ class Life:
             upload.outcome = BATTERY_DEAD
         return unsent_bits == 0.0
 
-    def retransmitting_s(self, upload: Upload, packets: int, chance: Chance) -> float:
-        """Seconds that sending lost packets again takes."""
-        if not self.cell.loss.delays:
-            return 0.0
-        group, number, now = self.group, upload.device.number, self.clock.now
-        own_bps = group.own_bps(number, now)
-        # A rate that is 0 right now says nothing of the one that carried the upload.
-        rate_bps = self.cell.uplink.link.fair_rate_bps(now, own_bps, group.weight) or self.cell.mean_rate_bps
-        found = self.cell.loss.resent(chance, packets, self.cell.path_rtt_s, rate_bps, upload.device.window)
-        upload.device.window = found.window
-        return found.delay_s
+    def with_losses(self, upload: Upload, plan: Plan, rate_bps: float) -> Plan:
+        """The plan of an upload's last bytes with what its losses make the transport send again."""
+        cell, device = self.cell, upload.device
+        chance = Chance(self.luck["loss"], device.number, upload.k, upload.turn)
+        packets = cell.transport.packets(upload.payload_bytes)
+        # A rate that is 0 right now says nothing of the one that will carry the upload.
+        found = cell.loss.resent(chance, packets, cell.path_rtt_s, rate_bps or cell.mean_rate_bps, device.window)
+        device.window, upload.resending_s = found.window, found.delay_s
+        again_bytes = found.packets * cell.transport.wire_bytes(upload.payload_bytes) / packets
+        return plan._replace(fluid_bits=plan.fluid_bits + 8.0 * again_bytes, wire_bytes=plan.wire_bytes + again_bytes)

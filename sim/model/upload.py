@@ -31,6 +31,8 @@ class Upload:
     """Attempts that have failed."""
     turn: int = 0
     """Times that the radio was used for it."""
+    resending_s: float = 0.0
+    """What losses of its last attempt take beside the link's time."""
     ready_s: float = nan
     left_s: float = nan
     sent_s: float = nan

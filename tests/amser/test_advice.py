@@ -21,9 +21,15 @@ from amser.summary import Estimate
 
 HERE = Path(amser.__file__).parent / "data" / "advice.yaml"
 LINKS = {
-    "lte, tcp": [],
+    "lte, tcp, reply at once": ["server.reply=at-once"],
+    "3g, a reply to receive": ["devices.phone.radio=3g-2012"],
+    "3g, released before its reply": ["devices.phone.radio={kind: 3g-2012, fast_dormancy: 1 ms}"],
     "wifi, udp, backhaul": ["devices.phone.radio=wifi", "cells.uplink.transport=udp", "cells.uplink.backhaul=15 ms"],
-    "narrow, fixed access": ["cells.uplink.capacity=300 kbit/s", "cells.uplink.access={kind: fixed, delay: 12 ms}"],
+    "narrow, fixed access": [
+        "cells.uplink.capacity=300 kbit/s",
+        "cells.uplink.access={kind: fixed, delay: 12 ms}",
+        "server.reply=at-once",
+    ],
 }
 
 

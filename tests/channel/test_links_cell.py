@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from channel.links import (
     ConstantCapacity,
     LinkError,
+    NoLoss,
     PacketLoss,
     PayloadLoss,
     Retry,
@@ -222,6 +223,22 @@ def test_a_packet_alone_waits_for_its_timeout() -> None:
     draws = np.array([loss.resent(rng.random, 1, 0.05).delay_s for _ in range(200_000)])
     assert draws.mean() == pytest.approx(0.01 * 0.25, rel=0.1)
     assert np.min(draws[draws > 0.0]) == pytest.approx(0.25)
+
+
+def test_packets_are_sent_again_as_often_as_they_are_lost() -> None:
+    """N packets need N / (1 - p) transmissions: N p / (1 - p) are lost, 100 * 0.02 / 0.98 = 2.04.
+
+    The chain begins in its good state, which takes less than p (mean burst) = 0.04 from that; 8,000 draws scatter by
+    a standard error of about 0.022.
+    """
+    loss, rng = PacketLoss(0.02, 2.0, retransmits=True), np.random.default_rng(9)
+    again = [loss.resent(rng.random, 100, 0.05).packets for _ in range(8_000)]
+    assert np.mean(again) == pytest.approx(2.04, abs=0.04 + 4 * 0.022)
+    assert PacketLoss(0.02).resent(rng.random, 100, 0.05) == NoLoss().resent(rng.random, 100, 0.05)
+    # On a link that is always full a loss costs its packet's time there and, but for timeouts, nothing beside it.
+    slow = [loss.resent(rng.random, 100, 0.0, 1e5) for _ in range(200)]
+    assert max(found.packets for found in slow) > 2
+    assert np.median([found.delay_s for found in slow if found.packets]) == pytest.approx(0.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("probability", [0.005, 0.05])

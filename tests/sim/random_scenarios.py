@@ -169,7 +169,7 @@ def scenario_texts(draw: st.DrawFn) -> str:
     server: dict[str, Any] = {
         "accelerators": draw(st.integers(1, 3)), "service": draw(_service),
         "batching": {"largest": draw(st.integers(1, 9)), "longest_wait": draw(_seconds(0.0, 0.3))},
-        "reply": draw(st.sampled_from([None, "500 B", "20 kB"])),
+        "reply": draw(st.sampled_from([None, "at-once", "20 kB"])),
         "handling": {"request": draw(_seconds(0.0, 0.2)), "reply": draw(_seconds(0.0, 0.2))},
         "queue_limit": draw(st.one_of(st.none(), st.integers(0, 4))),
         "power": {"idle": "10 W", "active": "60 W", "source": "made up"},

@@ -21,21 +21,22 @@ devices:
       traffic: {{kind: poisson, rate: 3 /min}}, codec: big, cell: link}}
   mains: {{count: 2, profile: raspberry-pi-4, radio: wifi-no-power-save, traffic: {{kind: poisson, rate: 1 /min}},
           codec: small, cell: link}}
-server: {{service: {{kind: constant, time: 50 ms}}}}
+server: {{reply: at-once, service: {{kind: constant, time: 50 ms}}}}
 duration: 10 min
 """
 
 
 def at_an_end(radio: Radio, end: int) -> str:
     """The radio with every power at one end of its band, as figures of a scenario."""
-    phase, bands = radio.phases[0], radio.bands
+    bands = radio.bands
     sending, waking, tail = bands["transmit"][end], bands["wake"][end], bands["tail"][end]
     wake_w = radio.wake_j(float("inf")) / radio.idle_wake_delay_s
+    phases = ", ".join(f"{{duration: {p.duration_s} s, power: {p.power_w * tail!r} W}}" for p in radio.phases)
     return (
         f"{{kind: custom, wake_delay: {radio.idle_wake_delay_s} s, wake_power: {wake_w * waking!r} W, "
         f"transmit_power: {radio.transmit_power_w * sending!r} W, "
         f"power_per_mbps: {radio.transmit_j_per_bit * 1e9 * sending!r} mW, "
-        f"tail: [{{duration: {phase.duration_s} s, power: {phase.power_w * tail!r} W}}]}}"
+        f"tail: [{phases}]}}"
     )
 
 

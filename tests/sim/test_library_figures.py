@@ -24,7 +24,7 @@ devices:
     traffic: {{kind: periodic, period: 1 min}}
     codec: table
     cell: cell
-server: {{service: {{kind: constant, time: 1 us}}}}
+server: {{reply: at-once, service: {{kind: constant, time: 1 us}}}}
 corpus: {{kind: synthetic, utterances: 4, median: 4.5 s, spread: 0}}
 recognizer: {{kind: none}}
 emotion: {{kind: none}}

@@ -227,6 +227,32 @@ def test_a_request_has_a_head_and_the_server_its_own_work(run_text: Callable) ->
     assert log["reply_s"].iloc[0] == pytest.approx(0.05)
 
 
+def test_a_reply_waits_for_a_radio_that_says_when_it_listens(run_text: Callable) -> None:  # type: ignore[type-arg]
+    """A tail of 0.2 s at 0.5 W, then idle, with 0.1 s at 1 W to wake; the reply comes 0.3 s after the upload.
+
+    It is heard at once (a paging cycle of 1 ns), wakes the radio and begins a new tail: 0.1 s later, 0.1 J for waking
+    and 0.1 J of tail more than the upload's own, and 4,000 bits at 10 Mbit/s and the power of sending.  A radio that
+    does not say when it listens has its reply at once: 0.1 J of tail for the upload, 0.1 J for the reply.
+    """
+    radio = (
+        "{{kind: custom, transmit_power: 1 W, wake_delay: 100 ms, wake_power: 1 W, "
+        "tail: [{{duration: 200 ms, power: 500 mW}}]{more}}}"
+    )
+
+    def last(more: str, reply: str = "") -> dict[str, float]:
+        text = body("transport: udp", group(radio=radio.format(more=more)))
+        _, log = run_text(text.replace("time: 1 us", "time: 300 ms").replace("server: {", f"server: {{{reply}"))
+        return dict(log.iloc[0])
+
+    paged, plain = last(", paging_cycle: 1 ns"), last("")
+    assert paged["reply_s"] == pytest.approx(0.1, abs=1e-8) and plain["reply_s"] == 0.0
+    assert (paged["wake_j"], plain["wake_j"]) == pytest.approx((0.2, 0.1))
+    assert (paged["tail_j"], plain["tail_j"]) == pytest.approx((0.2, 0.2))
+    assert (paged["receive_j"], plain["receive_j"]) == pytest.approx((4_000 / 10e6, 0.0))
+    for asked, same in ((last(", paging_cycle: 1 ns", "reply: at-once, "), plain), (last("", "reply: 500 B, "), paged)):
+        assert [asked[f"{c}_j"] for c in COMPONENTS] == pytest.approx([same[f"{c}_j"] for c in COMPONENTS], abs=1e-8)
+
+
 def test_uploads_without_a_reply_are_more_than_those_on_the_link(run_text: Callable) -> None:  # type: ignore[type-arg]
     """150 kB are on the link for 122 ms and wait 900 ms more for their reply: one a second watches either count."""
     every = "{kind: periodic, period: 1 s, phase: aligned}"
