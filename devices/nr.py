@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from devices.bands import bands_of
 from devices.library import load_data
-from devices.radio import Phase, Radio
+from devices.radio import Amplifier, Phase, Radio
 from scenarios.schema.device import NrRadioSpec
 
 PAGING_CYCLE_S = 1.28  # Narayanan et al. 2021, the cycle seen in their idle round-trip times
@@ -50,9 +51,17 @@ def build_nr(spec: NrRadioSpec) -> Radio:
         receive_power_w=receive_w,
         idle_cycle_s=PAGING_CYCLE_S,
         paged=True,
+        amplifier=_amplifier(states, idle, unit_w),
         source=f"{states['source']} [{states['status']}]; 1 unit = {unit_w * 1e3:g} mW",
         bands=bands_of(states),
     )
+
+
+def _amplifier(states: Mapping[str, float], idle: float, unit_w: float) -> Amplifier:
+    """The line through the report's anchors in milliwatts, down to none."""
+    at_1_mw, at_2_mw = uplink_units(states, 0.0), uplink_units(states, 10.0 * math.log10(2.0))
+    per_mw = at_2_mw - at_1_mw
+    return Amplifier((at_1_mw - per_mw - idle) * unit_w, per_mw * unit_w * 1e3)
 
 
 def uplink_units(states: Mapping[str, float], level_dbm: float) -> float:

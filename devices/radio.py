@@ -25,9 +25,11 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from types import MappingProxyType
+from typing import NamedTuple
 
 from devices.bands import Bands
 from devices.errors import DeviceError
@@ -53,6 +55,13 @@ class Phase:
     name: str = "tail"
 
 
+class Amplifier(NamedTuple):
+    """What sending draws by the power that is radiated: ``silent_w`` above idle at none, so much more for each watt."""
+
+    silent_w: float
+    w_per_radiated_w: float
+
+
 class Radio:
     """A radio compiled for fast evaluation; see the module for the accounting rule.
 
@@ -68,6 +77,9 @@ class Radio:
     paged: bool = False
     """Its network has DRX and paging (RRC): unless a scenario says otherwise, a reply waits until the radio listens."""
 
+    amplifier: Amplifier | None = None
+    """Where it says what transmit power costs; else ``transmit_power_w`` holds whatever is radiated."""
+
     def __init__(
         self,
         name: str,
@@ -82,6 +94,7 @@ class Radio:
         receive_j_per_bit: float = 0.0,
         idle_cycle_s: float = 0.0,
         paged: bool = False,
+        amplifier: Amplifier | None = None,
         source: str = "",
         bands: Bands = MappingProxyType({}),
     ) -> None:
@@ -93,6 +106,7 @@ class Radio:
         self.source = source
         self.bands = bands
         self.paged = paged
+        self.amplifier = amplifier
         self.phases = tuple(phases)
         self.transmit_power_w = transmit_power_w
         self.transmit_j_per_bit = transmit_j_per_bit
@@ -169,9 +183,21 @@ class Radio:
             receive_j_per_bit=self.receive_j_per_bit,
             idle_cycle_s=self._cycles[-1],
             paged=self.paged,
+            amplifier=self.amplifier,
             source=self.source,
             bands=self.bands,
         )
+
+    def sending(self, j_per_bit: float) -> Radio:
+        """This radio where power control decides: what it radiates costs so much for each bit, however long that takes.
+
+        A device with half of the blocks that it could use sends half as fast at half the power.
+        """
+        assert self.amplifier is not None
+        radio = copy(self)
+        radio.transmit_power_w = self.amplifier.silent_w
+        radio.transmit_j_per_bit += j_per_bit
+        return radio
 
     def isolated_upload_j(self, bits: float, rate_bps: float) -> tuple[float, float, float]:
         """Active, promotion and tail energy (J) of one upload far from any other at ``rate_bps``."""

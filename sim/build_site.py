@@ -23,7 +23,7 @@ from scenarios.schema.device import DeviceGroupSpec
 from scenarios.schema.server import REPLY_BYTES
 from sim.draws import Draws
 from sim.engine import choose
-from sim.site import Group, Server, Site
+from sim.site import Floats, Group, Server, Site
 from sim.utterances import Tables
 
 
@@ -70,6 +70,7 @@ def _group(
 ) -> Group:
     profile, radio = profile_of(spec), build_radio(spec.radio)
     walkers = _walkers(name, spec, cell, draws)
+    rates_bps, sending_j_per_bit = (None, None) if walkers else _own_links(name, spec, cell, radio, draws)
     others_rate = background_rate(spec.background)
     idle_w = profile.idle_power_w + radio.idle_power_w + mean_power_w(radio, others_rate)
     return Group(
@@ -85,7 +86,8 @@ def _group(
         traffic=build_traffic(spec.traffic, spec.count, draws.generator("traffic", name)),
         others_rate=others_rate,
         battery=build_batteries(spec.battery, profile, spec.count, idle_w, draws.of_devices("battery", name)),
-        rates_bps=None if walkers else cell.device_rates(draws.of_devices("placement", name), spec.count),
+        rates_bps=rates_bps,
+        sending_j_per_bit=sending_j_per_bit,
         walkers=walkers,
         weight=spec.weight,
         reply_bits=reply_bits(situation.scenario, radio),
@@ -98,6 +100,19 @@ def reply_bits(scenario: Scenario, radio: Radio) -> float | None:
     if size is None:
         return 8.0 * REPLY_BYTES if radio.paged else None
     return None if isinstance(size, str) else 8.0 * size
+
+
+def _own_links(
+    name: str, spec: DeviceGroupSpec, cell: Cell, radio: Radio, draws: Draws
+) -> tuple[Floats | None, Floats | None]:
+    """Each device's own rate, and what it costs to radiate a bit at the power that the cell asks for."""
+    uniforms = draws.of_devices("placement", name)
+    placement = cell.placement(uniforms, spec.count)
+    if placement is None:
+        return cell.device_rates(uniforms, spec.count), None
+    if radio.amplifier is None:
+        return placement.rate_bps, None
+    return placement.rate_bps, radio.amplifier.w_per_radiated_w * cell.radiated_j_per_bit(placement)
 
 
 def _walkers(name: str, spec: DeviceGroupSpec, cell: Cell, draws: Draws) -> Walkers | None:

@@ -44,6 +44,9 @@ class Group:
     battery: BatteryBank | None
     rates_bps: Floats | None
     """Each device's own rate on the link, shape (count,); None for no limits, or where they move."""
+    sending_j_per_bit: Floats | None
+    """What power control has each device radiate, in joules that its radio draws for a bit, shape (count,); None where
+    the cell has none or the radio does not say what transmit power costs."""
     walkers: Walkers | None
     weight: float
     reply_bits: float | None
@@ -54,6 +57,12 @@ class Group:
         if self.walkers is not None:
             return self.walkers.rate_bps(number, now)
         return inf if self.rates_bps is None else float(self.rates_bps[number])
+
+    def radio_of(self, number: int) -> Radio:
+        """A device's radio: where it is, power control decides what sending costs."""
+        return (
+            self.radio if self.sending_j_per_bit is None else self.radio.sending(float(self.sending_j_per_bit[number]))
+        )
 
     @property
     def cpu_active_w(self) -> float:

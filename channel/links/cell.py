@@ -59,6 +59,15 @@ class Cell:
         """Place the devices in the cell; None when the scenario does not say how."""
         return place(self.rates, devices, uniforms) if isinstance(self.rates, Radio) else None
 
+    def radiated_j_per_bit(self, placement: Placement) -> NDArray[np.float64]:
+        """Joules that each placed device radiates for a bit, (devices,): its power over its rate, both alone.
+
+        With fewer blocks both are less by as much, but where a device's power is spent: it radiates for longer then.
+        """
+        assert isinstance(self.rates, Radio)
+        watts = 10.0 ** (placement.power_dbm / 10.0 - 3.0) * self.rates.uplink_share
+        return np.asarray(watts / placement.rate_bps)
+
 
 def build_cell(spec: schema.CellSpec, rng: np.random.Generator | None = None) -> Cell:
     """Compile a cell.

@@ -117,7 +117,8 @@ class NrRadioSpec(Spec):
     unit: Power = 4.65e-3
     """Power of one relative unit; the default fits measured uplink power (see docs/energy.md)."""
     transmit_level: Annotated[LevelDbm, Field(ge=0, le=23)] = 19.2
-    """Transmit power while sending; the default is the mean measured in a city (Doubb uplink traces)."""
+    """Transmit power while sending; the default is the mean measured in a city (Doubb uplink traces). Where a cell says
+    where its phones are (`device_rates: {kind: propagation}`) power control decides, unless they move."""
     promotion: Duration = 0.408
     """Time from idle until the first bit (the report gives none; that of the radio `sa`, Narayanan et al. 2021)."""
     inactivity: Duration = 0.1

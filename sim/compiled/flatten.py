@@ -140,6 +140,7 @@ def build(site: Site) -> World:
         block_share=_padded([b[1] for b in blocks]),
         block_count=_padded([b[2] for b in blocks]).astype(np.int64),
         rates_bps=_by_device(site, lambda g: g.rates_bps, np.inf),
+        sending_j_per_bit=_by_device(site, lambda g: g.sending_j_per_bit, 0.0),
         initial_j=_by_device(site, lambda g: None if g.battery is None else g.battery.initial_j, np.inf),
         drawn_j=np.zeros(n if batteries else 0),
         speakers=np.zeros(n if loops else 0, SPEAKER),
@@ -206,9 +207,10 @@ def _base_s(site: Site, utterances: int) -> float:
 
 def _fill_group(record: np.void, group: Group, site: Site) -> None:
     policy, delivery, radio = group.policy, group.policy.delivery, group.radio
+    sending = radio if group.sending_j_per_bit is None else radio.sending(0.0)
     values: dict[str, float | Key] = {
         "cpu_active_w": group.cpu_active_w, "weight": group.weight, "hold_s": delivery.hold_s,
-        "hold_largest": delivery.hold_largest, "transmit_w": radio.transmit_power_w,
+        "hold_largest": delivery.hold_largest, "transmit_w": sending.transmit_power_w,
         "transmit_j_per_bit": radio.transmit_j_per_bit, "cell": group.cell, "first": group.first, "count": group.count,
         "policy": POLICIES[type(policy)], "codecs": len(group.codecs), "phases": len(radio.figures()[0]),
         "blocks": delivery.block_s > 0.0, "local": delivery.local is not None, "battery": group.battery is not None,

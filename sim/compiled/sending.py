@@ -248,7 +248,10 @@ def sent(w: World, slot: int) -> int:
     active_s = max(0.0, now - device.mark_s)
     device.mark_s = max(device.mark_s, now)
     over(u, group, device, u.device - group.first, w.radios[u.group, :, : group.phases], now)
-    transmit_j = group.transmit_w * active_s + group.transmit_j_per_bit * (sent_bytes * 8.0)
+    j_per_bit = group.transmit_j_per_bit
+    if len(w.sending_j_per_bit) > 0:
+        j_per_bit += w.sending_j_per_bit[u.device]
+    transmit_j = group.transmit_w * active_s + j_per_bit * (sent_bytes * 8.0)
     u.transmit_j += transmit_j
     u.active_s += active_s
     if not draw(w.drawn_j, w.initial_j, group, u.device, now, u.radio_j + transmit_j):

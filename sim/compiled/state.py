@@ -99,6 +99,7 @@ class World(NamedTuple):
     block_share: Floats
     block_count: Ints  # (groups, utterances)
     rates_bps: Floats  # by device; empty without rates of their own
+    sending_j_per_bit: Floats  # by device; empty where power control decides nothing
     initial_j: Floats  # by device; empty without batteries
     drawn_j: Floats
     speakers: Records  # by device; empty without closed loops

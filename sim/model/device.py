@@ -18,7 +18,7 @@ class Device:
 
     def __init__(self, group: Group, number: int, others: Iterator[float] | None) -> None:
         self.number = number
-        self.radio = RadioLedger(group.radio, others)
+        self.radio = RadioLedger(group.radio_of(number), others)
         self.battery = group.battery
         self.cpu_free_s = -inf
         self.connected_s = -inf

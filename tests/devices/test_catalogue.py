@@ -245,6 +245,19 @@ def test_nr_uplink_units_meet_the_reports_anchors() -> None:
     assert uplink_units(states, 20.0) == pytest.approx(474.4, abs=0.1)
 
 
+def test_nr_amplifier_is_the_line_through_the_anchors() -> None:
+    """At 20 dBm and 4 Mbit/s 0.1 W / 4e6 are radiated for a bit; a second of it costs what the report has at 20 dBm."""
+    radio = build_nr(NrRadioSpec(kind="nr-fr1", transmit_level=SI(20.0)))
+    assert radio.amplifier is not None
+    placed = radio.sending(radio.amplifier.w_per_radiated_w * 0.1 / 4e6)
+    assert placed.transmit_j(1.0, 4e6) == pytest.approx(radio.transmit_j(1.0, 4e6), rel=1e-9)
+    # 450 units for 198.5 mW more: 10.5 W for a watt.
+    assert radio.amplifier.w_per_radiated_w == pytest.approx(450 * 4.65e-3 / 0.1985, rel=1e-3)
+    assert load_radio("lte").amplifier is None  # says nothing of transmit power
+    millimetres = build_nr(NrRadioSpec(kind="nr-fr2")).amplifier
+    assert millimetres is not None and millimetres.w_per_radiated_w == pytest.approx(0.0, abs=1e-9)
+
+
 def test_nr_sleep_takes_the_cheapest_state_that_fits() -> None:
     states = load_data("nr")["nr-fr1"]
     assert cycle_units(states, 0.320, 0.010) == pytest.approx((1000 + 310 + 450) / 320)  # deep

@@ -179,6 +179,17 @@ server: {service: {kind: constant, time: 100 ms}}
 """
 
 
+def test_engines_agree_on_what_power_control_costs() -> None:
+    """Phones near and far: what sending costs for a second differs by more than twice, and alike in both."""
+    rates = "{kind: propagation, radius: 300 m, rate: nr-cqi}"
+    sets = ["devices.phones.radio=nr-fr1", "cells.cell.sharing=blocks", f"cells.cell.device_rates={rates}"]
+    scenario = loads(TEXT, sets).points[0].scenario
+    reference, found = run_both(scenario, tables_of(scenario), Path.cwd())
+    agree(reference, found)
+    watts = reference["transmit_j"] / reference["radio_active_s"]
+    assert watts.max() > 2.0 * watts.min()
+
+
 def test_small_studies_do_not_wait_for_a_compiler() -> None:
     small = loads(TEXT).points[0].scenario
     assert choose(small).name == "simpy"

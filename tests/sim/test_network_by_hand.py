@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from channel.links import Radio, Walk, Walkers
+from channel.links import Radio, Walk, Walkers, build_cell
 from scenarios import loads
 from sim import model
 from sim.build_site import Situation, build_site
@@ -225,6 +225,32 @@ def test_a_request_has_a_head_and_the_server_its_own_work(run_text: Callable) ->
     assert log["payload_bytes"].iloc[0] == 150_000
     assert log["backhaul_s"].iloc[0] == pytest.approx(0.03)
     assert log["reply_s"].iloc[0] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("sharing", ["blocks", "airtime"])
+def test_power_control_drives_the_energy_of_sending(run_text: Callable, sharing: str) -> None:  # type: ignore[type-arg]
+    """A phone alone draws the report's power at P0 + 10 lg M + alpha PL, at most 23 dBm, for as long as it sends.
+
+    Nobody's uploads overlap.  The cell rounds path losses to 0.01 dB, which is 0.1 % of what is radiated.
+    """
+    from devices.library import load_data
+    from devices.nr import cycle_units, uplink_units
+
+    rates = "{kind: propagation, radius: 400 m, rate: nr-cqi, bandwidth: 20 MHz, p0: -90 dBm, alpha: 0.9}"
+    cell = f"transport: udp, sharing: {sharing}, device_rates: {rates}"
+    phones = group(radio="nr-fr1", traffic="{kind: periodic, period: 1 h}").replace("count: 1", "count: 40")
+    built = build_cell(loads(HEAD + body(cell, phones)).points[0].scenario.cells["c"])
+    placement = built.placement(Draws(1, 0).of_devices("placement", "a"), 40)
+    assert placement is not None
+    power_dbm = np.minimum(23.0, -90.0 + 10 * np.log10(placement.blocks) + 0.9 * placement.path_loss_db)
+    assert power_dbm.min() < 15.0 and power_dbm.max() == 23.0
+
+    _, log = run_text(body(cell, phones))
+    states = load_data("nr")["nr-fr1"]
+    idle = cycle_units(states, 1.28, 0.010)
+    of = log["device"].to_numpy()
+    watts = np.array([(uplink_units(states, level) - idle) * 4.65e-3 for level in power_dbm[of]])
+    assert log["transmit_j"].to_numpy() == pytest.approx(watts * log["radio_active_s"].to_numpy(), rel=1e-3)
 
 
 def test_a_reply_waits_for_a_radio_that_says_when_it_listens(run_text: Callable) -> None:  # type: ignore[type-arg]
