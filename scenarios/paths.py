@@ -9,6 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from scenarios.plugins import classes, trust
+from scenarios.schema.link import TraceRatesSpec
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.server import CalibratedServiceSpec, EmotionSpec, WhisperSpec
 
@@ -54,6 +55,8 @@ def _names_a_file(part: BaseModel, name: str, value: str) -> bool:
             return name == "weights" and value != "shipped"
         case CalibratedServiceSpec():
             return name == "hardware" and value.endswith(".json")
+        case TraceRatesSpec():
+            return name == "folder"
     return name in ("path", "file")
 
 

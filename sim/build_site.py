@@ -89,6 +89,7 @@ def _group(
         rates_bps=rates_bps,
         sending_j_per_bit=sending_j_per_bit,
         walkers=walkers,
+        recorded=cell.own_capacities(draws.of_devices("placement", name)),
         weight=spec.weight,
         reply_bits=reply_bits(situation.scenario, radio),
     )

@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
-from channel.links import Cell, Walkers
+from channel.links import Capacity, Cell, OwnCapacities, Walkers
 from devices.background import mean_power_w
 from devices.battery import BatteryBank
 from devices.fleet import GroupTraffic
@@ -48,6 +48,8 @@ class Group:
     """What power control has each device radiate, in joules that its radio draws for a bit, shape (count,); None where
     the cell has none or the radio does not say what transmit power costs."""
     walkers: Walkers | None
+    recorded: OwnCapacities | None
+    """What each device's radio can carry over time, where that is a trace."""
     weight: float
     reply_bits: float | None
     """Of a reply that the radio has to hear and receive; None: it is there at once."""
@@ -56,6 +58,8 @@ class Group:
         """A device's own rate where it is: an upload keeps that of the place where it began."""
         if self.walkers is not None:
             return self.walkers.rate_bps(number, now)
+        if self.recorded is not None:
+            return self.recorded.of(number).rate_at(now)
         return inf if self.rates_bps is None else float(self.rates_bps[number])
 
     def radio_of(self, number: int) -> Radio:
@@ -63,6 +67,10 @@ class Group:
         return (
             self.radio if self.sending_j_per_bit is None else self.radio.sending(float(self.sending_j_per_bit[number]))
         )
+
+    def own_capacity(self, number: int) -> Capacity | None:
+        """A device's recording."""
+        return None if self.recorded is None else self.recorded.of(number)
 
     @property
     def cpu_active_w(self) -> float:

@@ -97,4 +97,5 @@ def _print(found: list[dict[str, object]], to: Path) -> None:
     sys.stdout.write(
         f"\na study over all of them, with AMSER_TRACES={to}:\n  capacity: {{kind: csv, file: {names[0]}}}\n"
         f"  sweep: {{grid: {{cells.NAME.capacity.file: [{', '.join(names)}]}}}}\n"
+        f"a phone on each:\n  device_rates: {{kind: traces, folder: {to}}}\n"
     )

@@ -20,12 +20,14 @@ from channel.links.outages import OutageCapacity
 from channel.links.periodic import PeriodicCapacity
 from channel.links.propagation import Placement, Radio, place
 from channel.links.quic import QuicTransport
+from channel.links.recorded import OwnLimitsLink, OwnLinks
+from channel.links.recordings import OwnCapacities, Recordings
 from channel.links.replay import replay
 from channel.links.retry import Retry
 from channel.links.router import RouterLink
 from channel.links.sharing import SharedLink, Start
 from channel.links.tcp import TcpTransport
-from channel.links.traces import Trace, find_trace, read_csv, read_mahimahi
+from channel.links.traces import Trace, find_trace, find_traces, read_csv, read_mahimahi
 from channel.links.transport import Packets, Plan, Transport, UdpTransport
 from channel.links.weighted import AirTimeLink, FrameFairLink, VirtualTimeLink, WeightedLink
 
@@ -48,6 +50,9 @@ __all__ = [
     "MaxMinLink",
     "NoLoss",
     "OutageCapacity",
+    "OwnCapacities",
+    "OwnLimitsLink",
+    "OwnLinks",
     "PacketLoss",
     "Packets",
     "PayloadLoss",
@@ -57,6 +62,7 @@ __all__ = [
     "Plan",
     "QuicTransport",
     "Radio",
+    "Recordings",
     "Retry",
     "RouterLink",
     "SharedLink",
@@ -73,6 +79,7 @@ __all__ = [
     "WifiAccess",
     "build_cell",
     "find_trace",
+    "find_traces",
     "lte_access",
     "nr_access",
     "place",

@@ -9,7 +9,7 @@ from channel.links.capacity import Capacity
 from channel.links.errors import LinkError
 from channel.links.ladder import Ladder
 from channel.links.rungs import pace_of, price_of, rung_of, water_level
-from channel.links.sharing import SharedLink, Start
+from channel.links.sharing import Sender, SharedLink
 
 INFINITY = math.inf
 
@@ -117,10 +117,10 @@ class BlocksLink(SharedLink):
                 rung.virtual += step
                 self.carried_bits += rung.speeds * step
 
-    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
-        own_bps = self._own(cap_bps)
+    def _join(self, now: float, key: int, bits: float, sender: Sender) -> None:
+        own_bps = self._own(sender.cap_bps)
         self._advance(now)
-        r = rung_of(self._above, own_bps) if cap_bps < INFINITY else len(self._above) - 1
+        r = rung_of(self._above, own_bps) if sender.cap_bps < INFINITY else len(self._above) - 1
         rung = self._rungs[r]
         if not self._counts[r]:
             # Every busy period of a rung starts at zero, which keeps rounding errors small.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from channel.links import cell_parts
 from channel.links.access import Access
 from channel.links.loss import Loss
 from channel.links.propagation import Placement, Radio, Uniforms, place
+from channel.links.recordings import OwnCapacities, Recordings, read_recordings
 from channel.links.retry import Retry
 from channel.links.sharing import SharedLink
 from channel.links.transport import Transport
@@ -33,7 +35,7 @@ class Cell:
     rtt_s: float
     backhaul_s: float
     retry: Retry | None
-    rates: schema.GivenRatesSpec | Radio | None
+    rates: schema.GivenRatesSpec | Radio | Recordings | None
     sources: dict[str, str]
 
     @property
@@ -54,6 +56,10 @@ class Cell:
             return np.asarray(self.rates.rates, dtype=float)[drawn]
         placement = self.placement(uniforms, devices)
         return None if placement is None else placement.rate_bps
+
+    def own_capacities(self, uniforms: Uniforms) -> OwnCapacities | None:
+        """The recordings of a group's phones; None where they are not recorded."""
+        return self.rates.of_group(uniforms) if isinstance(self.rates, Recordings) else None
 
     def placement(self, uniforms: Uniforms, devices: int) -> Placement | None:
         """Place the devices in the cell; None when the scenario does not say how."""
@@ -80,9 +86,14 @@ def build_cell(spec: schema.CellSpec, rng: np.random.Generator | None = None) ->
         sources["preset"] = f"{spec.preset}: {presets()[spec.preset].source}"
     capacity = cell_parts.capacity(spec, rng, sources)
     transport = cell_parts.transport(spec, sources)
-    rates: schema.GivenRatesSpec | Radio | None = None
+    rates: schema.GivenRatesSpec | Radio | Recordings | None = None
     if isinstance(spec.device_rates, schema.GivenRatesSpec):
         rates = spec.device_rates
+    elif isinstance(spec.device_rates, schema.TraceRatesSpec):
+        # On links of their own phones have the cell's capacity at most; where they share it, the link sees to that.
+        own = isinstance(spec.sharing, schema.DedicatedSharingSpec)
+        rates = read_recordings(spec.device_rates, capacity.mean_rate_bps if own else math.inf)
+        sources["device rates"] = rates.source
     elif spec.device_rates is not None:
         rates = cell_parts.radio(spec.device_rates, spec.sharing)
         sources["device rates"] = "3GPP TR 38.901 section 7.4; TR 36.942 A.2"

@@ -24,6 +24,7 @@ from channel.links.periodic import PeriodicCapacity
 from channel.links.propagation import Radio
 from channel.links.quic import QuicTransport
 from channel.links.rates import shannon
+from channel.links.recorded import OwnLimitsLink, OwnLinks
 from channel.links.retry import Retry
 from channel.links.router import RouterLink
 from channel.links.sharing import SharedLink
@@ -111,6 +112,8 @@ def link(spec: schema.CellSpec, capacity: Capacity, transport: Transport, source
         schema.MaxMinSharingSpec: MaxMinLink,
         schema.AirTimeSharingSpec: AirTimeLink,
     }
+    if isinstance(spec.device_rates, schema.TraceRatesSpec):
+        return OwnLinks(capacity) if isinstance(sharing, schema.DedicatedSharingSpec) else OwnLimitsLink(capacity)
     if type(sharing) in simple:
         return simple[type(sharing)](capacity)
     if isinstance(sharing, schema.ProportionalFairSharingSpec | schema.BlocksSharingSpec):

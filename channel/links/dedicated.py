@@ -6,7 +6,7 @@ import heapq
 import math
 
 from channel.links.capacity import Capacity
-from channel.links.sharing import SharedLink, Start
+from channel.links.sharing import Sender, SharedLink
 
 INFINITY = math.inf
 
@@ -62,10 +62,10 @@ class DedicatedLink(SharedLink):
                 break
         return bits
 
-    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
+    def _join(self, now: float, key: int, bits: float, sender: Sender) -> None:
         self._sequence += 1
-        finish = self.capacity.time_to_send_capped(now, bits, cap_bps)
-        self._members[key] = (self._sequence, now, bits, cap_bps)
+        finish = self.capacity.time_to_send_capped(now, bits, sender.cap_bps)
+        self._members[key] = (self._sequence, now, bits, sender.cap_bps)
         heapq.heappush(self._heap, (finish, self._sequence, key))
 
     def _clean(self) -> None:

@@ -6,7 +6,7 @@ import math
 from heapq import heappop, heappush
 
 from channel.links.capacity import Capacity
-from channel.links.sharing import SharedLink, Start
+from channel.links.sharing import Sender, SharedLink
 
 INFINITY = math.inf
 _Entry = tuple[float, int, int]  # virtual finish, sequence number, key
@@ -43,7 +43,7 @@ class EqualLink(SharedLink):
         self.carried_bits = 0.0
         self.busy_s = 0.0
 
-    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
+    def _join(self, now: float, key: int, bits: float, sender: Sender) -> None:
         members, heap, rate = self._members, self._heap, self._rate
         n = len(members)
         if not n:

@@ -6,7 +6,7 @@ import math
 from collections import deque
 
 from channel.links.capacity import Capacity
-from channel.links.sharing import SharedLink, Start
+from channel.links.sharing import Sender, SharedLink
 
 INFINITY = math.inf
 
@@ -69,7 +69,7 @@ class FifoLink(SharedLink):
 
     # ---- the way through events
 
-    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
+    def _join(self, now: float, key: int, bits: float, sender: Sender) -> None:
         """Queue an upload (see `SharedLink.join`); weight and cap do not matter to FIFO."""
         queue = self._queue
         queue.append(key)

@@ -8,7 +8,7 @@ from heapq import heapify, heappop, heappush
 
 from channel.links.capacity import Capacity
 from channel.links.errors import LinkError
-from channel.links.sharing import SharedLink, Start
+from channel.links.sharing import Sender, SharedLink
 
 INFINITY = math.inf
 
@@ -143,10 +143,10 @@ class MaxMinLink(SharedLink):
             self.carried_bits += self._taken * span
         self._last = max(self._last, now)
 
-    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
+    def _join(self, now: float, key: int, bits: float, sender: Sender) -> None:
         """Start an upload (see `SharedLink.join`); ``cap_bps`` is its highest rate."""
-        if not cap_bps > 0.0:
-            raise LinkError(f"a device's own rate must be above 0 bit/s, found {cap_bps!r}")
+        if not sender.cap_bps > 0.0:
+            raise LinkError(f"a device's own rate must be above 0 bit/s, found {sender.cap_bps!r}")
         self._advance(now)
         if not self._members:
             self._virtual, self._busy_from = 0.0, now
@@ -154,7 +154,7 @@ class MaxMinLink(SharedLink):
                 heap.clear()
         self._drop_stale()
         self._sequence += 1
-        member = self._members[key] = _Member(key, cap_bps, self._sequence)
+        member = self._members[key] = _Member(key, sender.cap_bps, self._sequence)
         self._share(member, bits)
         self._rebalance()
 

@@ -18,7 +18,7 @@ import math
 from heapq import heappop, heappush
 
 from channel.links.capacity import Capacity
-from channel.links.sharing import SharedLink, Start
+from channel.links.sharing import Sender, SharedLink, Start
 
 INFINITY = math.inf
 # HyStart (Ha and Rhee, Computer Networks 55(9), 2011; Linux tcp_cubic.c): slow start ends when a round's smallest
@@ -114,9 +114,9 @@ class RouterLink(SharedLink):
         """Bits in the queue at ``now``, counted as carried when they entered it."""
         return self.capacity.bits_between(now, self._free_at) if self._free_at > now else 0.0
 
-    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
+    def _join(self, now: float, key: int, bits: float, sender: Sender) -> None:
         """Start an upload (see `SharedLink.join`); without a ``start`` all its bits come at once, as datagrams do."""
-        flow = self._members[key] = _Flow(key, bits, cap_bps, start)
+        flow = self._members[key] = _Flow(key, bits, sender.cap_bps, sender.start)
         if flow.setup_rounds:
             self._set_up(now, flow)
         else:

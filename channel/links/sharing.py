@@ -28,6 +28,15 @@ class Start(NamedTuple):
     window_bits: float
 
 
+class Sender(NamedTuple):
+    """Who sends an upload, for the links that ask: see `SharedLink.join`."""
+
+    weight: float = 1.0
+    cap_bps: float = INFINITY
+    start: Start | None = None
+    own: Capacity | None = None
+
+
 class SharedLink(ABC):
     """What every discipline has in common.
 
@@ -62,20 +71,22 @@ class SharedLink(ABC):
         weight: float = 1.0,
         cap_bps: float = INFINITY,
         start: Start | None = None,
+        own: Capacity | None = None,
     ) -> None:
         """Start an upload of ``bits`` at ``now``; ``key`` names it and must not be on the link already.
 
         ``weight`` matters to weighted sharing; ``cap_bps`` is the device's own rate: its limit under
         max-min and dedicated sharing, its physical rate under the air-time disciplines; ``start`` (from the
-        transport's plan) to links that play the rounds of a window.  Times never go back.  Raises ``KeyError`` for a
+        transport's plan) to links that play the rounds of a window; ``own`` is what the device's radio can carry over
+        time, one object for each device, to links of recorded phones.  Times never go back.  Raises ``KeyError`` for a
         key that is on the link and `LinkError` for a rate or weight that cannot be.
         """
         if key in self._members:
             raise KeyError(f"upload {key} is on the link already")
-        self._join(now, key, bits, weight, cap_bps, start)
+        self._join(now, key, bits, Sender(weight, cap_bps, start, own))
 
     @abstractmethod
-    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
+    def _join(self, now: float, key: int, bits: float, sender: Sender) -> None:
         """`join` of a key that is not on the link."""
 
     @abstractmethod

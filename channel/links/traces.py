@@ -43,13 +43,22 @@ class Trace:
         spans = zip(self.starts_s, ends, self.rates_bps, strict=True)
         return math.fsum(r * (e - s) for s, e, r in spans) / self.period_s
 
-    def capacity(self, *, offset_s: float = 0.0, mean_rate_bps: float | None = None) -> PeriodicCapacity:
-        """Return the trace as a capacity, begun at ``offset_s`` and scaled to ``mean_rate_bps`` if given."""
+    def capacity(
+        self, *, offset_s: float = 0.0, mean_rate_bps: float | None = None, most_bps: float = math.inf
+    ) -> PeriodicCapacity:
+        """Return the trace as a capacity, begun at ``offset_s``, scaled to ``mean_rate_bps`` if given, then cut at
+        ``most_bps``.
+        """
         rates: tuple[float, ...] = self.rates_bps
         if mean_rate_bps is not None:
             factor = mean_rate_bps / self.mean_rate_bps
             rates = tuple(r * factor for r in rates)
+        if most_bps < math.inf:
+            rates = tuple(min(r, most_bps) for r in rates)
         return PeriodicCapacity(self.starts_s, rates, self.period_s, offset_s)
+
+
+MOST_TRACES = 10_000
 
 
 def find_trace(name: str) -> Path:
@@ -58,6 +67,24 @@ def find_trace(name: str) -> Path:
     One that lies beside the scenario has its whole path already; others are looked for in the folder named by
     AMSER_TRACES, then among the library's own traces.  Raises `TraceError` that lists the places.
     """
+    return _place(name, Path.is_file, "trace file")
+
+
+def find_traces(name: str, pattern: str) -> list[Path]:
+    """Return the files of a folder, looked for as a trace is, whose names fit ``pattern``, in order of name.
+
+    Hidden files are left out.  Raises `TraceError`.
+    """
+    folder = _place(name, Path.is_dir, "folder of traces")
+    found = sorted(p for p in folder.glob(pattern) if p.is_file() and not p.name.startswith("."))
+    if not found:
+        raise TraceError(folder, None, f"holds no file {pattern}; say with `files` what its traces are called")
+    if len(found) > MOST_TRACES:
+        raise TraceError(folder, None, f"holds {len(found):,} files {pattern}, more than {MOST_TRACES:,}")
+    return found
+
+
+def _place(name: str, there: Callable[[Path], bool], what: str) -> Path:
     given = Path(name).expanduser()
     places: list[Path] = []
     if given.is_absolute():
@@ -67,11 +94,11 @@ def find_trace(name: str) -> Path:
             places.append(Path(os.environ[TRACES_VARIABLE]) / given)
         places.append(library_traces() / given)
     for place in places:
-        if place.is_file():
+        if there(place):
             return place
     looked = ", ".join(str(p) for p in places)
     hint = "" if os.environ.get(TRACES_VARIABLE) else f"; the variable {TRACES_VARIABLE} is not set"
-    raise TraceError(name, None, f"no such trace file beside the scenario (looked at {looked} too{hint})")
+    raise TraceError(name, None, f"no such {what} beside the scenario (looked at {looked} too{hint})")
 
 
 def library_traces() -> Path:
@@ -102,7 +129,7 @@ def read_csv(path: Path) -> Trace:
     return _cached(_parse_csv, path)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=1024)
 def _parsed(parse: object, path: str, size: int, modified_ns: int) -> Trace:
     assert callable(parse)
     trace = parse(Path(path))

@@ -16,7 +16,7 @@ from heapq import heappop, heappush
 
 from channel.links.capacity import Capacity
 from channel.links.errors import LinkError
-from channel.links.sharing import SharedLink, Start
+from channel.links.sharing import Sender, SharedLink
 
 INFINITY = math.inf
 _Entry = tuple[float, int, int, float, float]  # virtual finish, sequence number, key, share s, speed b
@@ -80,14 +80,14 @@ class VirtualTimeLink(SharedLink):
             self.carried_bits += self._speeds * step
         self._last = now
 
-    def _join(self, now: float, key: int, bits: float, weight: float, cap_bps: float, start: Start | None) -> None:
+    def _join(self, now: float, key: int, bits: float, sender: Sender) -> None:
         self._advance(now)
         if not self._members:
             # Every busy period starts at zero, which keeps rounding errors small.
             self._virtual = self._shares = self._speeds = 0.0
             self._heap.clear()
             self._busy_from = now
-        share, speed = self._share_and_speed(weight, cap_bps)
+        share, speed = self._share_and_speed(sender.weight, sender.cap_bps)
         self._sequence += 1
         entry = (self._virtual + bits / speed, self._sequence, key, share, speed)
         self._members[key] = entry

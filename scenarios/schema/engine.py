@@ -26,6 +26,8 @@ def beyond_compiled(scenario: Scenario) -> tuple[KeyPath, str] | None:
     for name, cell in scenario.cells.items():
         if cell.sharing.kind in REFERENCE_SHARING:
             return ("cells", name, "sharing"), f"`{cell.sharing.kind}`"
+        if cell.device_rates is not None and cell.device_rates.kind == "traces":
+            return ("cells", name, "device_rates"), "a trace for each device"
         if cell.access.kind == "wifi":
             return ("cells", name, "access"), "`wifi`"
         if cell.loss.kind == "packet" and cell.transport.kind != "udp":

@@ -49,7 +49,7 @@ from scenarios.schema.link_parts import (
     WifiAccessSpec,
     WifiSharingSpec,
 )
-from scenarios.schema.link_radio import DeviceRatesSpec, GivenRatesSpec, PropagationRatesSpec
+from scenarios.schema.link_radio import DeviceRatesSpec, GivenRatesSpec, PropagationRatesSpec, TraceRatesSpec
 
 
 class CellSpec(Spec):
@@ -118,6 +118,7 @@ __all__ = [
     "RouterSharingSpec",
     "SharingSpec",
     "TcpTransportSpec",
+    "TraceRatesSpec",
     "TransportSpec",
     "UdpTransportSpec",
     "WeightedSharingSpec",

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from scenarios.quantities import Distance, Frequency, GainDb, LevelDbm, Rate, Share
+from scenarios.quantities import Distance, Duration, Frequency, GainDb, LevelDbm, Rate, Share
 from scenarios.schema.base import Listed, Spec
 
 
@@ -25,6 +25,25 @@ class GivenRatesSpec(Spec):
         if self.shares is not None and (len(self.shares) != len(self.rates) or abs(sum(self.shares) - 1.0) > 1e-6):
             raise ValueError("shares needs one share for each rate, and they must sum to 100 %")
         return self
+
+
+class TraceRatesSpec(Spec):
+    """Each device has the capacity of a trace of its own from a folder, under `dedicated` or `max-min` sharing."""
+
+    kind: Literal["traces"]
+    """`traces`: a trace for each device."""
+    folder: str
+    """Folder of traces, relative to the scenario file or the folder in AMSER_TRACES."""
+    files: Annotated[str, Field(pattern=r"^[^/\\]+$", max_length=100)] = "*.csv"
+    """Names of its traces, such as `lte-*.csv`; files that end in `.csv` are columns of time and rate, others
+    Mahimahi's."""
+    assign: Literal["in-turn", "drawn"] = "in-turn"
+    """`in-turn`: devices take the traces in order of name, again from the first when there are more devices; `drawn`:
+    each device draws one."""
+    start: Duration | Literal["random"] = 0.0
+    """Where in its trace a device begins; `random` draws the place for each device and replication."""
+    mean_rate: Rate | None = None
+    """Scale each trace so that its mean is this rate; without it they are taken as recorded."""
 
 
 class PropagationRatesSpec(Spec):
@@ -79,4 +98,4 @@ class PropagationRatesSpec(Spec):
         return self
 
 
-DeviceRatesSpec = Annotated[GivenRatesSpec | PropagationRatesSpec, Field(discriminator="kind")]
+DeviceRatesSpec = Annotated[GivenRatesSpec | PropagationRatesSpec | TraceRatesSpec, Field(discriminator="kind")]

@@ -147,6 +147,18 @@ NO_OWN_RATES = ("fifo", "equal", "weighted")
 WEIGHTS = ("weighted", "airtime", "wifi")
 
 
+def _inconsistent_traces(name: str, cell: CellSpec) -> Iterator[tuple[KeyPath, str]]:
+    """Where devices have traces of their own."""
+    if cell.sharing.kind not in ("dedicated", "max-min"):
+        yield (
+            ("cells", name, "device_rates"),
+            f"`sharing: {cell.sharing.kind}` knows no rates that change; take dedicated (a link for each device) or "
+            "max-min (each device's limit in front of the shared cell)",
+        )
+    elif cell.sharing.kind == "dedicated" and cell.capacity.kind != "constant":
+        yield ("cells", name, "capacity"), "devices with traces have this rate at most: give one that is constant"
+
+
 def _inconsistent_cells(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
     """What a cell or a group says that its other parts would leave without effect."""
     for name, cell in scenario.cells.items():
@@ -157,6 +169,8 @@ def _inconsistent_cells(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
                 f"`sharing: {sharing}` knows no rates of the devices' own; take max-min, dedicated or router (a limit) "
                 "or airtime, wifi, blocks or proportional-fair (a physical rate)",
             )
+        elif cell.device_rates is not None and cell.device_rates.kind == "traces":
+            yield from _inconsistent_traces(name, cell)
         if sharing == "wifi" and cell.access.kind == "wifi":
             yield ("cells", name, "access"), "`sharing: wifi` counts the contention already; leave `access` out"
     for name, group in scenario.devices.items():

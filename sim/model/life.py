@@ -187,7 +187,8 @@ class Life:
         else:
             if joined_s > now:
                 yield clock.until(joined_s)
-            unsent_bits = yield cell.uplink.carry(plan.fluid_bits, group.weight, own_bps, plan.start, give_up_s)
+            own = group.own_capacity(device.number)
+            unsent_bits = yield cell.uplink.carry(plan.fluid_bits, group.weight, own_bps, plan.start, give_up_s, own)
 
         sent_bytes = plan.wire_bytes - unsent_bits / 8.0
         upload.wire_bytes += sent_bytes

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import simpy
 
-from channel.links import SharedLink, Start
+from channel.links import Capacity, SharedLink, Start
 from sim.model.clock import Clock
 
 _T = TypeVar("_T")
@@ -29,12 +29,20 @@ class Uplink:
         self._end_finished()
         return self._link
 
-    def carry(self, bits: float, weight: float, cap_bps: float, start: Start | None, give_up_s: float) -> simpy.Event:
+    def carry(
+        self,
+        bits: float,
+        weight: float,
+        cap_bps: float,
+        start: Start | None,
+        give_up_s: float,
+        own: Capacity | None = None,
+    ) -> simpy.Event:
         """An event when the last bit has left, or at ``give_up_s``; its value is the bits that have not left."""
         link, end = self.link, self.clock.event()
         self._number += 1
         self._transfers[self._number] = end
-        link.join(self.clock.now, self._number, bits, weight, cap_bps, start)
+        link.join(self.clock.now, self._number, bits, weight, cap_bps, start, own)
         if give_up_s < inf:
             self._at(give_up_s, self._give_up, self._number)
         self._set_timer()

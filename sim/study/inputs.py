@@ -12,10 +12,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from channel.links import TraceError, find_trace
+from channel.links import TraceError, find_trace, find_traces
 from recognizers.service import calibrations
 from scenarios import Scenario
 from scenarios.plugins import classes, sources
+from scenarios.schema.link import TraceRatesSpec
 from scenarios.schema.server import CalibratedServiceSpec
 
 DEVICE_DATA = ("profiles.yaml", "radios.yaml", "nr.yaml", "local.yaml")
@@ -40,8 +41,13 @@ def input_files(scenario: Scenario, base_dir: Path) -> Iterator[tuple[str, Path]
     for name in _named_files(dumped):
         with suppress(TraceError):
             yield _written(name, base_dir), find_trace(name)
-    for path in classes(dumped):
-        yield from sources(path.partition(":")[0], base_dir).items()
+    for cell in scenario.cells.values():
+        if isinstance(cell.device_rates, TraceRatesSpec):
+            with suppress(TraceError):
+                for path in find_traces(cell.device_rates.folder, cell.device_rates.files):
+                    yield f"{_written(cell.device_rates.folder, base_dir)}/{path.name}", path
+    for plugin in classes(dumped):
+        yield from sources(plugin.partition(":")[0], base_dir).items()
     service = scenario.server.service
     if isinstance(service, CalibratedServiceSpec):
         name = service.hardware

@@ -63,3 +63,16 @@ def test_a_policy_that_looks_at_a_battery_needs_one() -> None:
     with pytest.raises(ScenarioError, match=r"devices\.phones\.policy: .*give the devices a `battery`"):
         loads(text(group=policy))
     loads(text(group=policy + ", battery: profile"))
+
+
+def test_traces_of_devices_need_a_sharing_that_knows_limits() -> None:
+    rates = "device_rates: {kind: traces, folder: drives}"
+    with pytest.raises(ScenarioError, match=r"cells\.city\.device_rates: `sharing: blocks` .*take dedicated"):
+        loads(text(f"sharing: blocks, {rates}"))
+    varying = "capacity: {kind: diurnal, rate: 1 Mbit/s, hours: [" + "50 %, " * 24 + "]}"
+    moved = text(f"sharing: dedicated, {rates}").replace("capacity: 10 Mbit/s", varying)
+    with pytest.raises(ScenarioError, match=r"cells\.city\.capacity: .*give one that is constant"):
+        loads(moved)
+    with pytest.raises(ScenarioError, match=r"cells\.city\.device_rates.*files"):
+        loads(text("sharing: max-min, device_rates: {kind: traces, folder: drives, files: '../*.csv'}"))
+    assert loads(text(f"sharing: max-min, {rates}")).points

@@ -290,3 +290,42 @@ def test_uploads_without_a_reply_are_more_than_those_on_the_link(run_text: Calla
         found[watch] = log.sort_values("speech_end_s")["payload_bytes"].tolist()
     assert set(found["uploads"]) == {150_000}
     assert found["replies"][:2] == [150_000, 15_000]
+
+
+def test_recorded_phones_send_what_their_recordings_carry(tmp_path: Path, run_text: Callable) -> None:  # type: ignore[type-arg]
+    """Two phones with traces of 1, then 3 Mbit/s (5 s each) and of 2 Mbit/s: each upload ends where its trace's
+    integral has grown by its bits, whether the phone has its own link or is limited in front of a cell that is wide.
+    """
+    (tmp_path / "a.csv").write_text("time_s,rate_mbps\n0,1\n5,3\n")
+    (tmp_path / "b.csv").write_text("time_s,rate_mbps\n0,2\n5,2\n")
+    both = group(traffic="{kind: periodic, period: 4 s}").replace("count: 1", "count: 2")
+    for sharing in ("dedicated", "max-min"):
+        rates = f"device_rates: {{kind: traces, folder: {tmp_path}}}"
+        _, log = run_text(body(f"transport: udp, sharing: {sharing}, {rates}", both, duration="60 s"))
+        log = log.sort_values(["device", "speech_end_s"])
+        assert len(log) > 20 and set(log["device"]) == {0, 1}
+        for row in log.itertuples():
+            assert row.transfer_s == pytest.approx(crossing_s(row.device, row.speech_end_s + row.encode_s), rel=1e-9)
+
+
+def crossing_s(phone: int, begin_s: float) -> float:
+    """How long WIRE_BITS take on the traces above."""
+    if phone == 1:
+        return WIRE_BITS / 2e6
+    bits, t = float(WIRE_BITS), begin_s
+    while True:
+        rate, end_s = (1e6, t - t % 10.0 + 5.0) if t % 10.0 < 5.0 else (3e6, t - t % 10.0 + 10.0)
+        if bits <= rate * (end_s - t):
+            return t + bits / rate - begin_s
+        bits -= rate * (end_s - t)
+        t = end_s
+
+
+def test_recorded_phones_of_a_narrow_cell_share_it(tmp_path: Path, run_text: Callable) -> None:  # type: ignore[type-arg]
+    """Limits of 1 and 4 Mbit/s before a cell of 3: 1 and 2 Mbit/s, and 3 at most for who is left."""
+    (tmp_path / "a.csv").write_text("time_s,rate_mbps\n0,1\n5,1\n")
+    (tmp_path / "b.csv").write_text("time_s,rate_mbps\n0,4\n5,4\n")
+    both = group().replace("count: 1", "count: 2")
+    text = body(f"transport: udp, sharing: max-min, device_rates: {{kind: traces, folder: {tmp_path}}}", both)
+    _, log = run_text(text.replace("10 Mbit/s", "3 Mbit/s"))
+    assert log.sort_values("device")["transfer_s"].tolist() == pytest.approx([WIRE_BITS / 1e6, WIRE_BITS / 2e6])
