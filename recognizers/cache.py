@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["default_cache"]
-
 
 def default_cache() -> Path:
     """The cache's folder: ``$AMSER_CACHE``, else ``$XDG_CACHE_HOME/amser``, else ``~/.cache/amser``."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amser.cli.options import Json, Sets
+from amser.console import harmless, print_json
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
@@ -61,7 +62,6 @@ def advise(
 
 def _print(found: Advice) -> None:
     from amser.advice.wording import pick_sentence, table_of
-    from amser.console import harmless
 
     for length_s in found.lengths_s:
         table_of(found, length_s).print()
@@ -73,8 +73,6 @@ def _print(found: Advice) -> None:
 
 
 def _print_json(found: Advice) -> None:
-    from amser.console import print_json
-
     def shown(option: Option) -> dict[str, object]:
         values = {k: v._asdict() if hasattr(v, "_asdict") else v for k, v in option._asdict().items()}
         return values | {"pick": option is found.pick(option.length_s)}

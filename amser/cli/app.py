@@ -64,7 +64,7 @@ def _options(
     pass
 
 
-def _command(name: str, function: Callable[..., int], summary: str) -> None:
+def _guarded(function: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(function)
     def guarded(*args: Any, **options: Any) -> int:
         try:
@@ -72,7 +72,19 @@ def _command(name: str, function: Callable[..., int], summary: str) -> None:
         except KeyboardInterrupt as error:
             raise Stopped(getattr(getattr(error, "results", None), "folder", None)) from None
 
-    app.command(name, short_help=summary)(guarded)
+    return guarded
+
+
+def _command(name: str, function: Callable[..., int], summary: str) -> None:
+    app.command(name, short_help=summary)(_guarded(function))
+
+
+def _group(name: str, summary: str, **commands: Callable[..., int]) -> None:
+    group = typer.Typer(help=summary, no_args_is_help=True, rich_markup_mode=None)
+    group.callback()(lambda: None)  # otherwise a group of one command would be that command
+    for one, function in commands.items():
+        group.command(one.rstrip("_"))(_guarded(function))
+    app.add_typer(group, name=name)
 
 
 _command("run", run.run, "Run a scenario; print its figures, write its report.")
@@ -93,13 +105,28 @@ _command("observe", live.observe, "Observe a scenario with a real server and rea
 _command("advise", advise.advise, "Say how to send clips over a link, and which codec to take.")
 _command("encode", audio.encode, "Write a recording's payload and say what it costs.")
 _command("decode", audio.decode, "Rebuild the Mel spectrogram from a payload.")
-app.add_typer(codecs.app, name="study")
-app.add_typer(corpus.app, name="corpus")
-app.add_typer(traces.app, name="traces")
-app.add_typer(calibrate.app, name="calibrate")
-app.add_typer(measure.app, name="measure")
-app.add_typer(emotion.app, name="train")
+_group("study", "Studies without a network.", codecs=codecs.codecs)
+_group("corpus", "Corpora of your own.", check=corpus.check)
+_group("traces", "Traces of real links.", import_=traces.import_)
+_group(
+    "calibrate",
+    "Measure the hardware at hand.",
+    server=calibrate.server,
+    device=calibrate.device,
+    observed=calibrate.observed,
+)
+_group(
+    "measure",
+    "Measured tables: make one, or measure cells of those that ship again.",
+    verify=measure.verify,
+    table=measure.table,
+)
+_group("train", "Train networks.", emotion=emotion.train)
 _command("evaluate", evaluate.evaluate, "Evaluate emotion networks at every compress rate.")
-app.add_typer(models.app, name="models")
-app.add_typer(reproduce.app, name="reproduce")
+_models = typer.Typer(help="Whisper's weights: what is here, and getting more.", rich_markup_mode=None)
+_models.callback(invoke_without_command=True)(models.list_)
+_models.command("get")(_guarded(models.get))
+_models.command("convert")(_guarded(models.convert))
+app.add_typer(_models, name="models")
+_group("reproduce", "Published tables, measured again.", icassp2025=reproduce.icassp2025)
 _command("info", listing.info, "Print versions, weights, calibrations and cache.")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from amser.cli.options import Json
+from amser.console import print_json
 from amser.exits import UserError
 from scenarios.errors import Exit
 
@@ -55,8 +56,6 @@ def encode(
         "raw_bytes": 2 * len(audio),
     }
     if json:
-        from amser.console import print_json
-
         print_json(facts)
         return Exit.DONE
     rate, ratio = facts["rate_bps"] / 1e3, facts["raw_bytes"] / payload.size_bytes
@@ -115,8 +114,6 @@ def decode(
 
 def _say(facts: dict[str, Any], json: bool) -> int:
     if json:
-        from amser.console import print_json
-
         print_json(facts)
         return Exit.DONE
     snr = f", Mel SNR {facts['mel_snr_db']:.1f} dB" if "mel_snr_db" in facts else ""

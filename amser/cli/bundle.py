@@ -8,19 +8,19 @@ from typing import Annotated
 
 import typer
 
-from amser.cli.options import ResultsDir
+from amser.cli.options import Force, ResultsDir
+from amser.console import harmless
 from scenarios.errors import Exit
 
 
 def bundle(
     results: ResultsDir,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The ZIP file to write.")],
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    force: Force = False,
 ) -> int:
     """Pack a study: scenario, inputs, figures, versions, and a README that says what regenerates each."""
     from amser.bundle import write_bundle
     from amser.cli.compare import say_partial
-    from amser.console import harmless
     from sim.study.results import Results
 
     found = Results.open(results)

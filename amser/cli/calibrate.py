@@ -17,20 +17,12 @@ from scenarios.errors import Exit
 if TYPE_CHECKING:
     from recognizers.service.calibration import Calibration
 
-app = typer.Typer(help="Measure the hardware at hand.", no_args_is_help=True, rich_markup_mode=None)
-
 _COLUMNS = ("model", "ms/batch", "ms/utterance", "ms/step", "ms/token", "largest batch", "fit off by", "W")
 """The four terms of the fit; a step is one round of the decoder for a whole batch, a token one utterance's."""
 
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The JSON file to write.")]
 
 
-@app.callback()
-def _group() -> None:
-    pass
-
-
-@app.command("server")
 def server(
     output: Output = Path("server.json"),
     model: Annotated[
@@ -97,7 +89,6 @@ def _summary(found: Calibration) -> None:
     table.print()
 
 
-@app.command("device")
 def device(
     output: Output = Path("device.json"),
     codec: Annotated[
@@ -159,7 +150,6 @@ def _write(path: Path, text: str) -> None:
     sys.stdout.write(f"{path}\n")
 
 
-@app.command("observed")
 def observed(
     results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Observations of one scenario.")],
     output: Output = Path("observed.json"),

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amser.cli.options import Json, ScenarioName, Sets, cores
+from amser.cli.options import Jobs, Json, ResultsRoot, ScenarioName, Sets, cores
+from amser.console import Table, print_json
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from amser.capacity import Capacity, Level, Range
-    from amser.console import Table
-
 LEGEND = """
 surely: every interval meets the level; perhaps: none misses it, what lies between is not decided; –: no value tried
 intervals: 95 % for all looks at a value together
@@ -40,8 +39,8 @@ def capacity(
     most: Annotated[
         int, typer.Option("--most", min=2, help="Replications of a value before it counts as not decided.")
     ] = 24,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; default: all cores.")] = None,
-    results: Annotated[Path, typer.Option("--results", metavar="DIR")] = Path("results/capacity"),
+    jobs: Jobs = None,
+    results: ResultsRoot = Path("results/capacity"),
     json: Json = False,
 ) -> int:
     """Find the most devices (or the least of anything) that meet a service level, for each codec."""
@@ -62,8 +61,6 @@ def capacity(
     if json:
         import dataclasses
 
-        from amser.console import print_json
-
         points = [dataclasses.asdict(c) | {"at_answer": [f._asdict() for f in c.at_answer]} for c in found]
         for point in points:
             point["tried"] = [t | {"figures": [f._asdict() for f in t["figures"]]} for t in point["tried"]]
@@ -76,7 +73,6 @@ def capacity(
 
 def _table(found: Sequence[Capacity], over: str, span: Range, levels: Sequence[Level]) -> Table:
     """One row a point: the answer, its bounds, and the levels' metrics at the bound that is sure."""
-    from amser.console import Table
     from amser.summary import short_names
     from amser.units import scale_for, with_range
     from sim.figures.metrics import unit_of

@@ -8,21 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from amser.cli.options import Json
+from amser.cli.options import Json, Limit
+from amser.console import Table, print_json
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     import pandas as pd
 
-app = typer.Typer(help="Studies without a network.", no_args_is_help=True, rich_markup_mode=None)
 
-
-@app.callback()
-def _group() -> None:
-    pass
-
-
-@app.command("codecs")
 def codecs(
     corpus: Annotated[
         str, typer.Option(metavar="DIR", help="A corpus's folder, a manifest, or one that ships.")
@@ -41,7 +34,7 @@ def codecs(
         str | None,
         typer.Option(metavar="SCENARIO", help="A scenario whose own codecs are compared too."),
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Use only this many utterances.")] = None,
+    limit: Limit = None,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="DIR", help="Where codecs.csv, measurements and plots go."),
@@ -66,8 +59,6 @@ def codecs(
     page = output / "codecs.html"
     page.write_text(rates_page(frame), encoding="utf-8")
     if json:
-        from amser.console import print_json
-
         print_json(frame.to_dict(orient="records"))
         return Exit.DONE
     _table(frame)
@@ -77,8 +68,6 @@ def codecs(
 
 
 def _table(frame: pd.DataFrame) -> None:
-    from amser.console import Table
-
     metrics = list(dict.fromkeys(frame["metric"]))
     units = dict(zip(frame["metric"], frame["unit"], strict=True))
     rows: dict[str, dict[str, Any]] = {}
@@ -97,8 +86,6 @@ def _table(frame: pd.DataFrame) -> None:
 def _equal_table(equal: pd.DataFrame) -> None:
     if not len(equal):
         return
-    from amser.console import Table
-
     head = ["codec", "rate [kbit/s]", "wer [%]", "mel-klt", "rate [kbit/s]", "wer [%]", "difference [points]"]
     head += ["utterances"]
     body = []

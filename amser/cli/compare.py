@@ -9,7 +9,7 @@ import typer
 
 from amser.cli.fidelity import compare_stages
 from amser.cli.options import Json
-from amser.console import Table, harmless
+from amser.console import Table, harmless, print_json
 from amser.exits import UserError
 from scenarios.errors import Exit
 
@@ -55,8 +55,6 @@ def compare(
         return compare_stages((one, two), json)
     found = compare_results(studies, baseline or ())
     if json:
-        from amser.console import print_json
-
         print_json(as_dict(found, list(studies)))
     else:
         show(found, list(studies), every)

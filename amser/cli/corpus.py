@@ -8,17 +8,10 @@ from typing import Annotated
 import typer
 
 from amser.cli.options import Json
+from amser.console import print_json
 from scenarios.errors import Exit
 
-app = typer.Typer(help="Corpora of your own.", no_args_is_help=True, rich_markup_mode=None)
 
-
-@app.callback()
-def _group() -> None:
-    pass
-
-
-@app.command("check")
 def check(
     place: Annotated[str, typer.Argument(metavar="DIR", help="A corpus's folder, a manifest (TSV), or `shipped`.")],
     kind: Annotated[str | None, typer.Option(help="Its layout; default: recognized from its files.")] = None,
@@ -31,8 +24,6 @@ def check(
     report = check_corpus(place, kind, decode=decode)
     if json:
         import dataclasses
-
-        from amser.console import print_json
 
         facts = {f.name: getattr(report, f.name) for f in dataclasses.fields(report)}
         print_json(facts | {"missing": report.missing, "faults": [str(f) for f in report.faults]})

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from amser.cli.options import check_device
 from amser.exits import UserError
+from recognizers.measurement.bar import counting_bar
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from recognizers.training.emotion.examples import Examples
     from recognizers.training.emotion.glove import Glove
     from recognizers.training.emotion.recipe import Epoch, Recipe
-
-app = typer.Typer(help="Train networks.", no_args_is_help=True, rich_markup_mode=None)
 
 Speech = Annotated[
     str, typer.Option("--corpus", metavar="DIR", help="A labelled corpus's folder or manifest, or `shipped`.")
@@ -55,19 +53,6 @@ SHOWN = 5
 """Most broken files or missing words that are named one by one."""
 
 
-class Advance(Protocol):
-    """Tells how far something is."""
-
-    def __call__(self, done: int, total: int, text: str = "", /) -> None:
-        """``done`` of ``total``, and what is going on."""
-
-
-@app.callback()
-def _group() -> None:
-    pass
-
-
-@app.command("emotion")
 def train(
     corpus: Speech,
     network: Networks = None,
@@ -93,7 +78,7 @@ def train(
 
     names = networks_of(network)
     check_options(names, size, modalities, words, glove, frozen, device)
-    with counter("Mel spectrograms") as advance:
+    with counting_bar("Mel spectrograms") as advance:
         examples, dev = load_split(open_corpus(corpus), limit=limit, seed=seed, advance=advance)
     say_left_out(examples)
     examples = heard(examples, words, (1.0,) if clean else None)
@@ -184,7 +169,7 @@ def heard(examples: Examples, words: str, rates: Sequence[float] | None = None) 
     from amser.codec_study import recognizer_named
     from recognizers.training.emotion.heard_words import with_heard_words
 
-    with counter("recognizing") as advance:
+    with counting_bar("recognizing") as advance:
         return with_heard_words(examples, recognizer_named(words), rates or RATES, advance=advance)
 
 
@@ -238,22 +223,3 @@ def _say_epoch(name: str) -> Callable[[Epoch], None] | None:
         )
 
     return say
-
-
-@contextmanager
-def counter(what: str) -> Iterator[Advance]:
-    """A bar on a terminal for something that counts (done, total)."""
-    if not sys.stderr.isatty():
-        yield lambda done, total, text="": None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-
-        def advance(done: int, total: int, text: str = "") -> None:
-            bar.update(task, completed=done, total=total, description=f"{what}{text}")
-
-        yield advance

@@ -22,7 +22,6 @@ from amser.cli.emotion import (
     Size,
     check_options,
     choice,
-    counter,
     glove_of,
     heard,
     networks_of,
@@ -42,6 +41,7 @@ from amser.cli.states import (
     show_scores,
 )
 from amser.exits import UserError
+from recognizers.measurement.bar import counting_bar
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
@@ -147,12 +147,8 @@ def _cross_validated(
     from recognizers.training.emotion.cross_validation import cross_validate
 
     start = shipped_weights(name) if pretrained else None
-    with counter(f"folds of {name}") as advance:
-
-        def on_fold(_: str, done: int, total: int) -> None:
-            advance(done, total)
-
-        return cross_validate(name, examples, output, start=start, on_fold=on_fold, **options)
+    with counting_bar(f"folds of {name}") as advance:
+        return cross_validate(name, examples, output, start=start, advance=advance, **options)
 
 
 def _tested(weights: list[str], corpus: str, words: str, device: str) -> list[Evaluation]:
@@ -176,7 +172,7 @@ def _examples(corpus: str, labels: tuple[str, ...] | None = None) -> Examples:
     if others:
         names = ", ".join(sorted(set(others)))
         sys.stderr.write(f"left out: {len(others)} utterances of classes that the weights do not know ({names})\n")
-    with counter("Mel spectrograms") as advance:
+    with counting_bar("Mel spectrograms") as advance:
         examples = load_examples(opened, labels, advance=advance)
     say_left_out(examples)
     return examples

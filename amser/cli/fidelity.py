@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from amser.console import Table, print_json
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ def compare_stages(sides: tuple[Results, Results], json: bool) -> int:
     if json:
         from dataclasses import asdict
 
-        from amser.console import print_json
-
         print_json([{**asdict(one), "errors": [e._asdict() for e in one.errors]} for one in found])
         return Exit.DONE
     for one in found:
@@ -31,7 +30,6 @@ def compare_stages(sides: tuple[Results, Results], json: bool) -> int:
 
 
 def _print(found: Fidelity) -> None:
-    from amser.console import Table
     from amser.live.fidelity import FIGURES
 
     label = ", ".join(value for _, value in found.point) or "the scenario"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from amser.cli.options import Json, ScenarioName, Sets
+from amser.cli.options import Json, Quiet, Report, ResultsRoot, ScenarioName, Sets
 from amser.exits import UserError
 from scenarios.errors import Exit
 
@@ -183,11 +183,9 @@ def observe(
         str, typer.Option(metavar="WHERE", help="namespaces (root), loopback, or auto: the first that works.")
     ] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Threads of each of the server's processes.")] = 1,
-    results: Annotated[Path, typer.Option("--results", metavar="DIR", help="Where results folders go.")] = Path(
-        "results"
-    ),
-    report: Annotated[bool, typer.Option(help="Write report.html into the results folder.")] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no warnings.")] = False,
+    results: ResultsRoot = Path("results"),
+    report: Report = True,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> int:
     """Observe a scenario on this machine: a real server, real phones, real time; results as `amser run` leaves them."""

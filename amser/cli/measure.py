@@ -13,6 +13,7 @@ import typer
 from amser.cli.options import Json
 from amser.console import print_json
 from amser.exits import MissingError, UserError
+from recognizers.measurement.bar import counting_bar
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from recognizers.corpora import Corpus
     from recognizers.measurement.shipped_tables import MeasuredTable
-
-app = typer.Typer(no_args_is_help=True, help="Measured tables: make one, or measure cells of those that ship again.")
 
 FOLDERS = {
     "librispeech": "librispeech-clean",
@@ -32,7 +31,6 @@ FOLDERS = {
 """Folders of $AMSER_CORPORA that hold the corpora of the tables."""
 
 
-@app.command()
 def verify(
     corpus: Annotated[str, typer.Argument(help="Corpus of the tables.")] = "librispeech",
     cells: Annotated[int, typer.Option(min=1, help="Cells to measure again in each table.")] = 40,
@@ -65,14 +63,13 @@ def verify(
 
 def _verified(table: MeasuredTable, spoken: Corpus, cells: int, seed: int) -> tuple[int, list[str]]:
     from recognizers.measurement import make_table as tabling
-    from recognizers.measurement.bar import counting_bar
     from recognizers.whisper import load_whisper
     from recognizers.whisper.options import WhisperOptions
 
     recognizer = load_whisper(table.model).with_options(WhisperOptions(language=table.language))
     if recognizer.fingerprint() != table.recognizer:
         return 0, [f"the weights of {table.model} here, or the way of decoding, are not those of the table"]
-    with counting_bar(f"measuring {table.path.stem}", cells) as advance:
+    with counting_bar(f"measuring {table.path.stem}") as advance:
         result = tabling.verify(table, spoken, recognizer, cells, seed, advance)
     if result.cells == 0:
         raise MissingError(f"{spoken.root}: none of its recordings is one of {table.path.name}")
@@ -93,7 +90,6 @@ def _audio(corpus: str, folder: Path | None) -> Corpus:
     raise MissingError(f"the audio of '{corpus}' does not ship: give its folder with --audio")
 
 
-@app.command()
 def table(
     folder: Annotated[Path, typer.Argument(help="Folder of the corpus.")],
     corpus: Annotated[str, typer.Option(help="The corpus's name in scenarios.")],

@@ -10,20 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amser.cli.options import Json
+from amser.console import Table, harmless, print_json
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from recognizers.whisper.checkpoints.inventory import Entry
 
-app = typer.Typer(help="Whisper's weights: what is here, and getting more.", rich_markup_mode=None)
 
-
-@app.callback(invoke_without_command=True)
 def list_(context: typer.Context, json: Json = False) -> None:
     """List the Whispers: which are here, whence they came, licence, digest of the weights, size."""
     if context.invoked_subcommand is not None:
         return
-    from amser.console import Table, print_json
     from recognizers.whisper.checkpoints.inventory import inventory
 
     entries = list(inventory())
@@ -38,7 +35,6 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f}" if size else ""
 
 
-@app.command("get")
 def get(
     name: Annotated[str, typer.Argument(help="An official name, such as tiny.en, base or turbo.")],
     json: Json = False,
@@ -49,7 +45,6 @@ def get(
     return _say(get_official(name), json)
 
 
-@app.command("convert")
 def convert(
     path: Annotated[Path, typer.Argument(help="A .pt of openai-whisper, or a folder of Hugging Face or CTranslate2.")],
     name: Annotated[str | None, typer.Option(help="What to call it; default: the file's name.")] = None,
@@ -65,8 +60,6 @@ def convert(
 
 
 def _say(entry: Entry, json: bool) -> int:
-    from amser.console import harmless, print_json
-
     facts = asdict(entry)
     if json:
         print_json(facts)

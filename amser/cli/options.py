@@ -27,6 +27,14 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a tabl
 ResultsDir = Annotated[
     Path, typer.Argument(metavar="RESULTS", help="A results folder, or a scenario's folder (its newest run).")
 ]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, help="Processes that share the work; default: all cores.")
+]
+ResultsRoot = Annotated[Path, typer.Option("--results", metavar="DIR", help="Where results folders go.")]
+Report = Annotated[bool, typer.Option(help="Write report.html into the results folder.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no warnings.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Use only this many utterances.")]
 
 
 def cores() -> int:

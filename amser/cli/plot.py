@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from amser.cli.options import Force
 from scenarios.errors import Exit
 
 
@@ -32,7 +33,7 @@ def plot(
     width: Annotated[str, typer.Option(metavar="WIDTH", help="column (3.5 in) or page (7.16 in).")] = "column",
     log: Annotated[str, typer.Option(metavar="AXES", help="auto, none, x, y or xy.")] = "auto",
     pareto: Annotated[bool, typer.Option("--pareto", help="Draw the Pareto front.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+    force: Force = False,
 ) -> int:
     """Draw a study for a paper: metrics against swept keys or each other, or a standard figure."""
     from amser.plots import plot as draw

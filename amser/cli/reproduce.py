@@ -14,24 +14,16 @@ import typer
 
 from amser.cli.options import Json, check_device
 from amser.cli.progress import progress_bar
+from amser.console import Table, print_json
 from amser.exits import MissingError, Stopped, UserError
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
-    from amser.console import Table
     from amser.reproduction import Part
     from amser.reproduction.published import Published
     from recognizers.corpora import Classes
 
-app = typer.Typer(help="Published tables, measured again.", no_args_is_help=True, rich_markup_mode=None)
 
-
-@app.callback()
-def _group() -> None:
-    pass
-
-
-@app.command("icassp2025")
 def icassp2025(
     iemocap: Annotated[
         Path | None, typer.Option(metavar="DIR", help="IEMOCAP as released: run the real protocol on it.")
@@ -127,7 +119,6 @@ def _write(output: Path, whole: Part, known: Published) -> None:
 
 def _show(output: Path, whole: Part, known: Published, json: bool) -> int:
     if json:
-        from amser.console import print_json
         from amser.reproduction import frame
 
         rows = frame(whole.rows, known).to_dict(orient="records")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amser.cli.compare import as_dict, say_partial, show
-from amser.cli.options import Json, ResultsDir, cores
+from amser.cli.options import Jobs, Json, ResultsDir, cores
+from amser.console import print_json
 from amser.exits import UserError
 from scenarios.errors import Exit
 
@@ -41,10 +42,7 @@ def report(
 
 def rerun(
     results: ResultsDir,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, help="Processes that share the work; default: all cores."),
-    ] = None,
+    jobs: Jobs = None,
     into: Annotated[
         Path | None,
         typer.Option("--results", metavar="DIR", help="Keep the new results here; default: nowhere."),
@@ -67,8 +65,6 @@ def rerun(
         again = _run_again(old, jobs or cores(), into or Path(place), allow_plugins)
         found = compare_results(sides := {"first": old, "second": again})
     if json:
-        from amser.console import print_json
-
         print_json(as_dict(found, list(sides)))
     else:
         show(found, list(sides), every=False)

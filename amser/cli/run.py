@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from amser.cli.options import Json, ScenarioName, Sets, cores
+from amser.cli.options import Jobs, Json, Quiet, Report, ResultsRoot, ScenarioName, Sets, cores
+from amser.console import harmless, print_json
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
@@ -26,10 +27,7 @@ def run(
     engine: Annotated[
         str | None, typer.Option(metavar="NAME", help="auto, simpy or compiled; the figures are the same.")
     ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, help="Processes that share the work; default: all cores."),
-    ] = None,
+    jobs: Jobs = None,
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -43,11 +41,9 @@ def run(
     workers_within: Annotated[
         float, typer.Option(metavar="SECONDS", min=1.0, help="How long to wait for a cluster's first worker.")
     ] = 300.0,
-    results: Annotated[Path, typer.Option("--results", metavar="DIR", help="Where results folders go.")] = Path(
-        "results"
-    ),
-    report: Annotated[bool, typer.Option(help="Write report.html into the results folder.")] = True,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no warnings.")] = False,
+    results: ResultsRoot = Path("results"),
+    report: Report = True,
+    quiet: Quiet = False,
     json: Json = False,
 ) -> int:
     """Run every point of a scenario; print its figures, write its results folder and report."""
@@ -75,7 +71,6 @@ def run(
 
 def finish(found: Results, *, report: bool, quiet: bool, json: bool) -> int:
     """Print what a run gave and return its exit code."""
-    from amser.console import harmless
     from amser.summary import gathered, named_failures
 
     failures = found.manifest.get("failures")
@@ -111,7 +106,6 @@ def valid(found: Results) -> bool:
 
 
 def _print_table(found: Results, page: Path | None) -> None:
-    from amser.console import harmless
     from amser.report.material import Study
     from amser.verdict import sentence
 
@@ -129,8 +123,6 @@ def _print_table(found: Results, page: Path | None) -> None:
 
 
 def _print_json(found: Results, page: Path | None) -> None:
-    from amser.console import print_json
-
     manifest: dict[str, Any] = found.manifest
     has = (found.folder / "summary.csv").is_file()
     print_json(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from amser.cli.options import Json, ScenarioName, Sets
+from amser.console import Table, print_json
 from amser.exits import UserError, exit_code_of
 from scenarios.errors import Exit
 
@@ -35,8 +36,6 @@ def check(scenario: ScenarioName, sets: Sets = None, json: Json = False) -> int:
     expected = forecast(experiment)
     if json:
         from dataclasses import asdict
-
-        from amser.console import print_json
 
         said = {"valid": True, "warnings": experiment.warnings, **_outline(experiment)}
         print_json({**said, "forecast": asdict(expected)})
@@ -68,8 +67,6 @@ def _outline(experiment: Experiment) -> dict[str, Any]:
 
 
 def _print_faults(error: ScenarioError) -> None:
-    from amser.console import print_json
-
     faults = [
         {
             "file": f.place.file,
@@ -96,8 +93,6 @@ def show(
     if points:
         return _show_points(experiment, json)
     if json:
-        from amser.console import print_json
-
         print_json(experiment.resolved)
         return Exit.DONE
     from ruamel.yaml import YAML
@@ -111,8 +106,6 @@ def show(
 
 
 def _show_points(experiment: Experiment, json: bool) -> int:
-    from amser.console import Table, print_json
-
     names = list(dict.fromkeys(key for p in experiment.points for key in p.parameters))
     if json:
         print_json([{"key": p.key, "parameters": dict(p.parameters)} for p in experiment.points])

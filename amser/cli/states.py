@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amser.cli.emotion import choice, counter
+from amser.cli.emotion import choice
+from amser.console import Table, print_json
 from amser.exits import UserError
+from recognizers.measurement.bar import Advance, counting_bar
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
@@ -68,8 +70,8 @@ def evaluate_states(corpus: str | None, train: str | None, test: str | None, opt
         raise UserError("give --corpus, whose speakers are left out one by one, or --train and --test")
     choice("--encoder: there is no", options.encoder, list(READ))
     choice("--modalities: there is no", options.modalities, ("both", "audio", "text"))
-    with counter("hearing") as advance:
-        study = _study(options, lambda done, total, text: advance(done, total, text))
+    with counting_bar("hearing") as advance:
+        study = _study(options, advance)
         words = _words(options)
         if train is not None and test is not None:
             rows = across_corpora(open_corpus(train), open_corpus(test), study, words)
@@ -87,7 +89,7 @@ def evaluate_states(corpus: str | None, train: str | None, test: str | None, opt
     return Exit.DONE
 
 
-def _study(options: StateOptions, advance: Callable[[int, int, str], None]) -> StateStudy:
+def _study(options: StateOptions, advance: Advance) -> StateStudy:
     from dataclasses import replace
 
     from recognizers.cache import default_cache
@@ -139,7 +141,6 @@ def _words(options: StateOptions) -> Words | None:
 
 def show_scores(rows: pd.DataFrame, told: Sequence[str], json: bool) -> None:
     """Print what the classes of `recognizers.training.predictions` are worth, and what is told of them."""
-    from amser.console import Table, print_json
     from amser.units import in_percent
     from recognizers.training.predictions import scored_against
 

@@ -9,20 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amser.cli.options import Json
+from amser.console import Table, print_json
 from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from channel.links.trace_import import Recording
 
-app = typer.Typer(help="Traces of real links.", no_args_is_help=True, rich_markup_mode=None)
 
-
-@app.callback()
-def _group() -> None:
-    pass
-
-
-@app.command("import")
 def import_(
     files: Annotated[
         list[Path],
@@ -39,7 +32,6 @@ def import_(
     json: Json = False,
 ) -> int:
     """Turn recordings into CSV traces, one for each run, with provenance and licence in their first lines."""
-    from amser.console import print_json
     from amser.exits import UserError
     from channel.links.trace_import import UNITS, recordings, write_trace
     from scenarios.quantities import DURATION
@@ -83,8 +75,6 @@ def _figures(run: Recording) -> dict[str, object]:
 
 
 def _print(found: list[dict[str, object]], to: Path) -> None:
-    from amser.console import Table
-
     heads = ["trace", "length", "mean", "5 %", "95 %", "dead"]
     rows = [
         [Path(str(f["file"])).name, f"{f['seconds']:g} s", f"{f['mean_mbps']:g} Mbit/s", f"{f['p5_mbps']:g}",

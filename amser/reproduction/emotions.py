@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.resources import files
@@ -71,11 +72,8 @@ def cross_validated(
     recipe = Recipe(epochs=chosen.epochs or Recipe.epochs)
     part = Part()
     for name, size in sizes.items():
-
-        def told(_: str, done: int, total: int, name: str = name) -> None:
-            on_fold(name, done, total)
-
-        options: dict[str, Any] = {"by": by, "recipe": recipe, "rates": sorted(RATES), "on_fold": told, "only": only}
+        told = functools.partial(on_fold, name)
+        options: dict[str, Any] = {"by": by, "recipe": recipe, "rates": sorted(RATES), "advance": told, "only": only}
         options |= {"seeds": chosen.seeds, "device": chosen.device, "size": size, "glove": glove}
         found = cross_validate(name, examples, chosen.folder / "folds", **options)
         weights = f"trained in each fold, {size} size, {found.trained}"

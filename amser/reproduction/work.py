@@ -65,7 +65,7 @@ def reproduce(options: Options, tell: Callable[[float, str], None] = lambda shar
 def _with_what_is_there(what: str, step: Callable[[], Part]) -> Part:
     from recognizers.corpora import CorpusError
     from recognizers.emotion import EmotionError
-    from recognizers.measurement.measure import MeasurementError
+    from recognizers.measurement.fill_cache import MeasurementError
     from recognizers.sphinx import SphinxUnavailable
     from recognizers.whisper import ModelUnavailable
 

@@ -11,8 +11,6 @@ from recognizers.corpora.audio import AUDIO_SUFFIXES, LOSSY_SUFFIXES, probe
 from recognizers.corpora.faults import CorpusError, Fault
 from recognizers.corpora.types import Corpus, Utterance
 
-__all__ = ["find_cremad", "find_emodb", "find_ravdess", "open_cremad", "open_emodb", "open_ravdess"]
-
 _RAVDESS = re.compile(r"^(0[1-3])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(\d\d)$")
 _RAVDESS_EMOTIONS = dict(
     zip(

@@ -13,8 +13,6 @@ import soundfile
 from channel.mel import HOP_SAMPLES, LONGEST_S, AudioError, checked_audio
 from recognizers.corpora.faults import CorpusError, Fault
 
-__all__ = ["AUDIO_SUFFIXES", "LOSSY_SUFFIXES", "SAMPLE_RATE_HZ", "probe", "read_audio", "resample"]
-
 SAMPLE_RATE_HZ = 16000
 """Whisper's rate, and this project's."""
 AUDIO_SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".opus", ".mp3", ".sph", ".aiff", ".aif"})

@@ -9,8 +9,6 @@ from recognizers.corpora.faults import CorpusError, Fault
 from recognizers.corpora.opening import corpus_kind, open_corpus
 from recognizers.corpora.types import Corpus
 
-__all__ = ["CorpusReport", "check_corpus"]
-
 
 @dataclass(frozen=True)
 class CorpusReport:

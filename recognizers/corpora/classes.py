@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from recognizers.corpora.faults import CorpusError
 from recognizers.corpora.types import EMOTION_NAMES, Corpus, canonical_emotion
 
-__all__ = ["FOUR_CLASSES", "Classes"]
-
 
 @dataclass(frozen=True)
 class Classes:

@@ -19,8 +19,6 @@ from recognizers.corpora.classes import FOUR_CLASSES, Classes
 from recognizers.corpora.faults import CorpusError, Fault
 from recognizers.corpora.types import Corpus, Utterance, canonical_emotion, text_lines
 
-__all__ = ["find_iemocap", "open_iemocap"]
-
 # [6.2901 - 8.2357]<TAB>Ses01F_impro01_F000<TAB>neu<TAB>[2.5000, 2.5000, 2.5000]
 _TURN = re.compile(r"^\[\s*[\d.]+\s*-\s*[\d.]+\s*\]\t(Ses\S+)\t(\w+)\t\[")
 # Ses01F_impro01_F000 [006.2901-008.2357]: Excuse me.

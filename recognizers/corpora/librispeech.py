@@ -12,8 +12,6 @@ from recognizers.corpora.audio import probe
 from recognizers.corpora.faults import CorpusError, Fault
 from recognizers.corpora.types import Corpus, Utterance, text_lines
 
-__all__ = ["find_librispeech", "open_librispeech"]
-
 
 def find_librispeech(root: Path) -> bool:
     """Whether a folder holds LibriSpeech's layout, as a whole, one split, or with the outer folder."""

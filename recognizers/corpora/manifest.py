@@ -16,8 +16,6 @@ from recognizers.corpora.types import Corpus, Utterance, canonical_emotion
 from scenarios.textfile import Row, TextFileError, read_table
 from scenarios.textfile import columns as names_of
 
-__all__ = ["COLUMN_NAMES", "open_manifest"]
-
 COLUMN_NAMES: Mapping[str, tuple[str, ...]] = {
     "path": ("path", "file", "audio", "filename", "wav"),
     "text": ("text", "transcript", "transcription", "sentence", "words"),

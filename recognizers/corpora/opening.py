@@ -20,9 +20,6 @@ from recognizers.corpora.librispeech import find_librispeech, open_librispeech
 from recognizers.corpora.manifest import open_manifest
 from recognizers.corpora.types import Corpus
 
-__all__ = ["CORPUS_KINDS", "corpus_kind", "open_corpus", "open_human", "open_shipped"]
-
-
 SHIPPED_SPEECH = Path(__file__).resolve().parent.parent / "data" / "speech"
 """Folder of the shipped clips and their manifest."""
 

@@ -15,16 +15,6 @@ from recognizers.corpora.audio import read_audio
 from recognizers.corpora.faults import CorpusError, Fault
 from scenarios.textfile import TextFileError, read_lines
 
-__all__ = [
-    "EMOTION_NAMES",
-    "Corpus",
-    "Utterance",
-    "canonical_emotion",
-    "corpus_digest",
-    "left_out",
-    "text_lines",
-]
-
 EMOTION_NAMES: Mapping[str, str] = {
     "ang": "angry", "anger": "angry", "angry": "angry",
     "hap": "happy", "happiness": "happy", "happy": "happy", "joy": "happy",

@@ -24,9 +24,6 @@ from recognizers.emotion.layers import (
 )
 from recognizers.emotion.types import BANDS
 
-__all__ = ["AmserDims", "AmserNetwork"]
-
-
 KERNELS = (5, 3)
 STRIDES = ((2, 2), (2, 2), (2, 1))
 """Of the convolutions over bands and time."""

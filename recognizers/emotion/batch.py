@@ -12,8 +12,6 @@ from torch import Tensor
 from recognizers.emotion.tokenizers import Tokenizer
 from recognizers.emotion.types import BANDS, EmotionError, Mel
 
-__all__ = ["Batch", "checked_mel", "collate"]
-
 LONGEST_FRAMES = 1500
 """15 s; of a longer utterance the middle is used (IEMOCAP's longest turns last 34 s)."""
 SHORTEST_FRAMES = 16

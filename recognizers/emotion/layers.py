@@ -13,16 +13,6 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from recognizers.emotion.batch import Batch
 from recognizers.emotion.types import BANDS
 
-__all__ = [
-    "Attention",
-    "AttentionPooling",
-    "EmotionNetwork",
-    "FeedForward",
-    "Recurrence",
-    "WordVectors",
-    "pool_frames",
-]
-
 
 class EmotionNetwork(nn.Module, ABC):
     """A network from (Mel, words) to one logit per class.

@@ -13,8 +13,6 @@ from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.tokenizers import HashedWords, Tokenizer, tokenizer_from
 from recognizers.emotion.types import EmotionError
 
-__all__ = ["ARCHITECTURES", "Architecture", "NetworkSpec", "build_network"]
-
 LARGEST_DIMENSION = 65536
 """No width, length or table of a weights file may exceed it: a bound on the memory that a file can ask
 for."""

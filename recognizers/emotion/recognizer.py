@@ -16,8 +16,6 @@ from recognizers.emotion.tokenizers import Tokenizer
 from recognizers.emotion.types import BANDS, Emotion, EmotionError, Mel
 from recognizers.emotion.weights import load_network, shipped_weights
 
-__all__ = ["EmotionRecognizer", "load_emotion", "predict"]
-
 BATCH = 32
 
 

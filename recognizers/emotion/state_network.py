@@ -23,8 +23,6 @@ from torch import Tensor, nn
 
 from recognizers.emotion.states import Floats, Stretches
 
-__all__ = ["VOICES", "StateBatch", "StateDims", "StateNetwork", "agreed", "collate_states"]
-
 SMALLEST_DEVIATION = 1e-3
 VOICES = 2
 """Members of a trained network: with co-attention, and without."""

@@ -24,16 +24,6 @@ from recognizers.emotion.types import Emotion, EmotionError, Mel
 if TYPE_CHECKING:
     from recognizers.measurement.protocols import Recognizer, Transcript
 
-__all__ = [
-    "STATE_FORMAT",
-    "StateRecognizer",
-    "StateSpec",
-    "encoder_of_file",
-    "is_of_states",
-    "load_states",
-    "save_states",
-]
-
 STATE_FORMAT = "amser-states-1"
 MOST_MEMBERS = 64
 LARGEST_WIDTH = 4096

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from recognizers.whisper import Transcript, WhisperRecognizer
 
-__all__ = ["READ", "STRETCH", "EncoderStates", "Stretches", "WhisperStates", "overheard", "stretches_of"]
-
 Floats = npt.NDArray[np.float32]
 
 PAIR = 2

@@ -20,8 +20,6 @@ import numpy.typing as npt
 
 from recognizers.emotion.types import EmotionError
 
-__all__ = ["HashedWords", "Tokenizer", "Vocabulary", "split_words", "tokenizer_from"]
-
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 PAD = 0
 """The id of no piece; its vector is zero."""

@@ -10,8 +10,6 @@ import numpy.typing as npt
 
 from scenarios.errors import AmserError, Exit
 
-__all__ = ["RATES", "Emotion", "EmotionError", "Mel", "rank_of_rate"]
-
 Mel = npt.NDArray[np.float32]
 """Whisper's normalised log-Mel spectrogram, shape (bands, frames), one frame every 10 ms."""
 

@@ -34,8 +34,6 @@ from recognizers.emotion.layers import (
 )
 from recognizers.emotion.types import BANDS
 
-__all__ = ["UmonsDims", "UmonsNetwork"]
-
 
 @dataclass(frozen=True)
 class UmonsDims:

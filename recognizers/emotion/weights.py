@@ -19,8 +19,6 @@ from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_netwo
 from recognizers.emotion.tokenizers import Tokenizer
 from recognizers.emotion.types import EmotionError
 
-__all__ = ["SHIPPED", "load_network", "save_network", "shipped_weights", "start_from"]
-
 SHIPPED = Path(__file__).resolve().parent.parent / "data"
 """Where `emotion-<architecture>.safetensors` lie."""
 FORMAT = "amser-emotion-1"

@@ -24,8 +24,6 @@ from recognizers.emotion.batch import Batch
 from recognizers.emotion.layers import Attention, AttentionPooling, EmotionNetwork, Recurrence, WordVectors
 from recognizers.emotion.types import BANDS
 
-__all__ = ["XuDims", "XuNetwork"]
-
 
 @dataclass(frozen=True)
 class XuDims:

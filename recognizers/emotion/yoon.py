@@ -24,8 +24,6 @@ from recognizers.emotion.batch import Batch
 from recognizers.emotion.layers import EmotionNetwork, Recurrence, WordVectors, pool_frames
 from recognizers.emotion.types import BANDS
 
-__all__ = ["YoonDims", "YoonNetwork"]
-
 CEPSTRA = 12
 FUNCTIONALS = 35
 

@@ -55,6 +55,7 @@ class Measuring:
     store: Store
     bands: int
     advance: Callable[[int], None]
+    done: int = 0
     known: Known = field(default_factory=Known)
     recognizer_id: str = ""
     emotion_id: str = ""
@@ -129,7 +130,8 @@ class Measuring:
         self._recognize({mel: samples for mel, samples in mels.items() if self._unrecognized(mel)})
         self._feel({mel: samples for mel, samples in mels.items() if self._unfelt(mel)})
         self.overheard = {}
-        self.advance(len(coded))
+        self.done += len(coded)
+        self.advance(self.done)
 
     def _audio(self, cells: Sequence[Cell]) -> tuple[Audio, Mel | None]:
         utterance = cells[0].utterance

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from scenarios.schema.codec import CodecSpec
 
-__all__ = ["Hearing", "corpora", "described", "hearings", "measured", "rests_on_tables"]
-
 DEFAULT_BANDS = 80
 
 

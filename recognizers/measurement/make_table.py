@@ -35,20 +35,6 @@ from recognizers.whisper.recognizer import Transcript, WhisperRecognizer
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "TABLE_CODECS",
-    "Difference",
-    "Verification",
-    "complete_rows",
-    "make_table",
-    "measure_all",
-    "named",
-    "nested",
-    "predictions_of",
-    "verify",
-    "with_classes",
-]
-
 RATES = ("100", "50", "25", "18.75", "12.5")
 TABLE_CODECS = (
     "raw", "flac", *(f"amser-{rate}" for rate in RATES),
@@ -82,12 +68,12 @@ def measure_all(
     built = {name: build_codec(name, bands=recognizer.bands) for name in codecs}
     heard = {name: codec for name, codec in built.items() if name not in unheard}
     coded = {name: codec for name, codec in built.items() if name in unheard}
-    with counting_bar("measuring", len(corpus) * len(built)) as advance:
+    with counting_bar("measuring") as advance:
         for start in range(0, len(corpus), AT_ONCE):
             part = replace(corpus, utterances=corpus.utterances[start : start + AT_ONCE], digest="")
             measure(part, heard, recognizer)
             measure(part, coded)
-            advance(len(part) * len(built))
+            advance(start + len(part), len(corpus))
 
 
 def make_table(
@@ -250,7 +236,7 @@ def verify(
     recognizer: WhisperRecognizer,
     cells: int,
     seed: int,
-    advance: Callable[[int], None] = lambda done: None,
+    advance: Callable[[int, int], None] = lambda done, total: None,
 ) -> Verification:
     """Measure cells of a table again from audio and weights, drawn at random from those whose audio is in ``corpus``.
 
@@ -264,7 +250,7 @@ def verify(
     for start in range(0, len(rows), recognizer.batch_size):
         part = rows[start : start + recognizer.batch_size]
         differences += _compared(part, audio, corpus, table.bands, recognizer)
-        advance(len(part))
+        advance(start + len(part), len(rows))
     return Verification(len(rows), tuple(differences))
 
 

@@ -13,15 +13,13 @@ from recognizers.measurement.fill_cache import MeasurementError, Measuring
 from recognizers.measurement.keys import coded_key
 from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
 from recognizers.measurement.shipped_tables import cache_entries, tables_with
-from recognizers.measurement.store import CacheError, Store
+from recognizers.measurement.store import Store
 from recognizers.measurement.table_cells import Cell, audio_digest
-from recognizers.measurement.table_frame import COLUMNS, add_errors, frame
+from recognizers.measurement.table_frame import add_errors, frame
 from recognizers.service.encode import encode_cost
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["COLUMNS", "CacheError", "MeasurementError", "measure"]
 
 DEFAULT_BANDS = 80
 
@@ -53,12 +51,13 @@ def measure(
     cells = [cell for _, cell in named]
     tables = tables_with(digests, None if recognizer is None else recognizer.fingerprint())
     given = cache_entries(digests, tables)
-    bar = counting_bar("measuring", len(cells), progress)
+    bar = counting_bar("measuring", progress)
     with Store(cache_dir or default_cache(), given) as store, bar as advance:
-        measuring = Measuring(corpus, recognizer, emotion, store, bands, advance)
+        measuring = Measuring(corpus, recognizer, emotion, store, bands, lambda done: advance(done, len(cells)))
         measuring.recall(cells)
         missing = [cell for cell in cells if not measuring.is_complete(cell)]
-        advance(len(cells) - len(missing))
+        measuring.done = len(cells) - len(missing)
+        advance(measuring.done, len(cells))
         order = {utterance.id: position for position, utterance in enumerate(corpus.utterances)}
         measuring.work(sorted(missing, key=lambda cell: order[cell.utterance.id]))
         table = add_errors(frame(measuring, named, encode_s), store)

@@ -21,8 +21,6 @@ from recognizers.measurement.protocols import (
 if TYPE_CHECKING:
     from recognizers.emotion.states import Stretches
 
-__all__ = ["classified", "transcribed"]
-
 
 def transcribed(
     recognizer: Recognizer, emotion: EmotionRecognizer | None, mels: Sequence[Mel]

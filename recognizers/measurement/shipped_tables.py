@@ -30,19 +30,6 @@ from scenarios.errors import AmserError, Exit
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "FOLDER",
-    "MeasuredCorpus",
-    "MeasuredEmotion",
-    "MeasuredTable",
-    "MeasuredUtterance",
-    "NoTable",
-    "cache_entries",
-    "measured_corpus",
-    "measured_tables",
-    "tables_with",
-]
-
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "measured"
 
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-__all__ = ["COLUMNS", "FORMAT", "KEY", "DamagedTable", "network_column", "read_head", "read_rows"]
-
 KEY = b"amser"
 FORMAT = 1
 

@@ -13,8 +13,6 @@ from torch import Tensor
 
 from recognizers.emotion.state_network import SMALLEST_DEVIATION
 
-__all__ = ["Logistic", "fit_logistic"]
-
 ITERATIONS = 50
 """More changed no prediction of the corpora in docs/results/emotion.md by more than the rounding of its figures."""
 

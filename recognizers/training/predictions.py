@@ -15,8 +15,6 @@ from recognizers.scores import CLASS_METRICS, Score, class_counts, class_scores,
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Ints", "Labels", "codec_losses", "network_differences", "prediction_rows", "scored", "scored_against"]
-
 Ints = npt.NDArray[np.int64]
 
 

@@ -21,8 +21,6 @@ from recognizers.training.predictions import Ints
 from recognizers.training.stacked import StateRecipe, probabilities, train_stacked
 from recognizers.training.state_examples import StateExamples
 
-__all__ = ["Choice", "SpeakerFold", "network_predictions", "speaker_folds", "yardstick_predictions"]
-
 INNER_GROUPS = 3
 PENALTIES = (0.3, 0.03)
 

@@ -20,8 +20,6 @@ from recognizers.training.logistic import fit_logistic
 from recognizers.training.predictions import Ints
 from recognizers.training.state_examples import StateExamples
 
-__all__ = ["StateRecipe", "probabilities", "train_stacked"]
-
 WARM_UP = 20
 """Steps in which the learning rate grows to its full size."""
 

@@ -18,8 +18,6 @@ from recognizers.emotion.states import EncoderStates, Stretches
 from recognizers.measurement.store import digest
 from recognizers.training.predictions import Ints
 
-__all__ = ["HeardCorpus", "hear_corpus"]
-
 BLOCK = 48
 """Utterances in a file."""
 

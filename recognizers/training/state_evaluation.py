@@ -15,6 +15,7 @@ from recognizers.corpora import Corpus
 from recognizers.emotion.state_network import StateDims
 from recognizers.emotion.states import EncoderStates
 from recognizers.emotion.types import EmotionError
+from recognizers.measurement.bar import Advance
 from recognizers.training.predictions import Ints, Labels, prediction_rows
 from recognizers.training.speaker_folds import network_predictions, yardstick_predictions
 from recognizers.training.stacked import StateRecipe, probabilities, train_stacked
@@ -23,8 +24,6 @@ from recognizers.training.state_examples import StateExamples
 
 if TYPE_CHECKING:
     import pandas as pd
-
-__all__ = ["TESTED", "TRAINED", "StateStudy", "across_corpora", "across_speakers", "heard_examples"]
 
 TRAINED = ("raw", "amser-25", "amser-12.5")
 """Codecs of a training across rates: the rates between them are as strange to the network as another codec's."""
@@ -49,7 +48,7 @@ class StateStudy:
     names: tuple[str, str] = ("amser", "yardstick")
     """Of the network and the regression in the rows."""
     recipe: StateRecipe = field(default_factory=StateRecipe)
-    advance: Callable[[int, int, str], None] | None = None
+    advance: Advance | None = None
 
     @property
     def dims(self) -> StateDims:

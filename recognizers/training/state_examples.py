@@ -13,8 +13,6 @@ from recognizers.emotion.states import Floats, Stretches
 from recognizers.emotion.types import EmotionError
 from recognizers.training.predictions import Ints, Labels
 
-__all__ = ["StateExamples"]
-
 
 class StateExamples:
     """N utterances under several codecs.

@@ -15,8 +15,6 @@ import torch
 import whisper
 from whisper.decoding import DecodingTask
 
-__all__ = ["GreedyTask", "encode"]
-
 ENCODED_AT_ONCE = 2
 """Windows that a CPU encodes together; with more, fresh pages for the activations cost more than is shared."""
 

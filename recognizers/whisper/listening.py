@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from whisper.decoding import DecodingResult
     from whisper.tokenizer import Tokenizer
 
-__all__ = ["Listening", "Segment", "Word"]
-
 Mel = npt.NDArray[np.float32]
 
 FRAMES_PER_POSITION = 2

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from recognizers.whisper.checkpoints.state import Checkpoint
 
-__all__ = ["NANO_WEIGHTS", "ModelUnavailable", "available_whispers", "find_whisper", "load_whisper"]
-
 NANO_WEIGHTS = Path(__file__).resolve().parents[1] / "data" / "nano.safetensors"
 """nano's shipped weights."""
 

@@ -22,16 +22,6 @@ if TYPE_CHECKING:
     import torch
     from whisper.model import ModelDimensions, Whisper
 
-__all__ = [
-    "CONTEXT_FRAMES",
-    "NanoFormatError",
-    "compact_dimensions",
-    "is_nano",
-    "load_nano",
-    "pin_constant",
-    "save_nano",
-]
-
 CONTEXT_FRAMES = 500  # 5 s of Mel frames at 10 ms
 FORMAT = "amser-nano-1"
 OFFICIAL_VOCABULARY = 51_864

@@ -7,8 +7,6 @@ from typing import Literal
 
 from scenarios.errors import AmserError
 
-__all__ = ["CLOSED_VOCABULARY", "DecodingOptionError", "WhisperOptions", "fingerprint"]
-
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 

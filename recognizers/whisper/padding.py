@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DYNAMIC_RANGE", "floor_of", "pad_with_floor"]
-
 Mel = npt.NDArray[np.float32]
 
 DYNAMIC_RANGE = 2.0

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import torch
     from whisper.model import Whisper
 
-__all__ = ["halve", "on_device", "padded_batch"]
-
 Mel = npt.NDArray[np.float32]
 
 

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from whisper.decoding import DecodingOptions, DecodingResult
     from whisper.model import Whisper
 
-__all__ = ["MelShapeError", "Transcript", "WhisperRecognizer"]
-
 Mel = npt.NDArray[np.float32]
 
 

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     import torch
     from torch.utils.hooks import RemovableHandle
 
-__all__ = ["Tap"]
-
 
 class Tap:
     """Keeps what blocks of an encoder give for windows that were announced, while it is open.

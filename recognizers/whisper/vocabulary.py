@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Vocabulary", "english_tokenizer", "vocabulary_of"]
-
 
 def english_tokenizer() -> Any:  # whisper ships no type hints
     """Whisper's tokenizer of the English-only models (51,864 tokens)."""

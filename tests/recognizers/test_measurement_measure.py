@@ -21,10 +21,12 @@ import pytest
 
 from channel.codecs import Codec, NoSpeechError, Payload
 from channel.mel import log_mel
-from recognizers.measurement.measure import COLUMNS, MeasurementError, measure
+from recognizers.measurement.fill_cache import MeasurementError
+from recognizers.measurement.measure import measure
 from recognizers.measurement.store import CacheError, Store, digest
 from recognizers.measurement.synthetic import synthetic_corpus
 from recognizers.measurement.table_cells import mel_snr_db
+from recognizers.measurement.table_frame import COLUMNS
 from scenarios.schema.corpus import SyntheticCorpusSpec
 
 Array = npt.NDArray[np.float32]

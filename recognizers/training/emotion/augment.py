@@ -7,8 +7,6 @@ import numpy.typing as npt
 
 from recognizers.emotion.types import Mel
 
-__all__ = ["any_rank", "vary"]
-
 DECIBEL = 1.0 / 40.0
 """One decibel in units of the normalised log-Mel, (log10 of power + 4) / 4."""
 LOWEST_RANK, HIGHEST_RANK = 6, 80

@@ -28,8 +28,6 @@ from recognizers.training.predictions import prediction_rows
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SEED_STEP", "cross_validate"]
-
 CODE_VERSION = 4
 """Raised when a change of the code changes results; finished folds of another version are not reused."""
 SEED_STEP = 1000
@@ -87,7 +85,7 @@ def cross_validate(
     rates: Sequence[float] = RATES,
     start: Path | None = None,
     glove: Glove | None = None,
-    on_fold: Callable[[str, int, int], None] | None = None,
+    advance: Callable[[int, int], None] | None = None,
     device: str = "cpu",
 ) -> Evaluation:
     """Train and test every fold; finished folds in `folder` are read, not trained again.
@@ -95,7 +93,7 @@ def cross_validate(
     With `seeds` above 1 every fold is trained that often, with the recipe's seed and others `SEED_STEP` apart. Fold k
     is trained with its seed plus k, and every fold from the weights `start` or the word vectors `glove`, if given.
     `only` names the one fold that is trained and tested, as it would be among all.
-    `on_fold(name, done, total)` is called after each.
+    `advance(done, total)` is called after each.
     """
     import pandas as pd
 
@@ -124,8 +122,8 @@ def cross_validate(
         rows = prediction_rows(test.known, predicted, network=architecture, training=trained, seed=job.seed)
         found[job.path] = rows = rows.assign(fold=job.fold.name)
         job.write(rows)
-        if on_fold:
-            on_fold(job.fold.name, done, len(jobs))
+        if advance:
+            advance(done, len(jobs))
     words = examples.text_source if modalities != "audio" else "none"
     protocol = f"leave one {by} out, " + (f"{only} alone" if only else f"{len(parts)} folds")
     whole = pd.concat(list(found.values()), ignore_index=True)

@@ -18,8 +18,6 @@ from recognizers.training.predictions import Ints, prediction_rows
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Evaluation", "classes_found", "evaluate_weights", "sent_as"]
-
 
 @dataclass(frozen=True)
 class Evaluation:

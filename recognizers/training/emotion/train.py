@@ -13,11 +13,10 @@ from recognizers.corpora import Corpus
 from recognizers.emotion.networks import NetworkSpec
 from recognizers.emotion.types import EmotionError
 from recognizers.emotion.weights import save_network
-from recognizers.training.emotion.examples import Advance, Examples, load_examples
+from recognizers.measurement.bar import Advance
+from recognizers.training.emotion.examples import Examples, load_examples
 from recognizers.training.emotion.glove import Glove
 from recognizers.training.emotion.recipe import Epoch, Recipe, Trained, for_size, train_network
-
-__all__ = ["load_split", "split_by_speaker", "train_emotion"]
 
 DEV_SHARE = 0.1
 

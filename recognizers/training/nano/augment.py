@@ -14,8 +14,6 @@ import numpy.typing as npt
 from channel.mel import mel_frequencies, mel_of_hz
 from recognizers.whisper.padding import DYNAMIC_RANGE
 
-__all__ = ["augment", "interpolate", "truncate_rank"]
-
 Mel = npt.NDArray[np.float32]
 DECIBEL = 1.0 / 40.0
 """One decibel in units of the normalised log-Mel: (log10 + 4) / 4."""

@@ -29,17 +29,6 @@ from recognizers.whisper.vocabulary import Vocabulary, english_tokenizer
 if TYPE_CHECKING:
     import torch
 
-__all__ = [
-    "Batch",
-    "Example",
-    "Features",
-    "collate",
-    "noise_mel",
-    "read_digits",
-    "read_open_speech",
-    "read_synthetic",
-]
-
 HELD_OUT_DIGIT_SPEAKERS = ("theo", "yweweler")
 """fsdd speakers that no training hears (the last two by name, chosen before any result)."""
 

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     import torch
     from whisper.model import Whisper
 
-__all__ = ["Options", "main", "train"]
-
 CTC_WEIGHTS = (1.0, 0.4)
 """Weight of the CTC loss before and after `CTC_FIRST` of the schedule: the encoder must find the alignment before
 the decoder can use it."""

@@ -15,8 +15,6 @@ from recognizers.whisper.padding import pad_with_floor
 if TYPE_CHECKING:
     from whisper.model import Whisper
 
-__all__ = ["Validator"]
-
 DEV_CLIPS = 240
 DEV_DIGITS = 100
 

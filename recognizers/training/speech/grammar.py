@@ -14,18 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = [
-    "COMMANDS",
-    "EMOTIONS",
-    "MARKERS",
-    "RULES",
-    "Sentence",
-    "draw_sentence",
-    "expand",
-    "split_of",
-    "vocabulary",
-]
-
 EMOTIONS: tuple[str, ...] = ("angry", "happy", "neutral", "sad")
 
 MARKED_SHARE = 0.42

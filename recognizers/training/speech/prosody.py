@@ -14,8 +14,6 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import resample_poly
 
-__all__ = ["Prosody", "draw_prosody", "finish"]
-
 SAMPLE_RATE_HZ = 16_000
 BASE_LEVEL_DBFS = -29.0
 """RMS level of a neutral clip."""

@@ -23,8 +23,6 @@ from recognizers.training.speech.grammar import EMOTIONS, draw_sentence, split_o
 from recognizers.training.speech.prosody import SAMPLE_RATE_HZ, draw_prosody, finish
 from recognizers.training.speech.voices import EngineMissing, check_engines, draw_voice, speak
 
-__all__ = ["Row", "main", "render_clip", "synthesise"]
-
 SPLITS: tuple[str, ...] = ("train", "dev", "test")
 LONGEST_S = 4.9
 SHORTEST_S = 0.4

@@ -16,8 +16,6 @@ import soundfile
 from recognizers.training.speech.prosody import Prosody
 from scenarios.errors import AmserError, Exit
 
-__all__ = ["EngineMissing", "Voice", "check_engines", "draw_voice", "speak"]
-
 ENGINES = ("espeak-ng", "flite", "festival")
 
 _ACCENTS_SEEN = ("en-gb", "en-us", "en-gb-scotland", "en-gb-x-rp", "en-gb-x-gbcwmd", "en-029")

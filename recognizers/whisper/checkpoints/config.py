@@ -9,8 +9,6 @@ from typing import Any
 from recognizers.whisper.checkpoints.errors import ModelUnavailable
 from recognizers.whisper.checkpoints.state import Heads
 
-__all__ = ["alignment_heads", "json_object"]
-
 MOST_BYTES = 1 << 24
 """No configuration and no index of shards comes near this."""
 

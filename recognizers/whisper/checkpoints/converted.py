@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["FORMAT", "Kept", "Origin", "damaged", "folder", "kept", "look", "metadata", "read", "write"]
-
 FORMAT = "amser-whisper-1"
 
 

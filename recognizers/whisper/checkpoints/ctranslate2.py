@@ -26,8 +26,6 @@ from recognizers.whisper.checkpoints.state import POSITIONS, Checkpoint, Dims, H
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["read", "read_parts"]
-
 VERSION = 6
 SPECIFICATION = "WhisperSpec"
 TYPES: Mapping[int, tuple[str, int]] = {

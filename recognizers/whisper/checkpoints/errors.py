@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from scenarios.errors import AmserError, Exit
 
-__all__ = ["ModelUnavailable"]
-
 
 class ModelUnavailable(AmserError, RuntimeError):
     """A model cannot be had: the message says why and what to do, in one line."""

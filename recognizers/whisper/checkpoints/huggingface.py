@@ -14,8 +14,6 @@ from recognizers.whisper.checkpoints.state import POSITIONS, Checkpoint, Dims, c
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["INDEX", "WHOLE", "read"]
-
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 MOST_SHARDS = 1000
 EMBEDDING = "decoder.token_embedding.weight"

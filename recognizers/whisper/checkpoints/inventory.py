@@ -14,8 +14,6 @@ from recognizers.whisper.checkpoints.official import OfficialFile
 from recognizers.whisper.checkpoints.state import settled, weights_digest
 from recognizers.whisper.loading import NANO_WEIGHTS
 
-__all__ = ["Entry", "convert", "get_official", "inventory"]
-
 
 @dataclass(frozen=True)
 class Entry:

@@ -18,8 +18,6 @@ import numpy as np
 from recognizers.whisper.checkpoints.errors import ModelUnavailable
 from recognizers.whisper.checkpoints.state import Checkpoint, Dims, Heads, checked
 
-__all__ = ["LICENCE", "OfficialFile", "download", "file_digest", "heads_of", "names", "official_file", "read"]
-
 LICENCE = "MIT (OpenAI)"
 DOWNLOAD_TIMEOUT_S = 20.0
 """A network that does not answer is reported after this time without a byte."""

@@ -16,8 +16,6 @@ from recognizers.whisper.checkpoints import ctranslate2
 from recognizers.whisper.checkpoints.errors import ModelUnavailable
 from recognizers.whisper.checkpoints.state import Checkpoint
 
-__all__ = ["PACKAGES", "WEIGHTS_DIGESTS", "Package", "extra_of", "fault", "installed", "read", "size_bytes"]
-
 LICENCE = "MIT (OpenAI's weights, MIT package)"
 
 

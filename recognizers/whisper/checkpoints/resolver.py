@@ -19,8 +19,6 @@ from recognizers.whisper.checkpoints.errors import ModelUnavailable
 from recognizers.whisper.checkpoints.official import OfficialFile
 from recognizers.whisper.checkpoints.state import Checkpoint, settled, weights_digest
 
-__all__ = ["Weights", "known", "locate", "locate_official", "name_of", "open_path", "resolve"]
-
 SUFFIXES = (".pt", ".pth", ".safetensors", ".bin")
 
 

@@ -22,18 +22,6 @@ from recognizers.whisper.checkpoints.errors import ModelUnavailable
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = [
-    "POSITIONS",
-    "Checkpoint",
-    "Dims",
-    "Heads",
-    "checked",
-    "expected_shapes",
-    "raw_bytes",
-    "settled",
-    "weights_digest",
-]
-
 POSITIONS = "encoder.positional_embedding"
 MOST = 1 << 20
 """No dimension of a Whisper comes near this; a file that names a larger one is not computed with."""
