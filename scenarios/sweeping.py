@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+from zlib import crc32
+
+import numpy as np
 
 from scenarios.document import Document
 from scenarios.faults import Fault, KeyPath, ScenarioError
-from scenarios.schema.sweep import SweepSpec
+from scenarios.schema.sweep import LhsSpec, RangeSpec, SweepSpec
 
 LONGEST_LABEL = 60
 
@@ -75,8 +79,6 @@ def combinations(sweep: SweepSpec) -> Iterator[dict[str, Swept]]:
             ]
         )
     if sweep.lhs:
-        from scenarios.design import latin_hypercube
-
         design = latin_hypercube(sweep.lhs)
         axes.append(
             [
@@ -86,3 +88,33 @@ def combinations(sweep: SweepSpec) -> Iterator[dict[str, Swept]]:
         )
     for chosen in itertools.product(*axes):
         yield {key: one for part in chosen for key, one in part.items()}
+
+
+DIGITS = 6  # of drawn quantities, so that they read well in tables; far finer than any design
+
+
+def latin_hypercube(spec: LhsSpec) -> dict[str, list[int | float | str]]:
+    """``spec.points`` values for each key; the n-th values of all keys are a point.
+
+    Each range is cut into as many equal parts as there are points, and each part has one value at random (McKay,
+    Beckman and Conover, Technometrics 1979).  A key's values depend on its name and the design's seed alone, so a
+    further key leaves those of the others as they were.
+    """
+    design = {}
+    for key, span in spec.ranges.items():
+        rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([spec.seed, crc32(key.encode())])))
+        shares = (rng.permutation(spec.points) + rng.random(spec.points)) / spec.points
+        design[key] = [_value(span, share) for share in shares.tolist()]
+    return design
+
+
+def _value(span: RangeSpec, share: float) -> int | float | str:
+    """The value at ``share`` in [0, 1) of a range, as it would be written in a scenario."""
+    (low, unit), (high, _) = span.ends
+    if span.whole:
+        high += 1.0  # each whole number has a part of its own
+    drawn = low * math.exp(share * math.log(high / low)) if span.scale == "log" else low + share * (high - low)
+    if span.whole:
+        return min(math.floor(drawn), int(high) - 1)
+    text = f"{drawn:.{DIGITS}g}"
+    return f"{text} {unit}" if unit else float(text)

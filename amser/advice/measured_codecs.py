@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
-from amser.advice.payloads import Payloads
+import numpy as np
+import numpy.typing as npt
+
 from amser.codec_names import codecs_named
 from amser.exits import MissingError
 from recognizers.measurement.shipped_tables import MeasuredTable
@@ -49,3 +52,31 @@ class MeasuredCodecs:
         """Whether the server rebuilds the very Mel of uncompressed audio, of every utterance."""
         first, second = (self.rows[name].set_index("utterance")["mel"].sort_index() for name in (codec, "raw"))
         return bool(first.equals(second))
+
+
+Floats = npt.NDArray[np.float64]
+SHARE = (0.05, 0.95)
+
+
+class Payloads(NamedTuple):
+    """Bytes = constant + per second of speech; nine of ten utterances lie between ``low`` and ``high`` times that."""
+
+    constant_bytes: float
+    bytes_per_s: float
+    low: float
+    high: float
+
+    @classmethod
+    def fitted(cls, durations_s: Floats, payload_bytes: Floats) -> Payloads:
+        """The line with the least sum of squared *relative* errors, so that short clips count as much as long ones."""
+        weights = 1.0 / payload_bytes
+        terms = np.stack([np.ones_like(durations_s), durations_s], axis=1) * weights[:, None]
+        (constant, slope), *_ = np.linalg.lstsq(terms, np.ones_like(weights), rcond=None)
+        ratios = payload_bytes / (constant + slope * durations_s)
+        low, high = np.quantile(ratios, SHARE)
+        return cls(float(constant), float(slope), float(low), float(high))
+
+    def of(self, audio_s: float) -> tuple[float, float, float]:
+        """Bytes of a clip: as fitted, and the ends between which nine of ten lie."""
+        middle = max(self.constant_bytes + self.bytes_per_s * audio_s, 1.0)
+        return middle, middle * self.low, middle * self.high

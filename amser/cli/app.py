@@ -11,7 +11,6 @@ import typer
 from amser.cli import (
     advise,
     audio,
-    bundle,
     calibrate,
     capacity,
     codecs,
@@ -23,7 +22,6 @@ from amser.cli import (
     live,
     measure,
     models,
-    plot,
     reproduce,
     results,
     run,
@@ -94,10 +92,10 @@ _command("list", listing.list_, "List what a scenario can name, with its sources
 _command("init", scenario.init, "Write a commented scenario; never overwrites a file.")
 _command("schema", scenario.schema, "Print the JSON Schema of scenario files, for editors.")
 _command("report", results.report, "Write a study's HTML report, or its reporting checklist.")
-_command("plot", plot.plot, "Draw a study for a paper: PDF, SVG or PNG.")
+_command("plot", results.plot, "Draw a study for a paper: PDF, SVG or PNG.")
 _command("compare", compare.compare, "Compare studies, or the points of one, with a baseline.")
 _command("rerun", results.rerun, "Run a study again; exit 1 where a figure differs.")
-_command("bundle", bundle.bundle, "Pack a study with all that repeats it into one file.")
+_command("bundle", results.bundle, "Pack a study with all that repeats it into one file.")
 _command("capacity", capacity.capacity, "Find the most devices that meet a service level.")
 _command("serve", live.serve, "Recognize real uploads, with the scenario's batching.")
 _command("phone", live.phone, "Speak a scenario to a real server; log every stage.")

@@ -46,7 +46,7 @@ def capacity(
     """Find the most devices (or the least of anything) that meet a service level, for each codec."""
     from amser.capacity import Level, Range
     from amser.capacity import capacity as find
-    from amser.cli.progress import progress_bar
+    from amser.cli.options import progress_bar
 
     levels = [Level.parse(text) for text in slo]
     span = Range.parse(*between, least)

@@ -1,4 +1,5 @@
-"""``amser compare``: several studies, or the points of one, in one table with their differences to a baseline."""
+"""``amser compare``: several studies, or the points of one, in one table with their differences to a baseline;
+where a side was observed, stage by stage."""
 
 from __future__ import annotations
 
@@ -7,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from amser.cli.fidelity import compare_stages
 from amser.cli.options import Json
 from amser.console import Table, harmless, print_json
 from amser.exits import UserError
@@ -15,6 +15,7 @@ from scenarios.errors import Exit
 
 if TYPE_CHECKING:
     from amser.comparison import Comparison, Difference
+    from amser.live.fidelity import Fidelity
     from amser.summary import PointKey
     from sim.study.results import Results
 
@@ -171,3 +172,50 @@ def as_dict(found: Comparison, names: list[str]) -> dict[str, Any]:
         ],
         "alone": [dict(zip(keys, point, strict=True)) for point in found.alone],
     }
+
+
+def compare_stages(sides: tuple[Results, Results], json: bool) -> int:
+    """Print a simulation against an observation; of two observations the first stands for the model."""
+    from amser.live.fidelity import fidelity, is_observed
+
+    simulated, observed = sides if is_observed(sides[1]) else sides[::-1]
+    found = fidelity(simulated, observed)
+    if json:
+        from dataclasses import asdict
+
+        print_json([{**asdict(one), "errors": [e._asdict() for e in one.errors]} for one in found])
+        return Exit.DONE
+    for one in found:
+        _print(one)
+    return Exit.DONE
+
+
+def _print(found: Fidelity) -> None:
+    from amser.live.fidelity import FIGURES
+
+    label = ", ".join(value for _, value in found.point) or "the scenario"
+    title = (
+        f"{label}: {found.simulated} simulated and {found.observed} observed uploads; simulated / observed [ms], error"
+    )
+    heads = ["stage", *(head for figure in FIGURES for head in (figure, "")), "of the mean"]
+    rows = []
+    for stage in dict.fromkeys(e.stage for e in found.errors):
+        cells = [stage]
+        for figure in FIGURES:
+            e = found.error(stage, figure)
+            cells += [f"{1e3 * e.simulated_s:.1f} / {1e3 * e.observed_s:.1f}", _percent(e.error)]
+        mean = found.error(stage, "mean")
+        rows.append([*cells, "" if mean.low != mean.low else f"{_percent(mean.low)} to {_percent(mean.high)}"])
+    Table(heads, rows, right=frozenset(range(1, len(heads))), title=title).print()
+    for name, (one, two) in found.outcomes.items():
+        sys.stdout.write(f"{name}: {one:.1%} simulated, {two:.1%} observed\n")
+    if found.heard is not None:
+        h = found.heard
+        sys.stdout.write(
+            f"recognized: {h.answered} uploads, {h.other_words} with other words and {h.other_classes} with another "
+            "class than their measured cells\n"
+        )
+
+
+def _percent(value: float) -> str:
+    return "" if value != value else f"{100 * value:+.1f} %"

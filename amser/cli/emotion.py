@@ -167,7 +167,7 @@ def heard(examples: Examples, words: str, rates: Sequence[float] | None = None) 
     if words == "none":
         return replace(examples, texts=("",) * len(examples), texts_at={}, text_source="none")
     from amser.codec_study import recognizer_named
-    from recognizers.training.emotion.heard_words import with_heard_words
+    from recognizers.training.emotion.examples import with_heard_words
 
     with counting_bar("recognizing") as advance:
         return with_heard_words(examples, recognizer_named(words), rates or RATES, advance=advance)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json as jsonlib
 import os
 import secrets
 import signal
@@ -18,13 +19,23 @@ from scenarios.errors import Exit
 if TYPE_CHECKING:
     from amser.live.application import Application, Service
     from amser.live.client import Address
-    from amser.live.limits import Limits
+    from amser.live.decoders import Limits
     from amser.live.plan import Plan
     from scenarios import Scenario
 
 DEFAULT = "live"  # of the library
 LEAD_S = 0.5  # between a plan's being ready and its start
 TOKEN = "AMSER_TOKEN"  # name of the environment variable
+
+STAGES = (
+    ("encode", "spoken_s", "ready_s"),
+    ("transfer", "left_s", "arrived_s"),
+    ("queue", "arrived_s", "started_s"),
+    ("service", "started_s", "served_s"),
+    ("reply", "served_s", "replied_s"),
+    ("latency", "spoken_s", "replied_s"),
+)
+"""What a phone's log tells the time of."""
 
 Token = Annotated[
     Path | None, typer.Option("--token-file", metavar="FILE", help=f"File with the token; default: {TOKEN}.")
@@ -61,10 +72,10 @@ def serve(
     plan: Annotated[Path | None, typer.Option(hidden=True, help="The plan whose scenario to take.")] = None,
 ) -> int:
     """Recognize uploads: POST payloads to /v1/recognise. Ctrl-C answers what has been taken, then stops."""
-    from amser.live.extra import needed
+    from amser.live.errors import needed
 
     needed()
-    from amser.live.limits import Limits
+    from amser.live.decoders import Limits
     from amser.live.serving import Listening, run
 
     if key is not None and certificate is None:
@@ -155,10 +166,9 @@ def _sketch(folder: Path, scenario: str | None, sets: list[str] | None, bands: i
 
 def _spoken(plan: Plan, address: Address, log: TextIO, start: float | None) -> None:
     """Speak a plan, with a bar on a terminal; the first Ctrl-C stops speaking, what is under way is followed."""
-    from amser.cli.progress import progress_bar
+    from amser.cli.options import progress_bar
     from amser.live import clock
     from amser.live.phone import Phones
-    from amser.live.words import summary
 
     total = len(plan.spoken)
     with progress_bar() as progress:
@@ -170,7 +180,21 @@ def _spoken(plan: Plan, address: Address, log: TextIO, start: float | None) -> N
             phones.speak(clock.now() + LEAD_S if start is None else start)
         finally:
             signal.signal(signal.SIGINT, before)
-    sys.stdout.write(summary(log.name, total))
+    sys.stdout.write(_summary(log.name, total))
+
+
+def _summary(log: str, planned: int) -> str:
+    """Uploads answered and mean and longest milliseconds of each stage of those."""
+    rows = [jsonlib.loads(line) for line in Path(log).read_text(encoding="utf-8").splitlines()]
+    answered = [row for row in rows if row["status"] == 200]
+    lines = [f"{len(answered)} of {planned} utterances answered"]
+    for name, begin, end in STAGES:
+        spans = [row[end] - row[begin] for row in answered]
+        if spans:
+            lines.append(f"{name:<9}mean {1e3 * sum(spans) / len(spans):8.1f} ms  longest {1e3 * max(spans):8.1f} ms")
+    errors = {str(row["error"]) for row in rows if row["status"] != 200}
+    lines += [f"not answered: {error}" for error in sorted(errors)[:5]]
+    return "\n".join(lines) + "\n"
 
 
 def observe(
@@ -190,9 +214,9 @@ def observe(
 ) -> int:
     """Observe a scenario on this machine: a real server, real phones, real time; results as `amser run` leaves them."""
     import scenarios
-    from amser.cli.progress import progress_bar
+    from amser.cli.options import progress_bar
     from amser.cli.run import finish
-    from amser.live.extra import needed
+    from amser.live.errors import needed
 
     needed()
     from amser.live.observing import Setting, observe
@@ -223,7 +247,7 @@ def _service(
     from amser.cli.options import check_device
     from amser.live.application import Service
     from amser.live.batcher import Rule
-    from amser.live.equipment import equipment_of
+    from amser.live.listening import equipment_of
 
     if device != "cpu":
         check_device("--device", device)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -50,3 +53,36 @@ def check_device(option: str, device: str) -> None:
         raise UserError(f"{option} {device}: write cpu, cuda, or cuda:1 for the second")
     if device != "cpu" and int(device.partition(":")[2] or 0) >= torch.cuda.device_count():
         raise MissingError(f"{option} {device}: PyTorch sees {torch.cuda.device_count()} CUDA devices here")
+
+
+@contextmanager
+def progress_bar(wanted: bool = True) -> Iterator[Callable[[float, str], None] | None]:
+    """Gives a function that takes the finished share and what is going on; None without a terminal.
+
+    The bar appears with the first step after measuring, which draws a bar of its own.
+    """
+    if not wanted or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    task = bar.add_task("simulating", total=1.0)
+    started = False
+
+    def tell(share: float, text: str) -> None:
+        nonlocal started
+        if not started and text == "measuring":
+            return
+        if not started:
+            bar.start()
+            started = True
+        bar.update(task, completed=share, description=text)
+
+    try:
+        yield tell
+    finally:
+        if started:
+            bar.stop()

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amser.cli.options import Json, check_device
-from amser.cli.progress import progress_bar
+from amser.cli.options import Json, check_device, progress_bar
 from amser.console import Table, print_json
 from amser.exits import MissingError, Stopped, UserError
 from scenarios.errors import Exit

@@ -1,4 +1,4 @@
-"""``amser report`` and ``rerun``: commands that read one results folder."""
+"""``amser report``, ``plot``, ``bundle`` and ``rerun``: commands that read one results folder."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from amser.cli.compare import as_dict, say_partial, show
-from amser.cli.options import Jobs, Json, ResultsDir, cores
-from amser.console import print_json
+from amser.cli.options import Force, Jobs, Json, ResultsDir, cores
+from amser.console import harmless, print_json
 from amser.exits import UserError
 from scenarios.errors import Exit
 
@@ -72,7 +72,7 @@ def rerun(
 
 
 def _run_again(old: Results, jobs: int, root: Path, allow_plugins: bool) -> Results:
-    from amser.cli.progress import progress_bar
+    from amser.cli.options import progress_bar
     from amser.stored import stored_experiment
     from sim.study.experiment import run
 
@@ -93,3 +93,62 @@ def _allow_plugins(experiment: Experiment, allowed: bool) -> None:
     if not (sys.stdin and sys.stdin.isatty()):
         raise UserError(f"{told}; read it, then say --allow-plugins")
     typer.confirm(f"{told}. Run it?", abort=True, err=True)
+
+
+def bundle(
+    results: ResultsDir,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The ZIP file to write.")],
+    force: Force = False,
+) -> int:
+    """Pack a study: scenario, inputs, figures, versions, and a README that says what regenerates each."""
+    from amser.bundle import write_bundle
+    from amser.cli.compare import say_partial
+    from sim.study.results import Results
+
+    found = Results.open(results)
+    say_partial(found)
+    for one in write_bundle(found, output, force=force):
+        if one.note.startswith("NOT"):
+            sys.stderr.write(f"amser: warning: {harmless(one.name)}: {one.note}\n")
+    sys.stdout.write(f"{output}\n")
+    return Exit.DONE
+
+
+def plot(
+    results: Annotated[
+        Path,
+        typer.Argument(metavar="RESULTS", help="A results folder; for --figure capacity a file of `amser capacity`."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to: .pdf, .svg or .png.")],
+    x: Annotated[str, typer.Option("--x", metavar="COLUMN", help="A swept key or a metric.")] = "",
+    y: Annotated[list[str] | None, typer.Option("--y", metavar="METRIC", help="Repeatable: a panel each.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option("--by", metavar="KEY", help="A line for each value; repeatable.")
+    ] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", metavar="KEY=VALUE", help="Draw these points only; repeatable.")
+    ] = None,
+    figure: Annotated[
+        str,
+        typer.Option("--figure", metavar="NAME", help="tradeoff, latency, energy or capacity, instead of --x and --y."),
+    ] = "",
+    width: Annotated[str, typer.Option(metavar="WIDTH", help="column (3.5 in) or page (7.16 in).")] = "column",
+    log: Annotated[str, typer.Option(metavar="AXES", help="auto, none, x, y or xy.")] = "auto",
+    pareto: Annotated[bool, typer.Option("--pareto", help="Draw the Pareto front.")] = False,
+    force: Force = False,
+) -> int:
+    """Draw a study for a paper: metrics against swept keys or each other, or a standard figure."""
+    from amser.plots import plot as draw
+    from sim.study.results import Results
+
+    found: Results | Path = results
+    if figure != "capacity":
+        from amser.cli.compare import say_partial
+
+        found = Results.open(results)
+        say_partial(found)
+    ys, groups, points = y or (), by or (), where or ()
+    looks: dict[str, str] = {"figure": figure, "width": width, "log": log}
+    draw(found, output, x=x, y=ys, by=groups, where=points, pareto=pareto, force=force, **looks)
+    sys.stdout.write(f"{output}\n")
+    return Exit.DONE

@@ -55,7 +55,7 @@ def run(
     assignments += [f"engine={engine}"] if engine is not None else []
     experiment = scenarios.load(scenario, assignments)
 
-    from amser.cli.progress import progress_bar
+    from amser.cli.options import progress_bar
     from amser.cluster import Certificates, cluster_executor
     from amser.rehearsal import rehearse
     from sim.study.experiment import run as run_experiment

@@ -19,9 +19,8 @@ from starlette.routing import Route
 from amser.live import clock
 from amser.live.accelerators import CRASHED, Accelerators, Ready
 from amser.live.batcher import Batcher, Rule, Served
-from amser.live.decoders import Decoders
+from amser.live.decoders import Decoders, Limits
 from amser.live.errors import Refused
-from amser.live.limits import Limits
 from amser.live.listening import Equipment, Heard, Job
 from amser.live.metrics import Metrics
 from scenarios.plugins import trust

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from amser.live.decoders import Decoders
+from amser.live.errors import LiveError
 from channel.codecs import CodecError
-from recognizers.measurement.one_pass import classified, transcribed
+from recognizers.measurement.fill_cache import classified, transcribed
 from recognizers.measurement.protocols import Emotion, EmotionRecognizer, Mel, Recognizer
+from scenarios import Scenario
+from scenarios.paths import has_plugins
 from scenarios.plugins import trust
 from scenarios.schema.codec import CodecSpec
-from scenarios.schema.corpus import MeasuredCorpusSpec, OneCorpusSpec
+from scenarios.schema.corpus import MeasuredCorpusSpec, MixtureCorpusSpec, OneCorpusSpec
 from scenarios.schema.server import EmotionSpec, RecognizerSpec
 
 if TYPE_CHECKING:
@@ -130,3 +133,19 @@ class Listener:
 def _by_label(emotion: Emotion) -> dict[str, float]:
     found = emotion.probabilities
     return {str(k): float(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
+
+
+def equipment_of(scenario: Scenario, base_dir: Path, device: str = "cpu", threads: int = 1) -> Equipment:
+    """The recognizer, network and codecs of a scenario in ``base_dir``."""
+    if isinstance(scenario.corpus, MixtureCorpusSpec):
+        raise LiveError("a server recognizes one language: take one corpus, not a mixture (--set corpus=shipped)")
+    return Equipment(
+        recognizer=scenario.recognizer,
+        emotion=scenario.emotion,
+        codecs=scenario.codecs,
+        corpus=scenario.corpus,
+        device=device,
+        threads=threads,
+        largest=scenario.server.batching.largest,
+        plugins=base_dir if has_plugins(scenario) else None,
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from amser.exits import UserError
 from amser.plots.columns import chosen, find, require_told_apart
 from amser.plots.look import RC, WIDTHS, check_output, save
-from amser.plots.xy import xy_figure
+from amser.plots.standard import xy_figure
 from amser.report.material import Study
 from amser.summary import PointKey
 

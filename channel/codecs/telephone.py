@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.codecs.base import AudioCodec, CodecError, Payload, to_int16
-from channel.codecs.packets import packet_of
-from channel.codecs.wire import Reader, declared_samples_s, varint
+from channel.codecs.wire import Reader, declared_samples_s, packet_of, varint
 from channel.mel import HOP_SAMPLES, LONGEST_SAMPLES, SAMPLE_RATE_HZ, Audio
 
 _NARROW_RATE_HZ = 8_000

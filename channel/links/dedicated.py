@@ -19,7 +19,6 @@ class DedicatedLink(SharedLink):
     """
 
     __slots__ = ("_constant", "_heap", "_members", "_sequence", "busy_s", "capacity", "carried_bits")
-    immediate = True
     work_conserving = False
 
     def __init__(self, capacity: Capacity) -> None:
@@ -30,24 +29,6 @@ class DedicatedLink(SharedLink):
         self._sequence = 0
         self._heap: list[tuple[float, int, int]] = []
         self._members: dict[int, tuple[int, float, float, float]] = {}  # sequence, start, bits, cap
-
-    def finish_of(self, now: float, bits: float, cap_bps: float = INFINITY, until: float = INFINITY) -> float:
-        """Return when the last of ``bits`` has passed; inf when that is after ``until`` (see
-        `SharedLink`).
-        """
-        rate = self._constant
-        if rate is None:
-            finish = self.capacity.time_to_send_capped(now, bits, cap_bps)
-        else:
-            finish = now + bits / (rate if rate < cap_bps else cap_bps)
-        if finish <= until:
-            self.busy_s += finish - now
-            self.carried_bits += bits
-            return finish
-        if until > now:
-            self.busy_s += until - now
-            self.carried_bits += self._passed(now, until, cap_bps)
-        return INFINITY
 
     def _passed(self, start: float, end: float, cap: float) -> float:
         """Bits of one upload with its cap between two instants."""

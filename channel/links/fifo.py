@@ -12,22 +12,16 @@ INFINITY = math.inf
 
 
 class FifoLink(SharedLink):
-    """One server, first come, first served; the finish is known on arrival.
-
-    `finish_of` is the short way (no events).  `join`, `leave` and `pop_finished` give the same finishes and
-    allow an upload to leave later than planned; one link uses one of the two ways, not both.
-    """
+    """One server, first come, first served."""
 
     __slots__ = (
-        "_constant", "_free_at", "_head_from", "_head_until", "_members", "_queue", "_settled_to", "busy_s", "capacity",
+        "_constant", "_head_from", "_head_until", "_members", "_queue", "_settled_to", "busy_s", "capacity",
         "carried_bits",
     )  # fmt: skip
-    immediate = True
 
     def __init__(self, capacity: Capacity) -> None:
         self.capacity = capacity
         self._constant = capacity.constant_bps
-        self._free_at = 0.0  # the end of all work known so far (finish_of)
         self._settled_to = 0.0
         self.carried_bits = 0.0
         self.busy_s = 0.0
@@ -36,47 +30,13 @@ class FifoLink(SharedLink):
         self._head_from = 0.0
         self._head_until = INFINITY
 
-    # ---- the short way
-
-    def finish_of(self, now: float, bits: float, cap_bps: float = INFINITY, until: float = INFINITY) -> float:
-        """Return when the last of ``bits`` has passed; inf when that is after ``until`` (see `SharedLink`).
-
-        ``carried_bits`` and ``busy_s`` count the whole upload at once; `settle` does not split it.
-        """
-        free = self._free_at
-        start = free if free > now else now
-        rate = self._constant
-        finish = start + bits / rate if rate is not None else self.capacity.time_to_send(start, bits)
-        if finish > until:
-            return self._give_up(start, until)
-        self._free_at = finish
-        self.busy_s += finish - start
-        self.carried_bits += bits
-        return finish
-
-    def _give_up(self, start: float, until: float) -> float:
-        if until > start:
-            self._free_at = until
-            self.busy_s += until - start
-            self.carried_bits += self.capacity.bits_between(start, until)
-        return INFINITY
-
-    def backlog_bits(self, now: float) -> float:
-        """Bits taken in through `finish_of` that have not passed at ``now``."""
-        if self._queue or self._free_at <= now:
-            return 0.0
-        return self.capacity.bits_between(now, self._free_at)
-
-    # ---- the way through events
-
     def _join(self, now: float, key: int, bits: float, sender: Sender) -> None:
         """Queue an upload (see `SharedLink.join`); weight and cap do not matter to FIFO."""
         queue = self._queue
         queue.append(key)
         self._members[key] = bits
         if len(queue) == 1:
-            free = self._free_at
-            self._start_head(free if free > now else now)
+            self._start_head(now)
 
     def _start_head(self, at: float) -> None:
         self._head_from = self._settled_to = at
@@ -98,7 +58,7 @@ class FifoLink(SharedLink):
             if queue:
                 self._start_head(end)
             else:
-                self._head_until, self._free_at = INFINITY, end
+                self._head_until = INFINITY
         return done
 
     def leave(self, now: float, key: int) -> float:
@@ -111,7 +71,7 @@ class FifoLink(SharedLink):
         self._account(now)
         queue.popleft()
         remaining = max(0.0, bits - self.capacity.bits_between(self._head_from, now))
-        self._head_until, self._free_at = INFINITY, now
+        self._head_until = INFINITY
         if queue:
             self._start_head(now)
         return remaining
@@ -123,7 +83,7 @@ class FifoLink(SharedLink):
             self._settled_to = now
 
     def settle(self, now: float) -> None:
-        """Bring the accounts to ``now``; work known through `finish_of` is counted already."""
+        """Bring the accounts to ``now``."""
         if self._queue:
             self._account(min(now, self._head_until))
 

@@ -46,8 +46,6 @@ class SharedLink(ABC):
 
     __slots__ = ()
 
-    immediate = False
-    """True when the finish is known at the start: `finish_of` needs no events."""
     work_conserving = True
     """True when the link is never idle or slower than its capacity while an upload is there."""
 
@@ -115,14 +113,6 @@ class SharedLink(ABC):
     @abstractmethod
     def settle(self, now: float) -> None:
         """Bring ``carried_bits`` and ``busy_s`` to ``now`` (for utilisation between two instants)."""
-
-    def finish_of(self, now: float, bits: float, cap_bps: float = INFINITY, until: float = INFINITY) -> float:
-        """Start an upload and return its finish at once; only for disciplines with ``immediate``.
-
-        Returns inf when it is not finished at ``until`` (the sender gives up then and takes no more of the
-        link).
-        """
-        raise TypeError(f"{type(self).__name__} shares in a way that later uploads change: use join()")
 
     def utilisation(self, now: float) -> float:
         """Bits that have passed by ``now`` over the bits that could have passed from 0 on."""

@@ -186,11 +186,3 @@ def _audio_files(root: Path) -> Iterator[Path]:
 
 def _any_named(root: Path, pattern: re.Pattern[str]) -> bool:
     return any(pattern.match(path.stem) for path in _audio_files(root))
-
-
-TEXTS: Mapping[str, Mapping[str, str]] = {
-    "ravdess": _RAVDESS_TEXTS,
-    "emodb": _EMODB_TEXTS,
-    "cremad": _CREMAD_TEXTS,
-}
-"""The fixed sentences of each corpus by their code in the file name."""

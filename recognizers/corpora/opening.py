@@ -13,9 +13,8 @@ from recognizers.corpora.acted import (
     open_emodb,
     open_ravdess,
 )
-from recognizers.corpora.classes import Classes
 from recognizers.corpora.faults import CorpusError
-from recognizers.corpora.iemocap import find_iemocap, open_iemocap
+from recognizers.corpora.iemocap import Classes, find_iemocap, open_iemocap
 from recognizers.corpora.librispeech import find_librispeech, open_librispeech
 from recognizers.corpora.manifest import open_manifest
 from recognizers.corpora.types import Corpus

@@ -7,19 +7,16 @@ Whisper by the digest of its weights; another Whisper's states would mean nothin
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from recognizers.emotion.state_network import StateDims, StateNetwork, agreed, collate_states
 from recognizers.emotion.states import EncoderStates, Stretches, overheard
 from recognizers.emotion.types import Emotion, EmotionError, Mel
+from recognizers.emotion.weights import described, fill, header_of, save_weights
 
 if TYPE_CHECKING:
     from recognizers.measurement.protocols import Recognizer, Transcript
@@ -109,31 +106,21 @@ class StateRecognizer:
 
 def save_states(path: Path, network: StateNetwork, spec: StateSpec) -> None:
     """Write weights and description; whole or not at all."""
-    tensors = {
-        name: (value if name.endswith(("_mean", "_deviation")) else value.half()).detach().clone().contiguous()
-        for name, value in network.state_dict().items()
-    }
-    header = {"format": STATE_FORMAT, "spec": json.dumps(dataclasses.asdict(spec), sort_keys=True)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    save_file(tensors, str(temporary), metadata=header)
-    temporary.chmod(0o644)  # safetensors writes for the owner alone
-    temporary.replace(path)
+    tensors = {n: t if n.endswith(("_mean", "_deviation")) else t.half() for n, t in network.state_dict().items()}
+    save_weights(path, STATE_FORMAT, dataclasses.asdict(spec), tensors)
 
 
 def is_of_states(path: Path) -> bool:
     """Whether a file is such a network; False for what is no safetensors file."""
     try:
-        with safe_open(str(path), framework="pt") as file:
-            return (file.metadata() or {}).get("format") == STATE_FORMAT
-    except (SafetensorError, OSError):
+        return header_of(path).get("format") == STATE_FORMAT
+    except EmotionError:
         return False
 
 
 def encoder_of_file(path: Path) -> str:
     """The Whisper that a weights file of such a network names; raises `EmotionError` where it cannot be read."""
-    with safe_open(str(path), framework="pt") as file:
-        return _spec(path, file.metadata() or {}).encoder
+    return described(path, STATE_FORMAT, _spec).encoder
 
 
 def load_states(path: Path) -> StateRecognizer:
@@ -145,38 +132,21 @@ def load_states(path: Path) -> StateRecognizer:
     from recognizers.emotion.states import WhisperStates
     from recognizers.whisper import load_whisper
 
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            spec = _spec(path, file.metadata() or {})
-            network = StateNetwork(spec.dims, len(spec.labels), spec.members)
-            wanted = network.state_dict()
-            if set(file.keys()) != set(wanted):
-                raise EmotionError(f"{path}: its tensors are not those of the network that it describes")
-            tensors = {name: file.get_tensor(name).float() for name in wanted}
-    except (SafetensorError, OSError) as error:
-        raise EmotionError(f"{path}: not a safetensors file ({error})") from error
-    for name, value in wanted.items():
-        if tensors[name].shape != value.shape or not torch.isfinite(tensors[name]).all():
-            raise EmotionError(f"{path}: tensor {name} has another shape, or values that are not finite")
-    network.load_state_dict(tensors)
+    spec = described(path, STATE_FORMAT, _spec)
+    network = StateNetwork(spec.dims, len(spec.labels), spec.members)
+    digest = fill(path, network)
     whisper = load_whisper(spec.encoder)
     encoder = WhisperStates(whisper.model, whisper.name, whisper.weights_hash, spec.dims.layers)
-    return StateRecognizer(network, spec, encoder, hashlib.sha256(path.read_bytes()).hexdigest())
+    return StateRecognizer(network, spec, encoder, digest)
 
 
-def _spec(path: Path, header: Mapping[str, str]) -> StateSpec:
-    if header.get("format") != STATE_FORMAT:
-        raise EmotionError(f"{path}: not a network on encoder states (format {header.get('format')!r})")
-    try:
-        fields = json.loads(header["spec"])
-        given = fields.pop("dims")
-        dims = StateDims(**{**given, "layers": tuple(int(layer) for layer in given["layers"])})
-        spec = StateSpec(**{**fields, "labels": tuple(str(label) for label in fields["labels"])}, dims=dims)
-    except (KeyError, TypeError, ValueError) as error:
-        raise EmotionError(f"{path}: its description cannot be read ({error})") from error
-    sizes = (dims.state_width, dims.width, len(dims.layers), len(spec.labels), spec.members, dims.heads)
+def _spec(dims: Mapping[str, Any], **fields: Any) -> StateSpec:
+    """Raises `ValueError` for sizes that no network has: a file may be anybody's."""
+    given = StateDims(**{**dims, "layers": tuple(int(layer) for layer in dims["layers"])})
+    spec = StateSpec(dims=given, **fields)
+    sizes = (given.state_width, given.width, len(given.layers), len(spec.labels), spec.members, given.heads)
     if not all(isinstance(size, int) and 1 <= size <= LARGEST_WIDTH for size in sizes) or spec.members > MOST_MEMBERS:
-        raise EmotionError(f"{path}: its sizes {sizes} lie outside 1 to {LARGEST_WIDTH}")
-    if dims.width % dims.heads or dims.modalities not in ("both", "audio", "text"):
-        raise EmotionError(f"{path}: {dims.heads} heads of width {dims.width}, modalities {dims.modalities!r}")
+        raise ValueError(f"sizes {sizes} lie outside 1 to {LARGEST_WIDTH}")
+    if given.width % given.heads or given.modalities not in ("both", "audio", "text"):
+        raise ValueError(f"{given.heads} heads of width {given.width}, modalities {given.modalities!r}")
     return spec

@@ -6,13 +6,14 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from recognizers.emotion.layers import EmotionNetwork
 from recognizers.emotion.networks import ARCHITECTURES, NetworkSpec, build_network
@@ -32,11 +33,15 @@ def shipped_weights(architecture: str) -> Path:
 
 def save_network(path: Path, network: EmotionNetwork, spec: NetworkSpec) -> None:
     """Write weights (fp16; statistics in fp32) and spec; whole or not at all."""
-    tensors = {name: _stored(name, tensor) for name, tensor in network.state_dict().items()}
-    header = {"format": FORMAT, "spec": json.dumps(dataclasses.asdict(spec), sort_keys=True)}
+    save_weights(path, FORMAT, dataclasses.asdict(spec), {n: _stored(n, t) for n, t in network.state_dict().items()})
+
+
+def save_weights(path: Path, form: str, spec: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors and what describes them; whole or not at all."""
+    header = {"format": form, "spec": json.dumps(spec, sort_keys=True)}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
-    save_file(tensors, str(temporary), metadata=header)
+    save_file({n: t.detach().clone().contiguous() for n, t in tensors.items()}, str(temporary), metadata=header)
     temporary.chmod(0o644)  # safetensors writes for the owner alone
     temporary.replace(path)
 
@@ -51,19 +56,59 @@ def load_network(path: Path) -> tuple[EmotionNetwork, Tokenizer, NetworkSpec, st
     if not path.is_file():
         known = ", ".join(ARCHITECTURES)
         raise EmotionError(f"{path}: no such weights file; give one of {known}, or the path of a .safetensors file")
+    spec = described(path, FORMAT, NetworkSpec)
+    network, tokenizer = build_network(spec)
+    return network, tokenizer, spec, fill(path, network)
+
+
+Spec = TypeVar("Spec")
+
+
+def described(path: Path, form: str, made: Callable[..., Spec]) -> Spec:
+    """The spec in the header of a weights file; raises `EmotionError` where there is none of this format."""
     if path.stat().st_size > LARGEST_FILE_BYTES:
         raise EmotionError(f"{path}: larger than {LARGEST_FILE_BYTES >> 20} MiB, which no emotion network is")
+    header = header_of(path)
+    if header.get("format") != form:
+        raise EmotionError(f"{path}: not an emotion network of this project (format {header.get('format')!r})")
+    try:
+        fields = json.loads(header["spec"])
+        return made(**{**fields, "labels": tuple(str(label) for label in fields["labels"])})
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise EmotionError(f"{path}: its description cannot be read ({error})") from error
+
+
+def header_of(path: Path) -> dict[str, str]:
+    """What a safetensors file says of itself; raises `EmotionError` for another file."""
     try:
         with safe_open(str(path), framework="pt") as file:
-            header = file.metadata() or {}
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError, ValueError) as error:
+        raise EmotionError(f"{path}: not a safetensors file ({error})") from error
+
+
+def fill(path: Path, network: nn.Module) -> str:
+    """Read a file's tensors into the network that it describes, which then evaluates; the file's SHA-256.
+
+    Raises `EmotionError` for tensors of another network, and for values that are not finite."""
+    wanted = network.state_dict()
+    try:
+        with safe_open(str(path), framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except (SafetensorError, OSError, ValueError) as error:
         raise EmotionError(f"{path}: not a safetensors file ({error})") from error
-    spec = _spec(path, header)
-    network, tokenizer = build_network(spec)
-    _fill(path, network, tensors)
+    wrong = sorted(
+        name
+        for name in wanted.keys() | tensors.keys()
+        if name not in wanted or name not in tensors or wanted[name].shape != tensors[name].shape
+    )
+    if wrong:
+        raise EmotionError(f"{path}: {len(wrong)} tensors do not fit the network it describes, first {wrong[0]}")
+    if not all(torch.isfinite(tensor).all() for tensor in tensors.values() if tensor.is_floating_point()):
+        raise EmotionError(f"{path}: holds weights that are not finite numbers")
+    network.load_state_dict({name: tensors[name].to(value.dtype) for name, value in wanted.items()})
     network.eval()
-    return network, tokenizer, spec, hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def start_from(path: Path) -> Callable[[EmotionNetwork], None]:
@@ -88,29 +133,4 @@ def start_from(path: Path) -> Callable[[EmotionNetwork], None]:
 
 def _stored(name: str, tensor: Tensor) -> Tensor:
     statistic = name.endswith(("running_mean", "running_var")) or name.startswith("band_")
-    keep = statistic or not tensor.is_floating_point()
-    return (tensor if keep else tensor.to(torch.float16)).detach().clone().contiguous()
-
-
-def _spec(path: Path, header: dict[str, str]) -> NetworkSpec:
-    if header.get("format") != FORMAT:
-        raise EmotionError(f"{path}: not an emotion network of this project (format {header.get('format')!r})")
-    try:
-        fields = json.loads(header["spec"])
-        return NetworkSpec(**{**fields, "labels": tuple(str(label) for label in fields["labels"])})
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise EmotionError(f"{path}: its description cannot be read ({error})") from error
-
-
-def _fill(path: Path, network: EmotionNetwork, tensors: dict[str, Tensor]) -> None:
-    wanted = network.state_dict()
-    wrong = sorted(
-        name
-        for name in wanted.keys() | tensors.keys()
-        if name not in wanted or name not in tensors or wanted[name].shape != tensors[name].shape
-    )
-    if wrong:
-        raise EmotionError(f"{path}: {len(wrong)} tensors do not fit the network it describes, first {wrong[0]}")
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values() if tensor.is_floating_point()):
-        raise EmotionError(f"{path}: holds weights that are not finite numbers")
-    network.load_state_dict({name: tensors[name].to(value.dtype) for name, value in wanted.items()})
+    return tensor if statistic or not tensor.is_floating_point() else tensor.to(torch.float16)

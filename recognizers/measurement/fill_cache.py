@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from channel.mel import log_mel
-from recognizers.measurement.keys import felt_key, recognized_key
-from recognizers.measurement.one_pass import classified, transcribed
-from recognizers.measurement.protocols import Audio, Corpus, EmotionRecognizer, Mel, Recognizer
+from channel.mel import log_mel, rebanded
+from recognizers.measurement.protocols import (
+    Audio,
+    Corpus,
+    Deferred,
+    Emotion,
+    EmotionRecognizer,
+    Mel,
+    Overhearing,
+    Recognizer,
+    Transcript,
+)
 from recognizers.measurement.shipped_tables import MeasuredCorpus, MeasuredEmotion, NoTable
-from recognizers.measurement.store import Store, digest
+from recognizers.measurement.store import Store, digest, felt_key, recognized_key
 from recognizers.measurement.table_cells import Cell, coded_value, is_coded, is_felt, is_recognized
 from scenarios.errors import AmserError, Exit
 from scenarios.plugins import told
@@ -228,3 +236,31 @@ class Measuring:
         if self.emotion is None:
             return False
         return self._unrecognized(mel) or self._felt_key(mel) not in self.known.felt
+
+
+def transcribed(
+    recognizer: Recognizer, emotion: EmotionRecognizer | None, mels: Sequence[Mel]
+) -> tuple[Sequence[Transcript], Sequence[Stretches | None]]:
+    """The words of every Mel, and what ``emotion`` may read of the pass that found them (None: nothing)."""
+    if isinstance(emotion, Overhearing):
+        own = recognizer.loaded() if isinstance(recognizer, Deferred) else recognizer
+        if found := emotion.overhear(own, mels):
+            return found
+    return recognizer.transcribe(mels), [None] * len(mels)
+
+
+def classified(
+    emotion: EmotionRecognizer, mels: Sequence[Mel], texts: Sequence[str], heard: Sequence[Stretches | None]
+) -> list[Emotion]:
+    """The emotion of every Mel and its words; the network hears by itself what was not overheard."""
+    found: dict[int, Emotion] = {}
+    if isinstance(emotion, Overhearing):
+        known = {place: one for place, one in enumerate(heard) if one is not None}
+        felt = emotion.classify_heard(list(known.values()), [texts[place] for place in known])
+        found = dict(zip(known, felt, strict=True))
+    left = [place for place in range(len(mels)) if place not in found]
+    if left:
+        # A recognizer of 128 bands has the payload's Mel in 128; the network hears the same in its own.
+        bands = [rebanded(mels[place], emotion.bands) for place in left]
+        found |= zip(left, emotion.classify(bands, [texts[place] for place in left]), strict=True)
+    return [found[place] for place in range(len(mels))]

@@ -18,7 +18,6 @@ from channel.mel import log_mel
 from recognizers.cache import default_cache
 from recognizers.corpora.types import Corpus, Utterance
 from recognizers.measurement.bar import counting_bar
-from recognizers.measurement.keys import coded_key, recognized_key
 from recognizers.measurement.shipped_tables import (
     MeasuredTable,
     NoTable,
@@ -26,7 +25,7 @@ from recognizers.measurement.shipped_tables import (
     tables_with,
     write_table,
 )
-from recognizers.measurement.store import Store, digest
+from recognizers.measurement.store import Store, coded_key, digest, recognized_key
 from recognizers.measurement.table_cells import audio_digest, coded_value, is_coded, is_recognized
 from recognizers.measurement.table_file import network_column
 from recognizers.measurement.table_frame import score

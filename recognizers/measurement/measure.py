@@ -10,10 +10,9 @@ from channel.codecs import Codec
 from recognizers.cache import default_cache
 from recognizers.measurement.bar import counting_bar
 from recognizers.measurement.fill_cache import MeasurementError, Measuring
-from recognizers.measurement.keys import coded_key
 from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
 from recognizers.measurement.shipped_tables import cache_entries, tables_with
-from recognizers.measurement.store import Store
+from recognizers.measurement.store import Store, coded_key
 from recognizers.measurement.table_cells import Cell, audio_digest
 from recognizers.measurement.table_frame import add_errors, frame
 from recognizers.service.encode import encode_cost

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recognizers.measurement.lazy import LazyRecognizer
-from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
+from recognizers.measurement.fill_cache import MeasurementError
+from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Mel, Recognizer, Transcript
 from recognizers.measurement.shipped_tables import MeasuredCorpus, NoTable, measured_corpus, measured_tables
 from recognizers.measurement.synthetic import synthetic_corpus
 from scenarios.plugins import make
@@ -182,3 +182,36 @@ def _measured_emotion(network: str, corpus: str) -> EmotionRecognizer:
         f"no measured table of corpus '{corpus}' has the emotion network '{network}', only "
         f"{', '.join(known) or 'none'}; choose one of them or `emotion: {{kind: none}}`"
     )
+
+
+@dataclass
+class LazyRecognizer:
+    """Stands for the recognizer that ``load`` gives, which must have this fingerprint."""
+
+    name: str
+    bands: int
+    identity: str
+    load: Callable[[], Recognizer]
+    _loaded: Recognizer | None = field(default=None, init=False)
+
+    def fingerprint(self) -> str:
+        """What identifies weights and decoding, known without loading them."""
+        return self.identity
+
+    def transcribe(self, mels: Sequence[Mel], /) -> Sequence[Transcript]:
+        """Load the weights if that has not happened, and recognize; errors are those of ``loaded``."""
+        return self.loaded().transcribe(mels)
+
+    def loaded(self) -> Recognizer:
+        """The recognizer itself.
+
+        Raises ``MeasurementError`` for other weights than those that the tables were made with."""
+        if self._loaded is None:
+            loaded = self.load()
+            if loaded.fingerprint() != self.identity:
+                raise MeasurementError(
+                    f"the weights of '{self.name}' on this machine are not those that the measured tables were made "
+                    "with; name the checkpoint by its path to use it as a model of its own"
+                )
+            self._loaded = loaded
+        return self._loaded

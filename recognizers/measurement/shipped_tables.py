@@ -21,9 +21,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from recognizers.measurement.keys import coded_key, felt_key, recognized_key
 from recognizers.measurement.protocols import Emotion, Mel
-from recognizers.measurement.store import digest
+from recognizers.measurement.store import coded_key, digest, felt_key, recognized_key
 from recognizers.measurement.table_file import COLUMNS, FORMAT, KEY, network_column, read_head, read_rows
 from scenarios.errors import AmserError, Exit
 

@@ -1,7 +1,7 @@
 """A content-addressed store of small results in one SQLite file.
 
 Writes are transactions in write-ahead-log mode: a process that is killed leaves every batch it had
-finished and nothing half-written, and several processes may share the file.
+finished and nothing half-written, and several processes may share the file.  Keys are digests of what made a value.
 """
 
 from __future__ import annotations
@@ -138,3 +138,24 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._database.close()
+
+
+# Raised when the meaning of a stored value changes; old entries are then simply never asked for.
+CODED_VERSION = "coded-1"
+RECOGNIZED_VERSION = "recognized-1"
+FELT_VERSION = "felt-1"
+
+
+def coded_key(audio: str, codec: str, bands: int) -> str:
+    """Key of what a codec makes of an utterance, given the audio's digest and the codec's fingerprint."""
+    return digest(CODED_VERSION, audio, codec, str(bands))
+
+
+def recognized_key(mel: str, recognizer: str) -> str:
+    """Key of a hypothesis, given the digests of Mel and recognizer."""
+    return digest(RECOGNIZED_VERSION, mel, recognizer)
+
+
+def felt_key(mel: str, words: str, network: str) -> str:
+    """Key of an emotion, given the Mel's digest, the words and the network's digest."""
+    return digest(FELT_VERSION, mel, words, network)

@@ -1,7 +1,7 @@
 """Whisper as the server's recognizer: stock openai-whisper of any size, and `nano`, which ships with the
 project."""
 
-from recognizers.whisper.checkpoints.errors import ModelUnavailable
+from recognizers.whisper.checkpoints.state import ModelUnavailable
 from recognizers.whisper.loading import available_whispers, load_whisper
 from recognizers.whisper.recognizer import MelShapeError, Transcript, WhisperRecognizer
 

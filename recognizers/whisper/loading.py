@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizers.whisper.checkpoints import resolver
-from recognizers.whisper.checkpoints.errors import ModelUnavailable
 from recognizers.whisper.checkpoints.official import file_digest
+from recognizers.whisper.checkpoints.state import ModelUnavailable
 from recognizers.whisper.nano import NanoFormatError, is_nano, load_nano
 from recognizers.whisper.options import CLOSED_VOCABULARY
 from recognizers.whisper.placing import on_device

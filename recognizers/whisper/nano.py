@@ -11,16 +11,46 @@ underflows to exactly 0."""
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from recognizers.whisper.vocabulary import Vocabulary
 from scenarios.errors import AmserError, Exit
 
 if TYPE_CHECKING:
     import torch
     from whisper.model import ModelDimensions, Whisper
+
+
+def english_tokenizer() -> Any:  # whisper ships no type hints
+    """Whisper's tokenizer of the English-only models (51,864 tokens)."""
+    from whisper.tokenizer import get_tokenizer
+
+    return get_tokenizer(multilingual=False)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Official token ids in use, ascending; `rows[i]` is the id of compact row i."""
+
+    rows: tuple[int, ...]
+
+    def compact(self, tokens: Iterable[int]) -> list[int]:
+        """Official ids to row numbers; KeyError for a token outside the vocabulary."""
+        index = {token: row for row, token in enumerate(self.rows)}
+        return [index[token] for token in tokens]
+
+
+def vocabulary_of(words: Iterable[str]) -> Vocabulary:
+    """The vocabulary for sentences made of `words`: their tokens and the four specials that decoding
+    needs."""
+    tokenizer = english_tokenizer()
+    tokens = {tokenizer.sot, tokenizer.eot, tokenizer.no_timestamps, tokenizer.no_speech}
+    for word in words:
+        tokens.update(tokenizer.encode(" " + word))
+    return Vocabulary(tuple(sorted(tokens)))
+
 
 CONTEXT_FRAMES = 500  # 5 s of Mel frames at 10 ms
 FORMAT = "amser-nano-1"

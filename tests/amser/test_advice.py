@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import amser
 import scenarios
 from amser.advice.advise import Advice, Option, Verdict
-from amser.advice.payloads import Payloads
+from amser.advice.measured_codecs import Payloads
 from amser.advice.upload import Sender
 from amser.cli.main import run
 from amser.summary import Estimate

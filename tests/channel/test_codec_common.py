@@ -243,7 +243,7 @@ def test_damaged_payloads_decode_to_one_thing(speech: Audio) -> None:
 
 
 def test_zeros_lie_behind_a_packet() -> None:
-    from channel.codecs.packets import PADDING_BYTES, packet_of
+    from channel.codecs.wire import PADDING_BYTES, packet_of
 
     packet = packet_of(b"abc")
     assert bytes(packet) == b"abc" and packet.size == 3

@@ -10,7 +10,6 @@ import pytest
 from pydantic import ValidationError
 
 from channel.links import (
-    ConstantCapacity,
     LinkError,
     NoLoss,
     PacketLoss,
@@ -284,25 +283,11 @@ def test_backoff() -> None:
     assert build_cell(cell_spec()).retry is None
 
 
-def test_give_up_times_of_immediate_links() -> None:
-    """A FIFO sender that gives up at 1.5 s frees the link then; one that never gets its turn costs nothing."""
-    link = build_cell(cell_spec(capacity="100 bit/s", sharing="fifo", transport="udp")).link
-    assert isinstance(link.capacity, ConstantCapacity)
-    assert link.finish_of(0.0, 100.0) == 1.0
-    assert link.finish_of(0.0, 100.0, until=1.5) == INF
-    assert link.finish_of(0.0, 100.0, until=1.2) == INF
-    assert link.finish_of(0.0, 100.0) == 2.5
-    assert link.carried_bits == pytest.approx(250.0)
-
-
 @pytest.mark.parametrize("sharing", ["fifo", "router", "equal"])
 def test_utilisation_counts_what_has_passed(sharing: str) -> None:
     """1000 bits at 100 bit/s from 0 on: at 5 s half of them have passed, and the link was always busy."""
     link = build_cell(cell_spec(capacity="100 bit/s", sharing=sharing, transport="udp")).link
-    if link.immediate:
-        link.finish_of(0.0, 1000.0)
-    else:
-        link.join(0.0, 1, 1000.0)
+    link.join(0.0, 1, 1000.0)
     assert link.utilisation(5.0) == pytest.approx(1.0)
     assert link.carried_bits - link.backlog_bits(5.0) == pytest.approx(500.0)
 

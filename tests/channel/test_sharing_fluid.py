@@ -267,20 +267,3 @@ def busy_intervals(uploads: list[Upload], finishes: dict[int, float]) -> list[tu
         else:
             merged.append((a, b))
     return merged
-
-
-@settings(max_examples=15)
-@given(capacity(), uploads())
-def test_immediate_finish_equals_the_way_through_events(capacity: Capacity, uploads: list[Upload]) -> None:
-    """finish_of with a known patience: same finishes, and those who give up use the link until they do."""
-    for build, name in ((FifoLink, "fifo"), (DedicatedLink, "dedicated")):
-        short, long = build(capacity), build(capacity)
-        finishes, remaining = drive(long, uploads)
-        for u in sorted(uploads, key=lambda u: (u.start, u.key)):
-            at = short.finish_of(u.start, u.bits, u.cap, u.leaves)
-            if u.key in finishes:
-                assert at == pytest.approx(finishes[u.key], rel=1e-9), name
-            else:
-                assert at == math.inf or remaining[u.key] < 1e-6
-        assert short.carried_bits == pytest.approx(long.carried_bits, rel=1e-6, abs=1e-3)
-        assert short.busy_s == pytest.approx(long.busy_s, rel=1e-6, abs=1e-6)

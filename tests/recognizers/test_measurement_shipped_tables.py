@@ -17,9 +17,8 @@ from recognizers.corpora.types import Corpus
 from recognizers.measurement import make_table as tabling
 from recognizers.measurement import shipped_tables
 from recognizers.measurement.fill_cache import MeasurementError
-from recognizers.measurement.lazy import LazyRecognizer
 from recognizers.measurement.measure import measure
-from recognizers.measurement.parts_from_spec import corpus_of, emotion_of, recognizer_of
+from recognizers.measurement.parts_from_spec import LazyRecognizer, corpus_of, emotion_of, recognizer_of
 from recognizers.measurement.shipped_tables import (
     MeasuredCorpus,
     MeasuredTable,

@@ -16,9 +16,8 @@ from recognizers.training.nano.data import (
 )
 from recognizers.training.nano.train import Options, Run, encode, train
 from recognizers.training.speech.grammar import vocabulary
-from recognizers.whisper.nano import compact_dimensions, load_nano
+from recognizers.whisper.nano import compact_dimensions, load_nano, vocabulary_of
 from recognizers.whisper.padding import floor_of
-from recognizers.whisper.vocabulary import vocabulary_of
 
 
 @pytest.fixture(autouse=True)

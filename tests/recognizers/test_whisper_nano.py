@@ -14,12 +14,14 @@ from recognizers.training.speech.grammar import vocabulary
 from recognizers.whisper.nano import (
     OFFICIAL_VOCABULARY,
     NanoFormatError,
+    Vocabulary,
     compact_dimensions,
+    english_tokenizer,
     load_nano,
     pin_constant,
     save_nano,
+    vocabulary_of,
 )
-from recognizers.whisper.vocabulary import Vocabulary, english_tokenizer, vocabulary_of
 
 
 def _compact_model(words: tuple[str, ...] = ("turn", "on", "the", "light")) -> tuple[Whisper, Vocabulary]:

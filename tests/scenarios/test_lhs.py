@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scenarios import ScenarioError, loads
-from scenarios.design import latin_hypercube
 from scenarios.schema.sweep import LhsSpec
+from scenarios.sweeping import latin_hypercube
 
 TEXT = """
 extends: quickstart

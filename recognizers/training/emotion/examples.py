@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from recognizers.corpora import Corpus, CorpusError, Fault
-from recognizers.emotion.types import EmotionError, Mel, rank_of_rate
+from recognizers.emotion.types import RATES, EmotionError, Mel, rank_of_rate
 from recognizers.measurement.bar import Advance
 from recognizers.training.predictions import Labels
 
@@ -144,3 +145,31 @@ def project(mel: Mel, basis: Mel, rank: int) -> Mel:
 def compressed(mels: Sequence[Mel], rate: float) -> list[Mel]:
     """The Mels as the server rebuilds them from AMSER's factors at a compress rate; 1.0 changes nothing."""
     return list(mels) if rate >= 1 else [truncate_rank(mel, rank_of_rate(rate)) for mel in mels]
+
+
+class Recognizer(Protocol):
+    """What turns Mels into transcripts."""
+
+    @property
+    def name(self) -> str:
+        """Name for reports."""
+
+    def transcribe(self, mels: Sequence[Mel], /) -> Sequence[Any]:
+        """One transcript with `.text` for each Mel."""
+
+
+def with_heard_words(
+    examples: Examples,
+    recognizer: Recognizer,
+    rates: Sequence[float] = RATES,
+    *,
+    advance: Advance | None = None,
+) -> Examples:
+    """The examples with what the recognizer hears in the Mel of each rate; rate 1 stands for all others."""
+    texts_at = {}
+    for done, rate in enumerate(dict.fromkeys((1.0, *rates)), start=1):
+        heard = recognizer.transcribe(compressed(examples.mels, rate))
+        texts_at[rate] = tuple(str(transcript.text) for transcript in heard)
+        if advance:
+            advance(done, len(rates))
+    return replace(examples, texts=texts_at[1.0], texts_at=texts_at, text_source=recognizer.name)

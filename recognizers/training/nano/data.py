@@ -22,9 +22,8 @@ import soundfile
 
 from channel.mel import log_mel
 from recognizers.training.nano.augment import augment
-from recognizers.whisper.nano import CONTEXT_FRAMES
+from recognizers.whisper.nano import CONTEXT_FRAMES, Vocabulary, english_tokenizer
 from recognizers.whisper.padding import floor_of, pad_with_floor
-from recognizers.whisper.vocabulary import Vocabulary, english_tokenizer
 
 if TYPE_CHECKING:
     import torch

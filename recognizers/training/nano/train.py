@@ -32,8 +32,7 @@ from recognizers.training.nano.data import (
     read_synthetic,
 )
 from recognizers.training.speech.grammar import vocabulary
-from recognizers.whisper.nano import compact_dimensions, pin_constant, save_nano
-from recognizers.whisper.vocabulary import Vocabulary, vocabulary_of
+from recognizers.whisper.nano import Vocabulary, compact_dimensions, pin_constant, save_nano, vocabulary_of
 
 if TYPE_CHECKING:
     import torch

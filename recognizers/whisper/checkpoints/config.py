@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from recognizers.whisper.checkpoints.errors import ModelUnavailable
-from recognizers.whisper.checkpoints.state import Heads
+from recognizers.whisper.checkpoints.state import Heads, ModelUnavailable
 
 MOST_BYTES = 1 << 24
 """No configuration and no index of shards comes near this."""

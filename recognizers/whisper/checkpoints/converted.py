@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recognizers.cache import default_cache
-from recognizers.whisper.checkpoints.errors import ModelUnavailable
-from recognizers.whisper.checkpoints.state import Checkpoint, Dims, checked, raw_bytes
+from recognizers.whisper.checkpoints.state import Checkpoint, Dims, ModelUnavailable, checked, raw_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

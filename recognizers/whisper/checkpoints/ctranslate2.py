@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recognizers.whisper.checkpoints.config import alignment_heads
-from recognizers.whisper.checkpoints.errors import ModelUnavailable
-from recognizers.whisper.checkpoints.state import POSITIONS, Checkpoint, Dims, Heads, checked
+from recognizers.whisper.checkpoints.state import POSITIONS, Checkpoint, Dims, Heads, ModelUnavailable, checked
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recognizers.whisper.checkpoints.config import alignment_heads, json_object
-from recognizers.whisper.checkpoints.errors import ModelUnavailable
-from recognizers.whisper.checkpoints.state import POSITIONS, Checkpoint, Dims, checked
+from recognizers.whisper.checkpoints.state import POSITIONS, Checkpoint, Dims, ModelUnavailable, checked
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from recognizers.whisper.checkpoints import converted, official, packages, resolver
 from recognizers.whisper.checkpoints.converted import Kept, Origin
-from recognizers.whisper.checkpoints.errors import ModelUnavailable
 from recognizers.whisper.checkpoints.official import OfficialFile
-from recognizers.whisper.checkpoints.state import settled, weights_digest
+from recognizers.whisper.checkpoints.state import ModelUnavailable, settled, weights_digest
 from recognizers.whisper.loading import NANO_WEIGHTS
 
 

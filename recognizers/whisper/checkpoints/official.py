@@ -15,8 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recognizers.whisper.checkpoints.errors import ModelUnavailable
-from recognizers.whisper.checkpoints.state import Checkpoint, Dims, Heads, checked
+from recognizers.whisper.checkpoints.state import Checkpoint, Dims, Heads, ModelUnavailable, checked
 
 LICENCE = "MIT (OpenAI)"
 DOWNLOAD_TIMEOUT_S = 20.0

@@ -13,8 +13,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 from recognizers.whisper.checkpoints import ctranslate2
-from recognizers.whisper.checkpoints.errors import ModelUnavailable
-from recognizers.whisper.checkpoints.state import Checkpoint
+from recognizers.whisper.checkpoints.state import Checkpoint, ModelUnavailable
 
 LICENCE = "MIT (OpenAI's weights, MIT package)"
 

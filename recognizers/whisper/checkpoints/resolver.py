@@ -15,9 +15,8 @@ from pathlib import Path
 
 from recognizers.whisper.checkpoints import converted, ctranslate2, huggingface, official, packages
 from recognizers.whisper.checkpoints.converted import Kept, Origin
-from recognizers.whisper.checkpoints.errors import ModelUnavailable
 from recognizers.whisper.checkpoints.official import OfficialFile
-from recognizers.whisper.checkpoints.state import Checkpoint, settled, weights_digest
+from recognizers.whisper.checkpoints.state import Checkpoint, ModelUnavailable, settled, weights_digest
 
 SUFFIXES = (".pt", ".pth", ".safetensors", ".bin")
 

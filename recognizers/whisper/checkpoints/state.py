@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from recognizers.whisper.checkpoints.errors import ModelUnavailable
+from scenarios.errors import AmserError, Exit
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +35,12 @@ SINUSOID_ERROR = 1e-3
 
 Heads = tuple[tuple[int, int], ...]
 """(layer, head) of the decoder's cross attention that follow time; word time stamps need them."""
+
+
+class ModelUnavailable(AmserError, RuntimeError):
+    """A model cannot be had: the message says why and what to do, in one line."""
+
+    exit_code = Exit.MISSING
 
 
 @dataclass(frozen=True)

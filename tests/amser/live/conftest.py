@@ -14,7 +14,7 @@ import pytest
 from amser.live.accelerators import Ready
 from amser.live.application import Application, Service
 from amser.live.batcher import Rule
-from amser.live.limits import Limits
+from amser.live.decoders import Limits
 from amser.live.listening import Equipment, Heard, Job
 from amser.live.serving import Listening, Server
 from scenarios.schema.server import EmotionSpec, NoRecognizerSpec

@@ -11,8 +11,8 @@ import pytest
 
 from amser.live.application import Service
 from amser.live.batcher import Rule
+from amser.live.decoders import Limits
 from amser.live.errors import LiveError
-from amser.live.limits import Limits
 from amser.live.serving import Listening, _listening, run
 from tests.amser.live.conftest import NOTHING, running
 
