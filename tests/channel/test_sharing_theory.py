@@ -201,11 +201,6 @@ def test_impossible_members_are_refused(link: SharedLink, keywords: dict[str, fl
         link.join(0.0, 1, 1.0, **keywords)  # type: ignore[arg-type]
 
 
-def test_shared_disciplines_do_not_pretend_to_know_the_finish() -> None:
-    with pytest.raises(TypeError, match="use join"):
-        EqualLink(ConstantCapacity(1.0)).finish_of(0.0, 1.0)
-
-
 @pytest.mark.parametrize(
     ("link", "expected"),
     [
