@@ -93,7 +93,7 @@ def lte_tail(root: Path) -> Figure:
     policy, radio, traffic = (saved[f"devices.phone.{k}"] for k in ("policy", "radio", "traffic"))
     apart = traffic.str.contains("periodic")
     figure, axes = plt.subplots(1, 3, figsize=(9.2, 3.0), layout="constrained", sharey=True)
-    held = saved[apart & (radio == "lte") & ~policy.str.contains("stream")]
+    held = saved[apart & (radio == "lte-2012") & ~policy.str.contains("stream")]
     k = [
         int(p.partition('"largest": ')[2].rstrip("}") or 1) if "hold" in p else 1 for p in held["devices.phone.policy"]
     ]
