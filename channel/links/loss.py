@@ -100,11 +100,12 @@ class PacketLoss(Loss):
     ``probability`` is the share of packets lost, ``mean_burst`` how many are lost in a row on average.  The chain
     goes from bad to good with 1 / mean_burst and from good to bad so that the share is right.
 
-    With ``retransmits`` (TCP, QUIC) nothing is lost for good, but time is: a round with losses shrinks the window
-    by CUBIC's factor and ends slow start, what was lost is sent again a round later, a loss that no later packet
-    shows costs one more round (the probe of RFC 8985; for a packet alone in flight the retransmission timeout, which is
-    earlier), a lost retransmission a timeout.  A connection that persists remembers: its next upload starts with the
-    window that is left, in congestion avoidance, and only rounds that fill the window widen it (RFC 7661).
+    With ``retransmits`` (TCP, QUIC) nothing is lost for good, but time is, and packets go again: a round with losses
+    shrinks the window by CUBIC's factor and ends slow start, what was lost is sent again a round later, a loss that no
+    later packet shows costs one more round (the probe of RFC 8985; for a packet alone in flight the retransmission
+    timeout, which is earlier), a lost retransmission a timeout.  A connection that persists remembers: its next upload
+    starts with the window that is left, in congestion avoidance, and only rounds that fill the window widen it
+    (RFC 7661).
     """
 
     __slots__ = ("delays", "enter", "lossless", "retransmits", "share")

@@ -1,7 +1,8 @@
 """The life of an upload, from the end of speech to the reply.
 
 speech ends -> policy picks the codec -> coded on the CPU -> (held back) -> the radio wakes, the channel is granted,
-the connection set up -> the shared uplink -> backhaul -> the server's queue -> a batch -> the reply restarts the tail.
+the connection set up -> the shared uplink -> backhaul -> the server's queue -> a batch -> the reply, for
+which the radio may have to wake.
 """
 
 from __future__ import annotations
