@@ -11,12 +11,14 @@ amser.compare("results/a", "results/b").frame()            # every figure of b m
 amser.advise([6.2], uplink="2 Mbit/s", radio="lte").frame()  # codecs for clips of 6.2 s, and the one to take
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from amser.api import advise, compare, load, open_results, run, write_report
+from amser.api import compare, load, open_results, run, write_report
 from amser.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from amser.advice import advise
     from amser.plots import plot
     from scenarios import Experiment, ScenarioError
     from sim.study.results import Results, ResultsError
@@ -36,18 +38,18 @@ __all__ = [
 ]
 
 
+_LATER = {
+    "advise": "amser.advice",
+    "plot": "amser.plots",
+    "Experiment": "scenarios",
+    "ScenarioError": "scenarios",
+    "Results": "sim.study.results",
+    "ResultsError": "sim.study.results",
+}
+
+
 def __getattr__(name: str) -> Any:
     """What is imported when it is asked for, so that ``import amser`` takes no time: types, and all that draws."""
-    if name == "plot":
-        import amser.plots
-
-        return amser.plots.plot
-    if name in ("Experiment", "ScenarioError"):
-        import scenarios
-
-        return getattr(scenarios, name)
-    if name in ("Results", "ResultsError"):
-        import sim.study.results
-
-        return getattr(sim.study.results, name)
-    raise AttributeError(f"module 'amser' has no attribute '{name}'")
+    if name not in _LATER:
+        raise AttributeError(f"module 'amser' has no attribute '{name}'")
+    return getattr(import_module(_LATER[name]), name)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from amser.advice import Advice
     from amser.comparison import Comparison
     from scenarios import Experiment
     from sim.study.results import Results
@@ -85,33 +84,3 @@ def write_report(results: Results, path: str | Path | None = None) -> Path:
     from amser.report import write_report as write
 
     return write(results, None if path is None else Path(path))
-
-
-def advise(
-    lengths_s: Sequence[float] = (2.1, 6.2, 13.0),
-    *,
-    uplink: str = "5 Mbit/s",
-    rtt: str = "50 ms",
-    radio: str = "lte",
-    profile: str = "pixel-8",
-    corpus: str = "librispeech",
-    model: str = "tiny.en",
-    budget: float = 0.01,
-    goal: str = "energy",
-    sets: Sequence[str] = (),
-) -> Advice:
-    """How to send clips of ``lengths_s`` seconds over a link of one's own, far from any other upload.
-
-    ``budget`` is the word error rate that may be lost against uncompressed audio, as a fraction; ``corpus`` and
-    ``model`` name a measured table; ``goal`` is what to minimize: ``energy``, ``latency`` or ``bytes``.  ``sets``
-    changes any key of the scenario behind it, ``amser/data/advice.yaml``, such as ``cells.uplink.transport=udp``.
-
-    ``Advice.frame()`` is a pandas frame, ``Advice.pick(6.2)`` the codec to take for clips of 6.2 s.
-    Raises ``UserError``, ``ScenarioError``, and ``MissingError`` where no table is measured.
-    """
-    from amser.advice import advise as find
-
-    return find(
-        lengths_s, uplink=uplink, rtt=rtt, radio=radio, profile=profile, corpus=corpus, model=model, budget=budget,
-        goal=goal, sets=sets,
-    )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from amser.codec_names import codecs_named, own_codecs
@@ -11,6 +10,7 @@ from amser.codec_names import codecs_named, own_codecs
 if TYPE_CHECKING:
     import pandas as pd
 
+    from recognizers.corpora import Corpus
     from scenarios.schema.corpus import MeasuredCorpusSpec
 
 
@@ -39,14 +39,10 @@ def run_codec_study(
     names = dict.fromkeys((*(codecs or _usual(corpus, recognizer)), *own_codecs(scenario)))
     built = codecs_named(names, scenario, bands)
     network = None if emotion == "none" else load_emotion(emotion)
-    if limit is not None and limit < len(speech.utterances):
-        count = len(speech.utterances)
-        chosen = tuple(speech.utterances[i * count // limit] for i in range(limit))
-        speech = replace(speech, utterances=chosen)
-    return study_codecs(speech, built, hearer, network, progress=True)
+    return study_codecs(speech.spread(limit), built, hearer, network, progress=True)
 
 
-def _speech(corpus: str, recognizer: str) -> tuple[MeasuredCorpusSpec | None, Any]:
+def _speech(corpus: str, recognizer: str) -> tuple[MeasuredCorpusSpec | None, Corpus]:
     """A corpus that its measured table knows, or one with audio."""
     from typing import get_args
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from amser.exits import UserError
 from amser.summary import Estimate, PointKey, Summary
+from scenarios.sweeping import swept
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,8 +129,17 @@ class _Joined:
         self.studies = studies
         swept = list(dict.fromkeys(key for found in studies.values() for key in found.parameters))
         keys = [STUDY, *swept] if len(studies) > 1 else swept
-        frames = [_completed(found, swept).assign(**{STUDY: name}) for name, found in studies.items()]
+        self.names = {key: _names(studies, key) for key in swept}
+        frames = [self._completed(name, swept).assign(**{STUDY: name}) for name in studies]
         self.summary = Summary(pd.concat(frames, ignore_index=True), keys)
+
+    def _completed(self, name: str, swept: Sequence[str]) -> pd.DataFrame:
+        """A study's summary with a column for every key that any of the studies sweeps."""
+        found, columns = self.studies[name], {}
+        for key in swept:
+            own = found.summary[key] if key in found.parameters else [_written(found, key)] * len(found.summary)
+            columns[key] = [self.names[key][name].get(str(value), value) for value in own]
+        return found.summary.assign(**columns)
 
     @cached_property
     def runs(self) -> dict[PointKey, Runs]:
@@ -139,7 +149,8 @@ class _Joined:
         for name, results in self.studies.items():
             written = {key: _written(results, key) for key in swept}
             for entry in results.manifest["points"]:
-                values = [str((written | entry["parameters"])[key]) for key in swept]
+                own = written | entry["parameters"]
+                values = [self.names[key][name].get(str(own[key]), str(own[key])) for key in swept]
                 found[(name, *values) if len(self.studies) > 1 else tuple(values)] = _runs(results, entry)
         return {p: found[at] for p in self.summary.points if (at := tuple(map(str, p))) in found}
 
@@ -198,10 +209,31 @@ def _apart(one: Estimate, two: Estimate, heard: bool) -> Estimate:
     return Estimate(*gap, one.over)
 
 
-def _completed(results: Results, swept: Sequence[str]) -> pd.DataFrame:
-    """The summary with a column for every key that any of the studies sweeps."""
-    own = results.parameters
-    return results.summary.assign(**{key: _written(results, key) for key in swept if key not in own})
+def _listed(resolved: Mapping[str, Any], key: str) -> Iterator[Any]:
+    """The values of a swept key as the study's scenario lists them; the folder may be anybody's."""
+    sweep = resolved.get("sweep")
+    for part in ("grid", "zip"):
+        keys = sweep.get(part) if isinstance(sweep, Mapping) else None
+        values = keys.get(key) if isinstance(keys, Mapping) else None
+        yield from values if isinstance(values, list) else ()
+
+
+def _names(studies: Mapping[str, Results], key: str) -> dict[str, dict[str, str]]:
+    """By study, how it calls a value of ``key`` and how all call it: by a label where one of them has given it one.
+
+    A label that names different values in different studies names none of them.
+    """
+    own: dict[str, dict[str, str]] = {}
+    values: dict[str, set[str]] = {}
+    for name, found in studies.items():
+        labelled = [
+            one for one in (swept((), value) for value in _listed(found.resolved, key)) if one.label is not None
+        ]
+        own[name] = {str(one.label): str(one._replace(label=None).shown) for one in labelled}
+        for label, value in own[name].items():
+            values.setdefault(label, set()).add(value)
+    label_of = {next(iter(meant)): label for label, meant in reversed(values.items()) if len(meant) == 1}
+    return {name: {**label_of, **{label: label_of.get(v, v) for label, v in own[name].items()}} for name in studies}
 
 
 def _written(results: Results, key: str) -> str:

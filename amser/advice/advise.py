@@ -99,7 +99,15 @@ def advise(
     goal: str = "energy",
     sets: Sequence[str] = (),
 ) -> Advice:
-    """What ``amser.advise`` says."""
+    """How to send clips of ``lengths_s`` seconds over a link of one's own, far from any other upload.
+
+    ``budget`` is the word error rate that may be lost against uncompressed audio, as a fraction; ``corpus`` and
+    ``model`` name a measured table; ``goal`` is what to minimize: ``energy``, ``latency`` or ``bytes``.  ``sets``
+    changes any key of the scenario behind it, ``amser/data/advice.yaml``, such as ``cells.uplink.transport=udp``.
+
+    ``Advice.frame()`` is a pandas frame, ``Advice.pick(6.2)`` the codec to take for clips of 6.2 s.
+    Raises ``UserError``, ``ScenarioError``, and ``MissingError`` where no table is measured.
+    """
     _check(lengths_s, budget, goal)
     experiment = _experiment(uplink, rtt, radio, profile, corpus, model, sets)
     scenario = experiment.points[0].scenario

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from amser.bundle.inputs import Input
-from amser.checklist.item import bullets, plain, rows
+from amser.checklist.item import Filed, bullets, plain, rows
 
 if TYPE_CHECKING:
     from scenarios import Experiment
@@ -24,7 +24,7 @@ RESULTS = (
 
 def readme(results: Results, experiment: Experiment, inputs: Sequence[Input], figures: Mapping[str, str]) -> str:
     """The page in Markdown; ``figures`` are files of the bundle and the commands that draw them."""
-    manifest = results.manifest
+    study = Filed(results)
     return (
         "\n\n".join(
             [
@@ -32,7 +32,7 @@ def readme(results: Results, experiment: Experiment, inputs: Sequence[Input], fi
                 "Results of a study with the AMSER testbed, and all that it takes to repeat it.",
                 *([f"**Not the whole study.** {plain(results.partial)}"] if results.partial else []),
                 "## Repeat it",
-                f"Install the testbed as it was ({_version(manifest)}), unpack this file, and in its folder:",
+                f"Install the testbed as it was ({_version(study)}), unpack this file, and in its folder:",
                 "```sh\namser rerun results        # runs everything again and compares every figure, to the last "
                 "digit\n```",
                 _plugins(experiment)
@@ -41,13 +41,13 @@ def readme(results: Results, experiment: Experiment, inputs: Sequence[Input], fi
                 "## What is here, and what regenerates it",
                 rows(["file", "what it is", "command"], _files(figures)),
                 "## What it rests on",
-                bullets(_parts(manifest)),
+                bullets(study.measured_with()),
                 rows(["input", "SHA-256", "where it is"], [[one.name, one.sha256, one.note] for one in inputs]),
                 "Recordings and weights are not in here, and neither is anything that ships with the testbed. "
                 "Measurements that its tables hold need neither; those of your own corpus or model need both to be "
                 "repeated.",
                 "## Versions",
-                rows(["package", "version"], list(_mapping(manifest, "versions").items())),
+                rows(["package", "version"], list(study.part("versions").items())),
             ]
         )
         + "\n"
@@ -61,9 +61,9 @@ def _files(figures: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
         yield name, "drawn from the results", command
 
 
-def _version(manifest: Mapping[str, Any]) -> str:
-    source = _mapping(manifest, "source")
-    version = f"version {plain(_mapping(manifest, 'versions').get('amser', 'unknown'))}"
+def _version(study: Filed) -> str:
+    source = study.part("source")
+    version = f"version {plain(study.part('versions').get('amser', 'unknown'))}"
     if "commit" in source:
         version += f", commit `{plain(source['commit'])}`"
     if source.get("changed"):
@@ -79,21 +79,3 @@ def _plugins(experiment: Experiment) -> str:
     if not named:
         return ""
     return f"The study runs code of its own ({', '.join(named)}): read it, then add `--allow-plugins`. "
-
-
-def _parts(manifest: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("corpus", "recognizer", "emotion"):
-        found = manifest.get(name)
-        for one in found if isinstance(found, list) else [found]:
-            if isinstance(one, Mapping):
-                yield f"{name}: " + "; ".join(f"{plain(k)} {plain(v)}" for k, v in one.items() if v is not None)
-    tables = manifest.get("measured_tables")
-    for table in tables if isinstance(tables, list) else []:
-        if isinstance(table, Mapping):
-            yield "measured table: " + "; ".join(f"{plain(k)} {plain(v)}" for k, v in table.items())
-    yield f"service times: {plain(manifest.get('service', 'unknown'))}"
-
-
-def _mapping(manifest: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = manifest.get(name)
-    return found if isinstance(found, Mapping) else {}

@@ -160,15 +160,7 @@ def access(study: Filed) -> Iterator[Item]:
 
 
 def _sources(study: Filed) -> Iterator[str]:
-    for name in ("corpus", "recognizer", "emotion"):
-        found = study.manifest.get(name)
-        for one in found if isinstance(found, list) else [found]:
-            if isinstance(one, dict):
-                yield f"{name}: " + "; ".join(f"{plain(k)} {plain(v)}" for k, v in one.items() if v is not None)
-    for table in study.listed("measured_tables"):
-        if isinstance(table, dict):
-            yield "measured table: " + "; ".join(f"{plain(k)} {plain(v)}" for k, v in table.items())
-    yield f"service times: {plain(study.manifest.get('service', 'unknown'))}"
+    yield from study.measured_with()
     for part in ("devices", "cells"):
         for name, sources in study.part(part).items():
             if isinstance(sources, dict):

@@ -71,6 +71,17 @@ class Filed:
         found = self.part(whole).get(key) if key else self.manifest.get(whole)
         return found if isinstance(found, list) else []
 
+    def measured_with(self) -> Iterator[str]:
+        """What the figures rest on: corpora, recognizers, networks, measured tables and service times."""
+        for name in ("corpus", "recognizer", "emotion"):
+            for one in self.listed(name) or [self.part(name)]:
+                if isinstance(one, Mapping) and one:
+                    yield f"{name}: " + "; ".join(f"{plain(k)} {plain(v)}" for k, v in one.items() if v is not None)
+        for table in self.listed("measured_tables"):
+            if isinstance(table, Mapping):
+                yield "measured table: " + "; ".join(f"{plain(k)} {plain(v)}" for k, v in table.items())
+        yield f"service times: {plain(self.manifest.get('service', 'unknown'))}"
+
 
 def bullets(lines: Iterable[str]) -> str:
     """A list of the different ``lines``."""

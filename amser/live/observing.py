@@ -20,8 +20,8 @@ from amser.live.netns import Network, Unavailable, network
 from amser.live.plan import observable, write_plan
 from amser.live.reality import Entry, Stage, figures_of, perform, rows_of
 from amser.live.sketch import audio_of, spoken_corpus
+from recognizers.corpora import Corpus
 from recognizers.measurement.hearing import hearings
-from recognizers.measurement.protocols import Corpus
 from recognizers.service.machine import describe_machine
 from scenarios import Experiment, Scenario
 from scenarios.paths import make_importable

@@ -11,8 +11,8 @@ import numpy as np
 from amser.live.errors import LiveError
 from amser.live.plan import Audio, Plan, observable, write_plan
 from channel.codecs import Codec, build_codec
+from recognizers.corpora import Corpus
 from recognizers.measurement.hearing import corpora
-from recognizers.measurement.protocols import Corpus
 from recognizers.service import encode_cost
 from scenarios import Scenario
 from scenarios.paths import make_importable

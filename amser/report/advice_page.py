@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import plotly.graph_objects as go
 from markupsafe import Markup
 
@@ -12,7 +10,7 @@ from amser.advice.wording import VERDICTS, pick_sentence, table_of
 from amser.console import Table
 from amser.report.axes import cost_axis
 from amser.report.frame import drawing, filled, page, table
-from amser.report.look import INK, legend_below, styled, with_slices
+from amser.report.look import INK, bars, legend_below, styled, with_slices
 from amser.report.palette import Style, styles
 from amser.units import Scale, scale_for
 from scenarios.schema.codec import STANDARD_CODECS
@@ -86,16 +84,12 @@ def losses(advice: Advice) -> go.Figure:
 
 def _mark(option: Option, scale: Scale, look: Style) -> go.Scatter:
     loss = option.wer_loss
-    known = math.isfinite(loss.high - loss.low)
     shape, dot, _ = look.symbol.replace("-open", "").partition("-dot")
     symbol = f"{shape}{'' if option.verdict == 'within' else '-open'}{dot}"
     return go.Scatter(
         x=[option.payload_bytes.mean * scale.factor],
         y=[loss.mean * 100],
-        error_y={
-            "type": "data", "symmetric": False, "thickness": 1.2, "width": 3, "visible": known,
-            "array": [(loss.high - loss.mean) * 100], "arrayminus": [(loss.mean - loss.low) * 100],
-        },
+        error_y=bars([loss[:3]], 100),
         mode="markers",
         name=option.codec,
         legendgroup=option.codec,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,10 +9,10 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from amser.report.axes import height_axis, swept_axis
-from amser.report.look import MOST_SLICES, axis_title, legend_below, styled, with_slices
+from amser.report.look import MOST_SLICES, axis_title, bars, legend_below, styled, with_slices
 from amser.report.palette import Style
 from amser.report.view import View
-from amser.summary import Estimate, PointKey, short_names
+from amser.summary import PointKey, short_names
 from scenarios.magnitudes import numbers
 
 METRICS = (
@@ -99,21 +98,14 @@ class _Lines:
         """One line; names are no scale, so their marks are not joined."""
         view, style, scale = self.view, self.styles[name], self.view.summary.scale(metric)
         found = [view.summary.get(p, metric) for p in points]
-        bars = [_bar(e) for e in found]
+        # None of these metrics can be below zero, whatever Student's t says of few replications.
+        ends = [(0.0, 0.0, 0.0) if e is None else (e.mean, max(e.low, 0.0), e.high) for e in found]
         places = {p: i for i, p in enumerate(view.summary.points)}
         at = None if self.numbers is None else [self.numbers.values[places[p]] for p in points]
         return go.Scatter(
             x=at if at is not None else [view.summary.shown(p)[self.axis] for p in points],
             y=[None if e is None else e.mean * scale.factor for e in found],
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": [above * scale.factor for _, above in bars],
-                "arrayminus": [below * scale.factor for below, _ in bars],
-                "thickness": 1.3,
-                "width": 3,
-                "visible": any(above for _, above in bars),
-            },
+            error_y=bars(ends, scale.factor),
             mode="lines+markers" if at is not None else "markers",
             name=name,
             legendgroup=name,
@@ -122,11 +114,3 @@ class _Lines:
             marker={"symbol": style.symbol, "size": 8, "color": style.colour},
             hovertemplate=f"<b>{name}</b><br>%{{x}}: %{{y:.4~g}} {scale.unit}<extra></extra>",
         )
-
-
-def _bar(e: Estimate | None) -> tuple[float, float]:
-    """How far the interval reaches below and above the mean; 0 without one."""
-    if e is None or not math.isfinite(e.high - e.low):
-        return 0.0, 0.0
-    # None of these metrics can be below zero, whatever Student's t says of few replications.
-    return e.mean - max(e.low, 0.0), e.high - e.mean

@@ -12,7 +12,7 @@ from amser.capacity import Capacity, Level, Range, Tried, Verdict
 from amser.console import Table
 from amser.report.axes import log_axis
 from amser.report.frame import drawing, filled, page, table
-from amser.report.look import INK, MOST_SLICES, axis_title, legend_below, styled, with_slices
+from amser.report.look import INK, MOST_SLICES, axis_title, bars, legend_below, styled, with_slices
 from amser.report.palette import Style, sequence, styles
 from amser.summary import short_names, short_values
 from amser.units import Scale, scale_for
@@ -89,16 +89,10 @@ def _curve(name: str, look: Style, tried: Sequence[Tried], place: int, scale: Sc
     drawn = [t for t in tried if math.isfinite(t.figures[place].mean)]
     figures = [t.figures[place] for t in drawn]
 
-    def bar(end: float, mean: float) -> float:
-        return abs(end - mean) * scale.factor if math.isfinite(end) else 0.0
-
     return go.Scatter(
         x=[t.value for t in drawn],
         y=[f.mean * scale.factor for f in figures],
-        error_y={
-            "type": "data", "array": [bar(f.high, f.mean) for f in figures], "thickness": 1.2, "width": 3,
-            "arrayminus": [bar(f.low, f.mean) for f in figures], "symmetric": False, "color": look.colour,
-        },
+        error_y=bars([(f.mean, f.low, f.high) for f in figures], scale.factor, color=look.colour),
         customdata=[[t.verdict.value, f.basis] for t, f in zip(drawn, figures, strict=True)],
         mode="lines+markers",
         name=name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from amser.report.axes import FLATTENS, log_axis
-from amser.report.look import INK, MOST_SLICES, legend_below, styled, with_slices
+from amser.report.look import INK, MOST_SLICES, bars, legend_below, styled, with_slices
 from amser.report.palette import COMPONENT_COLOURS, STAGE_COLOURS
 from amser.report.view import View
 from amser.summary import Estimate, PointKey
@@ -142,12 +141,11 @@ def batteries(view: View) -> go.Figure | None:
     figure = go.Figure()
     for index, piece in enumerate(view.slices[:MOST_SLICES]):
         ends = [view.summary.get(s.point, "battery_lifetime_s") for s in piece.series]
-        half = [0.0 if e is None or not math.isfinite(e.high - e.low) else (e.high - e.low) / 2 for e in ends]
         figure.add_trace(
             go.Bar(
                 y=[s.name for s in piece.series],
                 x=[0.0 if e is None else e.mean * scale.factor for e in ends],
-                error_x={"type": "data", "array": [h * scale.factor for h in half], "thickness": 1.5, "color": INK},
+                error_x=bars([(0.0, 0.0, 0.0) if e is None else e[:3] for e in ends], scale.factor, color=INK),
                 orientation="h",
                 visible=index == 0,
                 showlegend=False,
@@ -163,13 +161,13 @@ def batteries(view: View) -> go.Figure | None:
 
 def _whole(names: Sequence[str], totals: Sequence[Estimate | None], scale: Scale) -> go.Scatter:
     """The ends of the bars, with the intervals of the totals."""
-    half = [0.0 if e is None or not math.isfinite(e.high - e.low) else (e.high - e.low) / 2 for e in totals]
+    ends = bars([(0.0, 0.0, 0.0) if e is None else e[:3] for e in totals], scale.factor, width=4, color=INK)
     return go.Scatter(
         y=list(names),
         x=[None if e is None else e.mean * scale.factor for e in totals],
-        error_x={"type": "data", "array": [h * scale.factor for h in half], "thickness": 1.5, "width": 4, "color": INK},
+        error_x=ends,
         mode="markers",
-        name="total and its interval" if any(half) else "total",
+        name="total and its interval" if ends["visible"] else "total",
         marker={"symbol": "line-ns", "size": 12, "color": INK, "line": {"color": INK, "width": 1.5}},
         hovertemplate=f"<b>total</b> %{{x:.4~g}} {scale.unit}<br>%{{y}}<extra></extra>",
     )

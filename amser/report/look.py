@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -35,6 +35,15 @@ def styled(figure: go.Figure, height: int) -> go.Figure:
     figure.update_yaxes(gridcolor=GRID, zeroline=False, linecolor=INK, showline=True, ticks="outside", title_standoff=8)
     figure.update_annotations(font_size=14)
     return figure
+
+
+def bars(ends: Iterable[tuple[float, float, float]], factor: float = 1.0, **look: Any) -> dict[str, Any]:
+    """Plotly's bars for intervals (mean, low, high), each times ``factor``; an end that is not known has none."""
+    known = list(ends)
+    above = [(high - mean) * factor if math.isfinite(high) else 0.0 for mean, _, high in known]
+    below = [(mean - low) * factor if math.isfinite(low) else 0.0 for mean, low, _ in known]
+    drawn = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "visible": any(above + below)}
+    return {**drawn, "thickness": 1.3, "width": 3, **look}
 
 
 def axis_title(metric: str, scale: Scale) -> str:

@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from amser.report.axes import log_axis
 from amser.report.frame import drawing, page
-from amser.report.look import styled
+from amser.report.look import bars, styled
 from amser.report.palette import styles
 
 if TYPE_CHECKING:
@@ -43,14 +43,7 @@ def rates_figure(frame: pd.DataFrame) -> go.Figure:
                 go.Scatter(
                     x=curve["rate_kbps"],
                     y=curve["value"],
-                    error_y={
-                        "type": "data",
-                        "symmetric": False,
-                        "array": curve["high"] - curve["value"],
-                        "arrayminus": curve["value"] - curve["low"],
-                        "thickness": 1.2,
-                        "width": 3,
-                    },
+                    error_y=bars(zip(curve["value"], curve["low"], curve["high"], strict=True)),
                     mode="lines+markers",
                     name=family,
                     legendgroup=family,

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 from amser.labels import Label, Room, place_labels
 from amser.metric_names import METRIC_TITLES
 from amser.report.axes import cost_axis
-from amser.report.look import INK, MOST_SLICES, axis_title, legend_below, styled, with_slices
+from amser.report.look import INK, MOST_SLICES, axis_title, bars, legend_below, styled, with_slices
 from amser.report.view import Series, Slice, View
 
 COSTS = ("payload_bitrate_bps", "energy_per_upload_j", "latency_mean_s", "payload_mean_bytes")
@@ -144,16 +144,12 @@ def _quality_axis(view: View, metric: str) -> dict[str, Any]:
 def _mark(view: View, series: Series, x: float, y: float, cost: str, metric: str) -> go.Scatter:
     estimate = view.summary.get(series.point, metric)
     sx, sy = view.summary.scale(cost), view.summary.scale(metric)
-    error: dict[str, Any] = {"type": "data", "symmetric": False, "thickness": 1.5, "width": 4, "visible": False}
-    if estimate is not None and math.isfinite(estimate.high) and math.isfinite(estimate.low):
-        above, below = (estimate.high - estimate.mean), (estimate.mean - estimate.low)
-        error |= {"array": [above * sy.factor], "arrayminus": [below * sy.factor], "visible": True}
     basis = f" of {estimate.basis}" if estimate is not None and estimate.of_corpus else ""
     open_symbol = "-open" in series.style.symbol
     return go.Scatter(
         x=[x],
         y=[y],
-        error_y=error,
+        error_y=bars([estimate[:3]] if estimate is not None else [], sy.factor, thickness=1.5, width=4),
         mode="markers",
         cliponaxis=False,
         name=series.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 
 import plotly.graph_objects as go
@@ -13,14 +13,12 @@ from amser.console import Table
 from amser.installation import installation
 from amser.report.frame import drawing, page
 from amser.report.frame import table as html_table
-from amser.report.look import legend_below, styled
+from amser.report.look import bars, legend_below, styled
+from amser.report.palette import Style, sequence
 from amser.reproduction import row_tables
 from amser.reproduction.published import Published
 from amser.reproduction.rows import Part, Row
 
-COLOURS = ("#08457E", "#A33C00", "#00583F", "#8B2F6B", "#B07D00", "#57534E")
-SYMBOLS = ("circle", "square", "triangle-up", "diamond", "x", "star")
-DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 PANELS_A_ROW = 3
 HOW = (
     "The poster's tables as printed, and what came out here, each corpus in tables of its own. A published figure "
@@ -43,6 +41,7 @@ OVERHEAD = (
     "The link is fitted to the two published times and the power to raw's energy, so the agreement of these three "
     "shows nothing; AMSER's energy is predicted."
 )
+ROWS = "Every figure of ours with its interval, weights and protocol is a row of figures.csv."
 PAPERS = "On IEMOCAP, each with its own protocol. These do not stand beside figures of another corpus or protocol."
 
 
@@ -55,7 +54,6 @@ def render(part: Part, published: Published, facts: Sequence[str]) -> str:
         _emotions(part.rows, published),
         _overhead(part.rows, published),
         _papers(published),
-        _every_figure(part.rows),
         _provenance(part),
     ]
     title, footer = f"{published.title}, measured again", Markup("<code>amser reproduce icassp2025</code>")
@@ -105,9 +103,10 @@ def words_figure(rows: Sequence[Row]) -> go.Figure:
     """A curve for each corpus and recognizer."""
     figure = go.Figure()
     chosen = [row for row in rows if row.rate is not None]
-    for place, name in enumerate(dict.fromkeys((row.corpus, row.subject) for row in chosen)):
-        curve = sorted((r for r in chosen if (r.corpus, r.subject) == name), key=lambda r: float(r.rate or 0))
-        figure.add_trace(_curve(curve, f"{name[0]}: {name[1]}", place, True))
+    named = [f"{row.corpus}: {row.subject}" for row in chosen]
+    for place, (name, style) in enumerate(sequence(list(dict.fromkeys(named))).items()):
+        curve = [row for row, its in zip(chosen, named, strict=True) if its == name]
+        figure.add_trace(_curve(curve, name, place, style, True))
     figure.update_yaxes(title="word error rate [%]", rangemode="tozero")
     _rate_axis(figure)
     styled(figure, 430)
@@ -119,21 +118,19 @@ def _rate_axis(figure: go.Figure) -> None:
     figure.update_xaxes(title="compress rate [%]", type="log", tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
 
 
-def _curve(rows: Sequence[Row], name: str, place: int, legend: bool) -> go.Scatter:
-    up = [100 * (r.high - r.value) for r in rows]
-    down = [100 * (r.value - r.low) for r in rows]
-    error = {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "thickness": 1.2, "width": 3}
+def _curve(rows: Sequence[Row], name: str, place: int, style: Style, legend: bool) -> go.Scatter:
+    rows = sorted(rows, key=lambda row: float(row.rate or 0))
     return go.Scatter(
         # A little apart, so that intervals do not hide one another.
         x=[100 * float(r.rate or 0) * 1.012**place for r in rows],
         y=[100 * r.value for r in rows],
-        error_y=error,
+        error_y=bars(((r.value, r.low, r.high) for r in rows), 100),
         mode="lines+markers",
         name=name,
         legendgroup=name,
         showlegend=legend,
-        line={"color": COLOURS[place % 6], "dash": DASHES[place % 6]},
-        marker={"symbol": SYMBOLS[place % 6], "size": 8},
+        line={"color": style.colour, "dash": style.dash},
+        marker={"symbol": style.symbol, "size": 8},
         text=[row_tables.rate_name(r.rate) for r in rows],
         hovertemplate=f"{escape(name)}<br>%{{text}}: %{{y:.1f}} %<extra></extra>",
     )
@@ -171,10 +168,10 @@ def emotions_figure(rows: Sequence[Row]) -> go.Figure:
     figure = make_subplots(lines, columns, subplot_titles=titles, **spacing)
     for place, panel in enumerate(panels):
         inside = [row for row in chosen if (row.corpus, _training(row)) == panel]
-        for number, network in enumerate(row_tables.TITLES):
-            curve = sorted((r for r in inside if r.subject == network), key=lambda r: float(r.rate or 0))
+        for number, (network, style) in enumerate(sequence(list(row_tables.TITLES)).items()):
+            curve = [row for row in inside if row.subject == network]
             if curve:
-                trace = _curve(curve, row_tables.TITLES[network], number, place == 0)
+                trace = _curve(curve, row_tables.TITLES[network], number, style, place == 0)
                 figure.add_trace(trace, row=place // columns + 1, col=place % columns + 1)
     figure.update_yaxes(title="accuracy [%]", col=1)
     _rate_axis(figure)
@@ -198,17 +195,11 @@ def _papers(published: Published) -> str:
     return _section("What the baselines' papers report", PAPERS, _scrolled(table, "scroll prose"))
 
 
-def _every_figure(rows: Iterable[Row]) -> str:
-    table = row_tables.every_table(rows)
-    details = f"<details><summary>All {len(table.rows)} figures</summary>{_scrolled(table)}</details>"
-    return _section("Every figure of ours", "The same rows are in figures.csv.", details)
-
-
 def _provenance(part: Part) -> str:
     found = installation()
     rows = [(name, value) for group in ("packages", "weights", "speech") for name, value in found[group].items()]
     cells = "".join(f"<tr><td>{escape(str(n))}</td><td>{escape(str(v))}</td></tr>" for n, v in rows)
-    notes = "".join(f"<li>{escape(note)}</li>" for note in part.notes)
+    notes = "".join(f"<li>{escape(note)}</li>" for note in [*part.notes, ROWS])
     return (
         f"<section><h2>Where the figures come from</h2><ul>{notes}</ul><details><summary>Versions and weights</summary>"
         f"<table class='provenance'>{cells}</table></details></section>"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 from amser.console import Table
 from amser.reproduction.published import Published, PublishedTable
 from amser.reproduction.rows import LOW_RATES, RATES, Row
+from amser.units import in_percent
 
 TITLES = {"amser": "AMSER (our reading)", "umons": "UMONS", "xu": "Xu et al.", "yoon": "Yoon et al."}
 METRICS = {
@@ -50,12 +52,6 @@ def difference_text(row: Row, published: float) -> str:
     return f"{100 * (row.value / published - 1):+.1f} %"
 
 
-def with_interval(row: Row) -> str:
-    """A share with its 95 % interval, where it has one."""
-    known = row.low == row.low
-    return f"{100 * row.value:.1f} ({100 * row.low:.1f} to {100 * row.high:.1f})" if known else f"{100 * row.value:.1f}"
-
-
 def words_table(rows: Sequence[Row], metric: str = "wer") -> Table:
     """A line for each corpus and recognizer, a column for each rate; in per cent."""
     rates: list[float | None] = [None, *RATES, *LOW_RATES]
@@ -65,7 +61,7 @@ def words_table(rows: Sequence[Row], metric: str = "wer") -> Table:
         right=frozenset(range(2, 3 + len(rates))),
     )
     for lines in _grouped(r for r in rows if r.table == "wer" and r.metric == metric):
-        found = {r.rate: with_interval(r) for r in lines}
+        found = {r.rate: in_percent(r.value, r.low, r.high) for r in lines}
         first = lines[0]
         table.rows.append([first.corpus, first.subject, str(first.n), *(found.get(r, "–") for r in rates)])
     return table
@@ -85,7 +81,7 @@ def networks_table(rows: Sequence[Row], corpus: str, metric: str) -> Table:
             if len({getattr(r, part) for r in alike}) > 1:
                 name += f", {getattr(lines[0], part).partition(';')[0]}"
         ends = (RATES[0], RATES[-1])
-        cells = [with_interval(found[r]) if r in ends else f"{100 * found[r].value:.1f}" for r in RATES]
+        cells = [in_percent(found[r].value, found[r].low if r in ends else math.nan, found[r].high) for r in RATES]
         change = 100 * (found[RATES[-1]].value - found[RATES[0]].value)
         table.rows.append([name, *cells, f"{change:+.1f}"])
     return table
@@ -111,17 +107,6 @@ def beside_table(rows: Iterable[Row], published: Published) -> Table:
         ours = [figure_text(row), interval_text(row), difference_text(row, known.value), row.protocol.partition(";")[0]]
         name = f"{subject_name(row)}, {METRICS[row.metric]}"
         table.rows.append([name, rate_name(row.rate), known.printed, *ours, f"{row.n:,}"])
-    return table
-
-
-def every_table(rows: Iterable[Row]) -> Table:
-    """Every figure of ours with what it stands on, and nothing of others."""
-    table = Table(["figure", "rate", "value", "95 % interval", "on", "weights", "n"], right=frozenset({2, 6}))
-    for row in rows:
-        on = row.corpus if row.measured == "in this run" else f"{row.corpus} ({row.measured})"
-        rate = "–" if row.table == "overhead" else rate_name(row.rate)
-        name = f"{subject_name(row)}, {METRICS[row.metric]}"
-        table.rows.append([name, rate, figure_text(row), interval_text(row), on, row.weights, f"{row.n:,}"])
     return table
 
 

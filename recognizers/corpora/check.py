@@ -76,7 +76,7 @@ def _decode_all(corpus: Corpus) -> tuple[Fault, ...]:
         try:
             corpus.load_audio(utterance)
         except CorpusError as error:
-            faults.append(Fault(utterance.path, str(error).removeprefix(f"{utterance.path}: ")))
+            faults.append(Fault(utterance.path or corpus.root, str(error).removeprefix(f"{utterance.path}: ")))
     return tuple(faults)
 
 

@@ -38,8 +38,8 @@ class Utterance:
 
     id: str
     """Unique in its corpus."""
-    path: Path
-    """The audio file."""
+    path: Path | None
+    """The audio file; None where there is none here."""
     text: str
     """Reference transcript; empty where none is known."""
     emotion: str | None
@@ -52,6 +52,8 @@ class Utterance:
     """Such as `train` or `test`; empty where the corpus defines none."""
     session: str = ""
     """The recording session (IEMOCAP's `1` to `5`); empty where the corpus has none."""
+    audio: str = ""
+    """The digest of an audio file that is not here, as a measured table knows it."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Corpus:
     faults: tuple[Fault, ...] = ()
     digest: str = field(default="")
     """SHA-256 over every utterance's id, text, labels and file size: the same on every machine."""
+    remedy: str = ""
+    """How to come by audio that is not here."""
 
     def __post_init__(self) -> None:
         if not self.digest:
@@ -93,7 +97,16 @@ class Corpus:
 
     def load_audio(self, utterance: Utterance) -> npt.NDArray[np.float32]:
         """Read an utterance as 16 kHz mono float32 in [-1, 1], shape (samples,). Raises `CorpusError`."""
+        if utterance.path is None:
+            raise CorpusError(f"utterance '{utterance.id}' of corpus '{self.name}' has no audio here; {self.remedy}")
         return read_audio(utterance.path)
+
+    def spread(self, limit: int | None) -> Corpus:
+        """At most so many utterances, evenly spread."""
+        count = len(self.utterances)
+        if limit is None or limit >= count:
+            return self
+        return replace(self, utterances=tuple(self.utterances[i * count // limit] for i in range(limit)), digest="")
 
     def select(
         self,
@@ -150,8 +163,9 @@ def corpus_digest(utterances: Iterable[Utterance]) -> str:
     """SHA-256 (hex) over what defines the utterances; the audio enters by its size in bytes."""
     digest = hashlib.sha256()
     for u in utterances:
-        size_bytes = u.path.stat().st_size if u.path.exists() else -1
-        fields = (u.id, u.path.name, size_bytes, u.text, u.emotion, u.speaker, u.split, u.session)
+        size_bytes = u.path.stat().st_size if u.path is not None and u.path.exists() else -1
+        name = u.audio or u.duration_s if u.path is None else u.path.name
+        fields = (u.id, name, size_bytes, u.text, u.emotion, u.speaker, u.split, u.session)
         digest.update(("\t".join(str(value) for value in fields) + "\n").encode())
     return digest.hexdigest()
 

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.codecs import Codec, build_codec
+from recognizers.corpora.types import Corpus
 from recognizers.measurement.measure import DEFAULT_BANDS, measure
-from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
+from recognizers.measurement.protocols import EmotionRecognizer, Recognizer
 from recognizers.scores import (
     Score,
     class_counts,

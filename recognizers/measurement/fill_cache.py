@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from channel.mel import log_mel, rebanded
+from recognizers.corpora.types import Corpus
 from recognizers.measurement.protocols import (
     Audio,
-    Corpus,
     Deferred,
     Emotion,
     EmotionRecognizer,
@@ -22,7 +22,7 @@ from recognizers.measurement.protocols import (
     Recognizer,
     Transcript,
 )
-from recognizers.measurement.shipped_tables import MeasuredCorpus, MeasuredEmotion, NoTable
+from recognizers.measurement.shipped_tables import MeasuredEmotion, NoTable
 from recognizers.measurement.store import Store, digest, felt_key, recognized_key
 from recognizers.measurement.table_cells import Cell, coded_value, is_coded, is_felt, is_recognized
 from scenarios.errors import AmserError, Exit
@@ -158,7 +158,7 @@ class Measuring:
     def _silent(self, cell: Cell) -> MeasurementError | NoTable:
         """Why a cell of a corpus without audio cannot be measured."""
         name, codec = self.corpus.name, cell.codec.name
-        if not isinstance(self.corpus, MeasuredCorpus):
+        if not self.corpus.remedy:
             return MeasurementError(
                 f"corpus '{name}' has no audio, and codec '{codec}' needs some: "
                 "use codecs of kind 'fixed', or a corpus with audio such as 'shipped'"

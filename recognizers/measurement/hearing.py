@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from recognizers.corpora.types import Corpus
 from recognizers.measurement.parts_from_spec import corpus_of, emotion_of, recognizer_of
-from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
+from recognizers.measurement.protocols import EmotionRecognizer, Recognizer
 from recognizers.measurement.shipped_tables import measured_tables
 from scenarios.schema.corpus import MeasuredCorpusSpec, MixtureCorpusSpec, OneCorpusSpec
 from scenarios.schema.scenario import Scenario

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from channel.codecs import Codec
 from recognizers.cache import default_cache
+from recognizers.corpora.types import Corpus
 from recognizers.measurement.bar import counting_bar
 from recognizers.measurement.fill_cache import MeasurementError, Measuring
-from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Recognizer
+from recognizers.measurement.protocols import EmotionRecognizer, Recognizer
 from recognizers.measurement.shipped_tables import cache_entries, tables_with
 from recognizers.measurement.store import Store, coded_key
 from recognizers.measurement.table_cells import Cell, audio_digest

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from recognizers.corpora.types import Corpus, Utterance
 from recognizers.measurement.fill_cache import MeasurementError
-from recognizers.measurement.protocols import Corpus, EmotionRecognizer, Mel, Recognizer, Transcript
-from recognizers.measurement.shipped_tables import MeasuredCorpus, NoTable, measured_corpus, measured_tables
-from recognizers.measurement.synthetic import synthetic_corpus
+from recognizers.measurement.protocols import EmotionRecognizer, Mel, Recognizer, Transcript
+from recognizers.measurement.shipped_tables import NoTable, measured_corpus, measured_tables, remedy_of
 from scenarios.plugins import make
 from scenarios.schema.corpus import (
     CorpusSpec,
@@ -27,7 +29,6 @@ from scenarios.schema.corpus import (
 from scenarios.schema.server import EmotionSpec, RecognizerPluginSpec, RecognizerSpec, SphinxSpec, WhisperSpec
 
 if TYPE_CHECKING:
-    from recognizers.corpora import Corpus as FolderCorpus
     from recognizers.whisper.options import WhisperOptions
 
 LANGUAGES: Mapping[str, str | None] = {"emodb": "de", "manifest": None, "synthetic": None}
@@ -43,18 +44,28 @@ def corpus_of(spec: OneCorpusSpec, recognizer: RecognizerSpec | None = None) -> 
         return synthetic_corpus(spec)
     if isinstance(spec, MeasuredCorpusSpec) and spec.path is None:
         corpus = measured_corpus(spec.kind, recognizer.model if isinstance(recognizer, WhisperSpec) else None)
-        return corpus if spec.limit is None else corpus.limited(spec.limit)
-    opened = _opened(spec)
-    if spec.limit is None or spec.limit >= len(opened.utterances):
-        return opened
-    count = len(opened.utterances)
-    spread = tuple(opened.utterances[i * count // spec.limit] for i in range(spec.limit))
-    return replace(opened, utterances=spread, digest="")
+        return corpus.spread(spec.limit)
+    return _opened(spec).spread(spec.limit)
+
+
+def synthetic_corpus(spec: SyntheticCorpusSpec) -> Corpus:
+    """Log-normal durations at evenly spaced probabilities: no randomness, so every run has the same ones.
+
+    Durations are in whole milliseconds, between ``shortest`` and ``longest``.
+    """
+    from scipy.special import ndtri
+
+    probabilities = (np.arange(spec.utterances) + 0.5) / spec.utterances
+    normal = np.asarray(ndtri(probabilities), dtype=np.float64)
+    durations_s = np.round(np.clip(spec.median * np.exp(spec.spread * normal), spec.shortest, spec.longest), 3)
+    width = len(str(spec.utterances - 1))
+    known = [Utterance(f"u{i:0{width}d}", None, "", None, "", float(d)) for i, d in enumerate(durations_s)]
+    return Corpus("synthetic", Path(), tuple(known))
 
 
 def _opened(
     spec: ShippedCorpusSpec | HumanCorpusSpec | MeasuredCorpusSpec | ManifestCorpusSpec | FolderCorpusSpec,
-) -> FolderCorpus:
+) -> Corpus:
     from recognizers.corpora.opening import open_corpus, open_human, open_shipped
 
     if isinstance(spec, ShippedCorpusSpec):
@@ -107,7 +118,7 @@ def _whisper(spec: WhisperSpec, corpus: OneCorpusSpec | None, device: str) -> Re
     if isinstance(corpus, MeasuredCorpusSpec) and corpus.path is None:
         raise NoTable(
             f"the measured tables of corpus '{corpus.kind}' with model '{spec.model}' were made with other decoding "
-            f"options than the scenario's; leave them at their defaults, or {MeasuredCorpus(corpus.kind, ()).remedy}"
+            f"options than the scenario's; leave them at their defaults, or {remedy_of(corpus.kind)}"
         )
     return load()
 

@@ -1,10 +1,9 @@
-"""What the measurement needs of a corpus, a recognizer and an emotion network."""
+"""What the measurement needs of a recognizer and an emotion network."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -15,49 +14,6 @@ if TYPE_CHECKING:
 
 Mel = npt.NDArray[np.float32]
 Audio = npt.NDArray[np.float32]
-
-
-class Utterance(Protocol):
-    """One spoken recording with what is known of it."""
-
-    @property
-    def id(self) -> str:
-        """Name, unique in its corpus."""
-
-    @property
-    def path(self) -> Path | None:
-        """Audio file; ``None`` for an utterance that is a duration only."""
-
-    @property
-    def text(self) -> str:
-        """Reference transcript, empty where unknown."""
-
-    @property
-    def emotion(self) -> str | None:
-        """True emotion, ``None`` where unknown."""
-
-    @property
-    def speaker(self) -> str:
-        """Who speaks, empty where unknown."""
-
-    @property
-    def duration_s(self) -> float:
-        """Length in seconds."""
-
-
-class Corpus(Protocol):
-    """A set of utterances and the way to their audio."""
-
-    @property
-    def name(self) -> str:
-        """Name for reports."""
-
-    @property
-    def utterances(self) -> Sequence[Utterance]:
-        """All utterances, in a fixed order."""
-
-    def load_audio(self, utterance: Any, /) -> Audio:
-        """Samples of shape (n,), float32 in [-1, 1] at 16 kHz."""
 
 
 class Transcript(Protocol):

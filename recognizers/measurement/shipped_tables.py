@@ -12,15 +12,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from dataclasses import fields as dataclass_fields
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
+from recognizers.corpora.types import Corpus, Utterance
 from recognizers.measurement.protocols import Emotion, Mel
 from recognizers.measurement.store import coded_key, digest, felt_key, recognized_key
 from recognizers.measurement.table_file import COLUMNS, FORMAT, KEY, network_column, read_head, read_rows
@@ -178,50 +176,15 @@ class MeasuredEmotion:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class MeasuredUtterance:
-    """An utterance that tables know: all but its audio."""
-
-    id: str
-    duration_s: float
-    text: str
-    emotion: str | None
-    speaker: str
-    audio: str
-    path: Path | None = None
+def remedy_of(corpus: str) -> str:
+    """What to do about a cell that the tables of a corpus do not hold."""
+    return (
+        f"give the corpus's folder (`corpus: {{kind: {corpus}, path: ...}}`) and have the model's weights, or "
+        "use `corpus: librispeech-short`, whose audio ships; `amser list measured` says what the tables hold"
+    )
 
 
-@dataclass(frozen=True)
-class MeasuredCorpus:
-    """The utterances of a corpus that tables hold; loading their audio is an error."""
-
-    name: str
-    utterances: tuple[MeasuredUtterance, ...]
-
-    @property
-    def digest(self) -> str:
-        """Digest of all utterances' audio."""
-        return digest(*(utterance.audio for utterance in self.utterances))
-
-    def load_audio(self, utterance: MeasuredUtterance) -> npt.NDArray[np.float32]:
-        """Raises ``NoTable``: there is no audio."""
-        raise NoTable(f"utterance '{utterance.id}' of corpus '{self.name}' has no audio here; {self.remedy}")
-
-    @property
-    def remedy(self) -> str:
-        """What to do about a missing cell."""
-        return (
-            f"give the corpus's folder (`corpus: {{kind: {self.name}, path: ...}}`) and have the model's weights, or "
-            "use `corpus: librispeech-short`, whose audio ships; `amser list measured` says what the tables hold"
-        )
-
-    def limited(self, limit: int) -> MeasuredCorpus:
-        """So many utterances, evenly spread."""
-        count = len(self.utterances)
-        return replace(self, utterances=tuple(self.utterances[i * count // limit] for i in range(min(limit, count))))
-
-
-def measured_corpus(name: str, model: str | None = None) -> MeasuredCorpus:
+def measured_corpus(name: str, model: str | None = None) -> Corpus:
     """The utterances that the tables of a corpus hold: those of ``model``, or of the first table.
 
     Raises ``NoTable`` where there is none."""
@@ -230,15 +193,12 @@ def measured_corpus(name: str, model: str | None = None) -> MeasuredCorpus:
     if not chosen:
         held = ", ".join(f"{table.corpus} with {table.model}" for table in measured_tables())
         asked = f"corpus '{name}'" if model is None or not tables else f"corpus '{name}' with model '{model}'"
-        remedy = MeasuredCorpus(name, ()).remedy
-        raise NoTable(f"no measured table of {asked} ships, only {held or 'none'}; {remedy}")
+        raise NoTable(f"no measured table of {asked} ships, only {held or 'none'}; {remedy_of(name)}")
     columns = ["utterance", "duration_s", "text", "emotion", "speaker", "audio"]
     rows = chosen[0].rows(columns).drop_duplicates("utterance").to_dict("records")
-    return MeasuredCorpus(name, tuple(_utterance(row) for row in rows))
+    return Corpus(name, Path(), tuple(_utterance(row) for row in rows), remedy=remedy_of(name))
 
 
-def _utterance(row: Mapping[Any, Any]) -> MeasuredUtterance:
-    emotion = row["emotion"] or None
-    return MeasuredUtterance(
-        row["utterance"], float(row["duration_s"]), row["text"], emotion, row["speaker"], row["audio"]
-    )
+def _utterance(row: Mapping[Any, Any]) -> Utterance:
+    known = (row["text"], row["emotion"] or None, row["speaker"], float(row["duration_s"]))
+    return Utterance(row["utterance"], None, *known, audio=row["audio"])

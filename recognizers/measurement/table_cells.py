@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from channel.codecs import Codec
-from recognizers.measurement.protocols import Mel, Utterance
-from recognizers.measurement.shipped_tables import MeasuredUtterance
+from recognizers.corpora.types import Utterance
+from recognizers.measurement.protocols import Mel
 from recognizers.measurement.store import digest
 
 
@@ -26,7 +26,7 @@ class Cell:
 
 def audio_digest(utterance: Utterance) -> str:
     """Digest of the audio file's bytes, as a measured table knows it, or of the duration where there is no file."""
-    if isinstance(utterance, MeasuredUtterance):
+    if utterance.audio:
         return utterance.audio
     if utterance.path is None:
         return digest("duration", repr(float(utterance.duration_s)))

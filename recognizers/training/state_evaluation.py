@@ -138,7 +138,8 @@ def check_disjoint(train: Corpus, test: Corpus) -> None:
     shared = {u.speaker for u in train.utterances} & {u.speaker for u in test.utterances} - {""}
     if train.root == test.root and shared:
         raise EmotionError(f"speakers {', '.join(sorted(shared))} are in both parts of {train.root}")
-    files = {u.path.resolve() for u in train.utterances} & {u.path.resolve() for u in test.utterances}
+    one, other = ({u.path.resolve() for u in part.utterances if u.path} for part in (train, test))
+    files = one & other
     if files:
         raise EmotionError(f"{len(files)} recordings are in both corpora, such as {min(files)}")
 

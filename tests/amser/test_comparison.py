@@ -61,6 +61,22 @@ def test_three_studies_stand_in_one_table(tmp_path: Path, make_results: Callable
     assert found.alone == (("a", "raw", "40"),)
 
 
+def test_a_label_and_the_value_that_it_names_are_one_thing(tmp_path: Path, make_results: Callable[..., Path]) -> None:
+    """One study labels a value, another does not; where a word means different values, the values are told."""
+    near = {"cells.wifi.rtt": [{"label": "near", "value": 20}]}
+    folders = {}
+    for name, value, grid in (("a", "near", near), ("b", "20", {"cells.wifi.rtt": [20]}), ("c", "20", near)):
+        folders[name] = make_results(tmp_path / name, [{"cells.wifi.rtt": value}])
+        sweep = json.dumps({"amser": 1, "sweep": {"grid": grid}})
+        (folders[name] / "resolved.yaml").write_text(sweep, encoding="utf-8")
+    found = compare(opened(a=folders["a"], b=folders["b"]))
+    assert found.summary.points == (("a", "near"), ("b", "near")) and not found.alone and found.differences
+    other = json.dumps({"amser": 1, "sweep": {"grid": {"cells.wifi.rtt": [{"label": "near", "value": 40}]}}})
+    (folders["b"] / "resolved.yaml").write_text(other, encoding="utf-8")
+    found = compare(opened(a=folders["a"], c=folders["c"], b=folders["b"]))
+    assert found.summary.points == (("a", "20"), ("c", "20"), ("b", "20"))
+
+
 @pytest.mark.parametrize(
     "baseline, bases",
     [

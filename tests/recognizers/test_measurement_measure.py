@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,10 +21,11 @@ import pytest
 
 from channel.codecs import Codec, NoSpeechError, Payload
 from channel.mel import log_mel
+from recognizers.corpora.types import Corpus, Utterance
 from recognizers.measurement.fill_cache import MeasurementError
 from recognizers.measurement.measure import measure
+from recognizers.measurement.parts_from_spec import synthetic_corpus
 from recognizers.measurement.store import CacheError, Store, digest
-from recognizers.measurement.synthetic import synthetic_corpus
 from recognizers.measurement.table_cells import mel_snr_db
 from recognizers.measurement.table_frame import COLUMNS
 from scenarios.schema.corpus import SyntheticCorpusSpec
@@ -32,22 +33,11 @@ from scenarios.schema.corpus import SyntheticCorpusSpec
 Array = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class Clip:
-    id: str
-    path: Path
-    text: str
-    duration_s: float = 0.1
-    emotion: str | None = "sad"
-    speaker: str = "one"
+class Clips(Corpus):
+    """Recordings that are kept as plain float32."""
 
-
-@dataclass(frozen=True)
-class Clips:
-    utterances: tuple[Clip, ...]
-    name: str = "clips"
-
-    def load_audio(self, utterance: Clip) -> Array:
+    def load_audio(self, utterance: Utterance) -> Array:
+        assert utterance.path is not None
         return np.frombuffer(utterance.path.read_bytes(), dtype=np.float32)
 
 
@@ -126,8 +116,8 @@ def clips(tmp_path: Path) -> Clips:
     for i in range(3):
         path = tmp_path / f"clip{i}.raw"
         path.write_bytes(rng.normal(0, 0.1, 1600).astype(np.float32).tobytes())
-        made.append(Clip(f"clip{i}", path, "hello their world"))
-    return Clips(tuple(made))
+        made.append(Utterance(f"clip{i}", path, "hello their world", "sad", "one", 0.1))
+    return Clips("clips", tmp_path, tuple(made))
 
 
 def test_rows_columns_and_counts(clips: Clips, tmp_path: Path) -> None:
@@ -231,9 +221,14 @@ def test_faults_name_the_utterance_and_the_codec(clips: Clips, tmp_path: Path) -
     with pytest.raises(MeasurementError, match="cannot read"):
         measure(clips, {"pcm": Rounding("pcm")}, cache_dir=tmp_path)
     with pytest.raises(MeasurementError, match="two utterances of one name"):
-        measure(Clips((clips.utterances[0],) * 2), {"pcm": Rounding("pcm")}, cache_dir=tmp_path)
+        measure(replace(clips, utterances=(clips.utterances[0],) * 2), {"pcm": Rounding("pcm")}, cache_dir=tmp_path)
     with pytest.raises(MeasurementError, match="80 Mel bands, the recognizer takes 128"):
-        measure(Clips(clips.utterances[:1]), {"pcm": Rounding("pcm")}, Listener(bands=128), cache_dir=tmp_path)
+        measure(
+            replace(clips, utterances=clips.utterances[:1]),
+            {"pcm": Rounding("pcm")},
+            Listener(bands=128),
+            cache_dir=tmp_path,
+        )
 
 
 def test_a_recognizer_of_128_bands_and_a_network_of_80_hear_one_payload(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def load_examples(
             mels.append(log_mel(corpus.load_audio(utterance)))
             kept.append(utterance)
         except (CorpusError, ValueError) as error:
-            faults.append(Fault(utterance.path, str(error)))
+            faults.append(Fault(utterance.path or corpus.root, str(error)))
         if advance:
             advance(done, len(wanted))
     present = {u.emotion for u in kept}

@@ -124,8 +124,8 @@ def caches(folder: Path, draw: Draw) -> int:
     """The measurement cache: its values, or the bytes of its file."""
     from channel.codecs import build_codec
     from recognizers.measurement.measure import measure
+    from recognizers.measurement.parts_from_spec import synthetic_corpus
     from recognizers.measurement.store import CacheError
-    from recognizers.measurement.synthetic import synthetic_corpus
     from scenarios.quantities import SI
     from scenarios.schema.codec import FixedSpec
     from scenarios.schema.corpus import SyntheticCorpusSpec
