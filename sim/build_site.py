@@ -20,6 +20,7 @@ from recognizers.service import load_service
 from recognizers.service.encode import load_encode_calibration
 from scenarios import Scenario
 from scenarios.schema.device import DeviceGroupSpec
+from scenarios.schema.link import PropagationRatesSpec
 from scenarios.schema.server import REPLY_BYTES
 from sim.draws import Draws
 from sim.engine import choose
@@ -139,6 +140,20 @@ def coding_times(profile: Profile) -> str:
     return f"measured on {host.machine['accelerator']}, {host.date}, times {profile.encode_scale:.3g}; {band}{inferred}"
 
 
+def _replies(scenario: Scenario, radio: Radio) -> str:
+    bits = reply_bits(scenario, radio)
+    return "at once" if bits is None else f"{bits / 8.0:g} bytes, when the radio listens"
+
+
+def _transmit_power(scenario: Scenario, spec: DeviceGroupSpec, radio: Radio) -> str:
+    """Whether what sending costs follows power control, in words."""
+    if not isinstance(scenario.cells[spec.cell].device_rates, PropagationRatesSpec):
+        return "one for all: the cell has no places"
+    if radio.amplifier is None:
+        return "one for all: this radio does not say what transmit power costs"
+    return "one for all: they move" if spec.movement else "by power control, where each device is"
+
+
 def _server(scenario: Scenario) -> Server:
     """The edge server with its calibrated service times."""
     spec = scenario.server
@@ -169,6 +184,8 @@ def describe(scenario: Scenario) -> dict[str, Any]:
             "profile": f"{profile.name}: {profile.source} [{profile.status}]",
             "radio": f"{radio.name}: {radio.source}",
             "coding times": coding_times(profile),
+            "replies": _replies(scenario, radio),
+            "transmit power": _transmit_power(scenario, spec, radio),
         }
     chosen = choose(scenario)._asdict()
     return {"simulated_by": chosen, "service": service.source, "cells": cells, "devices": groups}

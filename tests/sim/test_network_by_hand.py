@@ -11,7 +11,7 @@ import pytest
 from channel.links import Radio, Walk, Walkers, build_cell
 from scenarios import loads
 from sim import model
-from sim.build_site import Situation, build_site
+from sim.build_site import Situation, build_site, describe
 from sim.draws import Draws
 from sim.upload_log import COMPONENTS, STAGES, Rows
 from sim.utterances import Tables
@@ -245,6 +245,8 @@ def test_power_control_drives_the_energy_of_sending(run_text: Callable, sharing:
     power_dbm = np.minimum(23.0, -90.0 + 10 * np.log10(placement.blocks) + 0.9 * placement.path_loss_db)
     assert power_dbm.min() < 15.0 and power_dbm.max() == 23.0
 
+    told = describe(loads(HEAD + body(cell, phones)).points[0].scenario)["devices"]["a"]
+    assert "by power control" in told["transmit power"] and told["replies"] == "500 bytes, when the radio listens"
     _, log = run_text(body(cell, phones))
     states = load_data("nr")["nr-fr1"]
     idle = cycle_units(states, 1.28, 0.010)
