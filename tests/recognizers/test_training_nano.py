@@ -69,15 +69,10 @@ def test_batches_spell_the_texts_and_pad_with_the_floor():
     assert np.all(batch.mel[0, :, 50:].numpy() == np.float32(floor_of(mels[0])))
 
 
-def test_features_are_computed_once(speech, tmp_path):
-    examples = read_synthetic(speech, "train")
-    first = Features(examples, tmp_path / "cache")
-    stamp = (tmp_path / "cache.npy").stat().st_mtime_ns
-    again = Features(examples, tmp_path / "cache")
-    assert (tmp_path / "cache.npy").stat().st_mtime_ns == stamp
-    assert np.array_equal(first.mel(3), again.mel(3)) and len(again) == 24
-    assert len(Features(examples[:5], tmp_path / "cache")) == 5, "another list is computed anew"
-    batch = Sampler(first, None, None, Speller(vocabulary_of(vocabulary()))).next(6, False, np.random.default_rng(0))
+def test_batches_hold_as_many_as_asked_for(speech):
+    features = Features(read_synthetic(speech, "train"))
+    assert len(features) == 24 and features.mel(3).dtype == np.float32
+    batch = Sampler(features, None, None, Speller(vocabulary_of(vocabulary()))).next(6, False, np.random.default_rng(0))
     assert batch.mel.shape[0] == 6 and batch.mel.shape[2] % 2 == 0
 
 
@@ -85,7 +80,7 @@ def test_features_are_computed_once(speech, tmp_path):
 def test_steps_lower_the_loss_and_keep_the_constant(speech, tmp_path, monkeypatch):
     monkeypatch.setattr("recognizers.training.nano.train.WARMUP_STEPS", 2)
     run = Run(_options(speech, tmp_path))
-    features = Features(read_synthetic(speech, "train"), tmp_path / "cache")
+    features = Features(read_synthetic(speech, "train"))
     mels = [features.mel(i) for i in range(2)]
     texts = [features.examples[i].text for i in range(2)]
     frames = max(m.shape[1] for m in mels) + 1
@@ -98,22 +93,15 @@ def test_steps_lower_the_loss_and_keep_the_constant(speech, tmp_path, monkeypatc
 
 
 @pytest.mark.slow
-def test_a_run_writes_weights_and_goes_on_after_a_cut(speech, tmp_path):
+def test_a_run_writes_weights(speech, tmp_path):
     export = train(_options(speech, tmp_path))
     model, metadata = load_nano(export)
     assert model.dims.n_audio_ctx == 250
     assert metadata["training"].startswith("24 synthetic commands")
-    steps = Run(_options(speech, tmp_path))
-    steps.resume()
-    assert steps.step > 0 and steps.progress == 1.0
-    train(_options(speech, tmp_path, minutes=0.02))
-    longer = Run(_options(speech, tmp_path, minutes=0.02))
-    longer.resume()
-    assert longer.step > steps.step
 
 
-def test_open_speech_is_spelled_for_ctc_and_no_speech_for_the_decoder(speech, tmp_path):
-    others = Features(read_synthetic(speech, "train"), tmp_path / "others")
+def test_open_speech_is_spelled_for_ctc_and_no_speech_for_the_decoder(speech):
+    others = Features(read_synthetic(speech, "train"))
     sampler = Sampler(others, None, others, Speller(vocabulary_of(vocabulary())))
     rng = np.random.default_rng(0)
     batches = [sampler.next(6, False, rng) for _ in range(60)]

@@ -4,30 +4,13 @@ import numpy as np
 import pytest
 
 from channel.mel import log_mel
-from recognizers.training.nano.augment import _CHAIN, _resized, augment, interpolate, truncate_rank
+from recognizers.training.nano.augment import _CHAIN, _resized, augment, interpolate
 
 
 def _mel(frames: int = 120, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     smooth = np.cumsum(rng.normal(0, 0.1, (80, frames)), axis=1)
     return np.maximum(smooth, smooth.max() - 2.0).astype(np.float32)
-
-
-@pytest.mark.parametrize("rank", [1, 5, 30, 79])
-def test_truncation_is_the_best_of_its_rank(rank):
-    # Eckart and Young: the error of the best rank-r matrix is the root of the sum of the squared other
-    # singular values.
-    mel = _mel()
-    short = truncate_rank(mel, rank)
-    assert np.linalg.matrix_rank(short.astype(float), tol=1e-3) <= rank
-    values = np.linalg.svd(mel, compute_uv=False)
-    assert np.linalg.norm(mel - short) == pytest.approx(np.sqrt(np.sum(values[rank:] ** 2)), rel=1e-3, abs=1e-3)
-
-
-def test_full_rank_changes_nothing():
-    mel = _mel(frames=30)
-    assert truncate_rank(mel, 30) is mel
-    assert truncate_rank(mel, 80) is mel
 
 
 @pytest.mark.parametrize("change", [change for _, change in _CHAIN], ids=lambda c: c.__name__)

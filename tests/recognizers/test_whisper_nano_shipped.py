@@ -10,7 +10,7 @@ from recognizers.corpora import open_corpus
 from recognizers.corpora.audio import read_audio
 from recognizers.corpora.opening import SHIPPED_SPEECH
 from recognizers.scores import WordErrors, word_errors
-from recognizers.training.nano.augment import truncate_rank
+from recognizers.training.emotion.examples import truncate_rank
 from recognizers.training.nano.data import noise_mel, read_digits
 from recognizers.whisper import load_whisper
 from recognizers.whisper.loading import NANO_WEIGHTS

@@ -12,20 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.mel import mel_frequencies, mel_of_hz
+from recognizers.training.emotion.examples import truncate_rank
 from recognizers.whisper.padding import DYNAMIC_RANGE
 
 Mel = npt.NDArray[np.float32]
 DECIBEL = 1.0 / 40.0
 """One decibel in units of the normalised log-Mel: (log10 + 4) / 4."""
-
-
-def truncate_rank(mel: Mel, rank: int) -> Mel:
-    """The closest Mel of that rank (truncated SVD, by the eigenvectors of the small Gram matrix)."""
-    if rank >= min(mel.shape):
-        return mel
-    _, vectors = np.linalg.eigh(mel @ mel.T)
-    basis = vectors[:, -rank:].astype(np.float32)
-    return basis @ (basis.T @ mel)
 
 
 def _speed(mel: Mel, rng: np.random.Generator) -> Mel:

@@ -1,5 +1,4 @@
-"""What nano learns from: log-Mels computed once and kept in one half-precision file, and batches of varied
-ones.
+"""What nano learns from: log-Mels in half precision, and batches of varied ones.
 
 Three kinds of example: synthetic commands (recognizers.training.speech), human spoken digits (a corpus folder, see
 `read_digits`), and, for the no-speech token, sounds that are no command at all: noise, silence, and open
@@ -12,7 +11,6 @@ import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,36 +76,16 @@ def _read_table(path: Path) -> list[dict[str, str]]:
 
 
 class Features:
-    """Log-Mels of a list of examples, float16, (80, frames) each, kept in `cache`.npy and reused while the
-    list begins alike."""
+    """Log-Mels of a list of examples, float16, (frames, 80) each."""
 
-    def __init__(self, examples: Sequence[Example], cache: Path) -> None:
-        self.examples = list(examples)
-        names = [str(example.path) for example in self.examples]
-        index = cache.with_suffix(".tsv")
-        known = [line.split("\t") for line in index.read_text().splitlines()] if index.exists() else []
-        if [name for name, _ in known] != names:
-            known = self._compute(cache, index)
-        ends = np.cumsum([0] + [int(frames) for _, frames in known])
-        flat = np.load(cache.with_suffix(".npy"), mmap_mode="r")
-        self._mels = [flat[start:end] for start, end in pairwise(ends)]
-
-    def _compute(self, cache: Path, index: Path) -> list[list[str]]:
+    def __init__(self, examples: Sequence[Example]) -> None:
         from rich.console import Console
         from rich.progress import track
 
-        parts: list[npt.NDArray[np.float16]] = []
-        for example in track(self.examples, "log-Mels", console=Console(stderr=True)):
-            audio, _ = soundfile.read(example.path, dtype="float32")
-            parts.append(log_mel(audio).T.astype(np.float16))
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        # Beside and renamed: another process may have the old file mapped.
-        temporary = cache.with_suffix(".part.npy")
-        np.save(temporary, np.concatenate(parts))
-        temporary.replace(cache.with_suffix(".npy"))
-        known = [[str(e.path), str(len(part))] for e, part in zip(self.examples, parts, strict=True)]
-        index.write_text("\n".join("\t".join(row) for row in known) + "\n")
-        return known
+        self.examples = list(examples)
+        read = (soundfile.read(example.path, dtype="float32")[0] for example in self.examples)
+        shown = track(read, "log-Mels", total=len(self.examples), console=Console(stderr=True))
+        self._mels = [log_mel(audio).T.astype(np.float16) for audio in shown]
 
     def __len__(self) -> int:
         return len(self.examples)

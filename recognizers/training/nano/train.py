@@ -2,9 +2,9 @@
 
 The objective is Whisper's own (cross entropy of the next token, teacher forced) plus a CTC loss on the
 encoder, which is thrown away afterwards. Learning rate: linear warm-up, then a cosine to zero over the given
-minutes of training time. Resumable: the same command goes on from the last checkpoint in `--work`. Seeded;
-but what an amount of wall-clock time trains depends on the machine, so a repeated run gives equally good
-weights, not equal ones. On a GPU (`--device cuda`) the batches come from `--loaders` processes."""
+minutes of training time. Seeded; but what an amount of wall-clock time trains depends on the machine, so a repeated
+run gives equally good weights, not equal ones. On a GPU (`--device cuda`) the batches come from `--loaders`
+processes."""
 
 from __future__ import annotations
 
@@ -111,47 +111,9 @@ class Run:
         self.best = math.inf
 
     @property
-    def checkpoint(self) -> Path:
-        """Where the state is kept (tensors and numbers only, loaded without pickle)."""
-        return self.options.work / "checkpoint.pt"
-
-    @property
     def progress(self) -> float:
         """Part of the schedule that is done, 0 to 1."""
         return min(1.0, self.seconds / (60 * self.options.minutes))
-
-    def save(self) -> None:
-        """Write the checkpoint; whole or not at all."""
-        import torch
-
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "ctc": self.ctc.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "numbers": {"step": self.step, "seconds": self.seconds, "best": self.best},
-        }
-        temporary = self.checkpoint.with_suffix(".part")
-        torch.save(state, temporary)
-        temporary.replace(self.checkpoint)
-
-    def resume(self) -> None:
-        """Go on from the checkpoint if there is one."""
-        import torch
-
-        if not self.checkpoint.exists():
-            return
-        state = torch.load(self.checkpoint, weights_only=True, map_location=self.options.device)
-        self.model.load_state_dict(state["model"])
-        self.average.load_state_dict(state["average"])
-        self.ctc.load_state_dict(state["ctc"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        numbers = state["numbers"]
-        self.step, self.seconds, self.best = (
-            int(numbers["step"]),
-            float(numbers["seconds"]),
-            float(numbers["best"]),
-        )
 
     def learn(self, batch: Batch) -> npt.NDArray[np.float64]:
         """One step; returns the two losses, cross entropy and CTC."""
@@ -239,21 +201,16 @@ def _initialise(model: Whisper) -> None:
 
 
 def train(options: Options) -> Path:
-    """Run or go on with a training; returns the exported weights."""
+    """Run a training; returns the exported weights."""
     from recognizers.training.nano.validation import Validator
 
     options.work.mkdir(parents=True, exist_ok=True)
     run = Run(options)
-    run.resume()
-    commands = Features(read_synthetic(options.speech, "train"), options.work / "commands")
+    commands = Features(read_synthetic(options.speech, "train"))
     corpora = options.corpora
-    digits = Features(read_digits(corpora / "fsdd", False), options.work / "digits") if corpora else None
-    others = (
-        Features(read_open_speech(corpora / "speechocean762-adults", False), options.work / "others")
-        if corpora
-        else None
-    )
-    validator = Validator(options.speech, corpora, options.work, run.speller)
+    digits = Features(read_digits(corpora / "fsdd", False)) if corpora else None
+    others = Features(read_open_speech(corpora / "speechocean762-adults", False)) if corpora else None
+    validator = Validator(options.speech, corpora, run.speller)
     export = options.work / "nano.safetensors"
     provenance = {
         "training": f"{len(commands)} synthetic commands, {len(digits or [])} fsdd digits,"
@@ -268,13 +225,11 @@ def train(options: Options) -> Path:
         if run.step % 100 == 0:
             _say(f"{run.seconds / 60:.1f} min step {run.step} loss {np.mean(losses[-100:], axis=0).round(3)}")
         if time.monotonic() - checked > 60 * options.check_minutes or run.progress >= 1.0:
-            run.save()
             errors = validator.errors(run.average)
             _say(f"{run.seconds / 60:.1f} min step {run.step} dev " + validator.describe(errors))
             if errors["score"] <= run.best or run.progress >= 1.0:
                 run.best = errors["score"]
                 save_nano(export, run.average, run.vocabulary, {**provenance, "steps": str(run.step)})
-                run.save()
             checked = time.monotonic()
         begun = time.monotonic()
     return export
@@ -285,14 +240,14 @@ def _batches(run: Run, sampler: Sampler) -> Iterator[Batch]:
     import torch
 
     progress = torch.tensor([run.progress], dtype=torch.float64).share_memory_()
-    options, first = run.options, run.step
+    options = run.options
 
     class Stream(torch.utils.data.IterableDataset[Batch]):
         """The batches of one process; they change as the training goes on."""
 
         def __iter__(self) -> Iterator[Batch]:
             worker = torch.utils.data.get_worker_info()
-            rng = np.random.default_rng([options.seed, first, worker.id if worker else 0])
+            rng = np.random.default_rng([options.seed, worker.id if worker else 0])
             while True:
                 done = float(progress)
                 full = done > FULL_CONTEXT_FROM or rng.random() < FULL_CONTEXT_SHARE
@@ -318,7 +273,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(prog="python -m recognizers.training.nano.train", description=__doc__)
     parser.add_argument("--speech", type=Path, required=True, help="folder of recognizers.training.speech.synthesis")
-    parser.add_argument("--work", type=Path, required=True, help="folder for features, checkpoint and weights")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the weights")
     parser.add_argument("--minutes", type=float, default=100.0)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
@@ -328,24 +283,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--loaders", type=int, default=0, help="processes that vary and collate the Mels")
     parser.add_argument("--check-minutes", type=float, default=9.0, help="between evaluations of the dev part")
-    options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
+    given = vars(parser.parse_args(arguments))
+    torch.set_num_threads(given.pop("threads"))
     corpora = os.environ.get("AMSER_CORPORA")
-    export = train(
-        Options(
-            options.speech,
-            options.work,
-            Path(corpora) if corpora else None,
-            options.minutes,
-            options.batch,
-            options.learning_rate,
-            options.width,
-            options.seed,
-            options.device,
-            options.loaders,
-            options.check_minutes,
-        )
-    )
+    export = train(Options(corpora=Path(corpora) if corpora else None, **given))
     sys.stdout.write(f"{export}\n")
     return 0
 

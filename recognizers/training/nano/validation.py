@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recognizers.training.nano.augment import truncate_rank
+from recognizers.training.emotion.examples import truncate_rank
 from recognizers.training.nano.data import Features, Speller, read_digits, read_synthetic
 from recognizers.whisper.nano import CONTEXT_FRAMES
 from recognizers.whisper.padding import pad_with_floor
@@ -22,11 +22,11 @@ DEV_DIGITS = 100
 class Validator:
     """Decodes the dev clips (training voices, unseen sentences) and human digits of training speakers."""
 
-    def __init__(self, speech: Path, corpora: Path | None, work: Path, speller: Speller) -> None:
+    def __init__(self, speech: Path, corpora: Path | None, speller: Speller) -> None:
         self._speller = speller
-        self._commands = Features(read_synthetic(speech, "dev")[:DEV_CLIPS], work / "dev")
+        self._commands = Features(read_synthetic(speech, "dev")[:DEV_CLIPS])
         digits = read_digits(corpora / "fsdd", False)[:: 600 // DEV_DIGITS] if corpora else []
-        self._digits = Features(digits, work / "dev-digits") if digits else None
+        self._digits = Features(digits) if digits else None
 
     def errors(self, model: Whisper) -> dict[str, float]:
         """Word error rates as fractions: full, rank10, digits, and the score weights are chosen by."""

@@ -1,19 +1,17 @@
 """Render the project's speech: `python -m recognizers.training.speech.synthesis --out DIR --seed 1`.
 
-Writes `DIR/<split>/<split>-<index>.flac` (16 kHz, mono, 16 bit) and `DIR/manifest.tsv`. Every clip has its
-own random stream from (seed, split, index), so a run that was cut off goes on where it stopped and a longer
-run begins with the same clips. Needs espeak-ng, flite and festival; users of the shipped clips need none of
-them."""
+Writes `DIR/<split>/<split>-<index>.flac` (16 kHz, mono, 16 bit) and `DIR/manifest.tsv`. Every clip has its own random
+stream from (seed, split, index), so a longer run begins with the same clips. Needs espeak-ng, flite and festival; users
+of the shipped clips need none of them."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import csv
 import os
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +26,6 @@ LONGEST_S = 4.9
 SHORTEST_S = 0.4
 UNSEEN_SHARE = 0.6
 """Share of the dev and test clips whose voice no training clip has."""
-COLUMNS = ("path", "text", "emotion", "voice", "engine", "seen_voice", "split", "duration_s")
 
 
 @dataclass(frozen=True)
@@ -70,29 +67,6 @@ def _render_job(job: tuple[Path, int, str, int]) -> Row:
     return render_clip(*job)
 
 
-def _finished(journal: Path) -> dict[str, Row]:
-    """Rows of an earlier run that was cut off (its last line may be half written)."""
-    rows: dict[str, Row] = {}
-    for line in journal.read_text().splitlines() if journal.exists() else []:
-        try:
-            row = Row(**json.loads(line))
-        except (ValueError, TypeError):
-            continue
-        rows[row.path] = row
-    return rows
-
-
-def _render_missing(out: Path, seed: int, counts: dict[str, int], done: dict[str, Row], workers: int) -> Iterator[Row]:
-    jobs = [
-        (out, seed, split, index)
-        for split, count in counts.items()
-        for index in range(count)
-        if f"{split}/{split}-{index:05d}.flac" not in done
-    ]
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(_render_job, jobs, chunksize=16)
-
-
 def synthesise(out: Path, seed: int, counts: dict[str, int], workers: int, quiet: bool = False) -> list[Row]:
     """Render `counts[split]` clips of every split into `out`; returns all rows, in order, and writes the
     manifest."""
@@ -102,30 +76,21 @@ def synthesise(out: Path, seed: int, counts: dict[str, int], workers: int, quiet
     check_engines()
     for split in counts:
         (out / split).mkdir(parents=True, exist_ok=True)
-    journal = out / f"rows-{seed}.jsonl"
-    done = _finished(journal)
-    todo = sum(counts.values()) - len(done)
-    rendered = _render_missing(out, seed, counts, done, workers)
-    with journal.open("a", buffering=1) as log:
-        for row in track(rendered, "speech", total=max(0, todo), console=Console(stderr=True), disable=quiet):
-            log.write(json.dumps(asdict(row)) + "\n")
-            done[row.path] = row
-    rows = [done[f"{split}/{split}-{i:05d}.flac"] for split, count in counts.items() for i in range(count)]
+    jobs = [(out, seed, split, index) for split, count in counts.items() for index in range(count)]
+    with ProcessPoolExecutor(workers) as pool:
+        rendered = pool.map(_render_job, jobs, chunksize=16)
+        rows = list(track(rendered, "speech", total=len(jobs), console=Console(stderr=True), disable=quiet))
     write_manifest(out / "manifest.tsv", rows)
     return rows
 
 
 def write_manifest(path: Path, rows: list[Row]) -> None:
-    """Write the rows as a TSV with a header; whole or not at all."""
-    lines = ["\t".join(COLUMNS)]
-    for row in rows:
-        values = asdict(row)
-        values["seen_voice"] = int(row.seen_voice)
-        values["duration_s"] = f"{row.duration_s:.4f}"
-        lines.append("\t".join(str(values[column]) for column in COLUMNS))
-    temporary = path.with_suffix(".part")
-    temporary.write_text("\n".join(lines) + "\n")
-    temporary.replace(path)
+    """Write the rows as a TSV with a header."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [f.name for f in fields(Row)], delimiter="\t", lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow(asdict(row) | {"seen_voice": int(row.seen_voice), "duration_s": f"{row.duration_s:.4f}"})
 
 
 def main(arguments: list[str] | None = None) -> int:
