@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from amser.labels import Room, place_labels
 from amser.metric_names import higher_is_better
-from amser.pareto import pareto_front
 from amser.plots.columns import Column
 from amser.plots.look import FRONT, FRONT_NAME, INK, line_style
 from amser.report.palette import Style, sequence
@@ -19,6 +18,19 @@ from amser.units import significant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+
+def pareto_front(costs: Sequence[float], losses: Sequence[float]) -> list[int]:
+    """Indices of the points on the front, by growing cost; both are better when smaller, NaN is on no front."""
+    known = [i for i in range(len(costs)) if math.isfinite(costs[i]) and math.isfinite(losses[i])]
+    front: list[int] = []
+    least = math.inf
+    for i in sorted(known, key=lambda i: (costs[i], losses[i])):
+        if losses[i] < least:
+            front.append(i)
+            least = losses[i]
+    return front
+
 
 # An axis whose values span more than this is logarithmic, unless the user says otherwise: on a linear one the small
 # values would lie on top of each other.

@@ -19,8 +19,7 @@ from recognizers.measurement.bar import Advance
 from recognizers.training.predictions import Ints, Labels, prediction_rows
 from recognizers.training.speaker_folds import network_predictions, yardstick_predictions
 from recognizers.training.stacked import StateRecipe, probabilities, train_stacked
-from recognizers.training.state_cache import hear_corpus
-from recognizers.training.state_examples import StateExamples
+from recognizers.training.state_examples import StateExamples, hear_corpus
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,16 +1,21 @@
-"""Labelled utterances as an encoder heard them through several codecs, padded and in memory."""
+"""Labelled utterances as an encoder heard them through several codecs, kept on disk as it is heard, and padded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from channel.codecs import Codec
+from recognizers.corpora import Corpus, Utterance
 from recognizers.emotion.state_network import StateBatch, collate_states, statistics
-from recognizers.emotion.states import Floats, Stretches
+from recognizers.emotion.states import EncoderStates, Floats, Stretches
 from recognizers.emotion.types import EmotionError
+from recognizers.measurement.store import digest
 from recognizers.training.predictions import Ints, Labels
 
 
@@ -60,3 +65,70 @@ class StateExamples:
         return torch.cat(
             [statistics(b, (b.steps / b.steps.sum(dim=1, keepdim=True))[None])[0] for b in self.slices(codec)]
         )
+
+
+BLOCK = 48
+"""Utterances in a file."""
+
+
+@dataclass(frozen=True)
+class HeardCorpus:
+    """The utterances of a corpus through one codec, in the corpus's order."""
+
+    stretches: tuple[Stretches, ...]
+    payload_bytes: Ints
+    """(N,)."""
+
+
+def hear_corpus(
+    corpus: Corpus,
+    codec: Codec,
+    states: EncoderStates,
+    folder: Path,
+    *,
+    advance: Callable[[int, int], None] | None = None,
+) -> HeardCorpus:
+    """Encode, decode and hear every utterance; finished blocks in `folder` are read."""
+    key = digest("heard-1", corpus.digest, codec.fingerprint(), states.identity)
+    folder.mkdir(parents=True, exist_ok=True)
+    stretches: list[Stretches] = []
+    sizes: list[int] = []
+    for first in range(0, len(corpus.utterances), BLOCK):
+        path = folder / f"{key}-{first}.npz"
+        if not path.exists():
+            _write(path, *_heard(corpus, corpus.utterances[first : first + BLOCK], codec, states))
+        block, payloads = _read(path)
+        stretches += block
+        sizes += payloads
+        if advance:
+            advance(len(stretches), len(corpus.utterances))
+    return HeardCorpus(tuple(stretches), np.array(sizes, dtype=np.int64))
+
+
+def _heard(
+    corpus: Corpus, utterances: tuple[Utterance, ...], codec: Codec, states: EncoderStates
+) -> tuple[list[Stretches], list[int]]:
+    payloads = [codec.encode(corpus.load_audio(utterance)) for utterance in utterances]
+    found = states.heard([codec.decode(payload.data) for payload in payloads])
+    return found, [len(payload.data) for payload in payloads]
+
+
+def _write(path: Path, block: list[Stretches], payloads: list[int]) -> None:
+    temporary = path.with_suffix(".part")
+    with temporary.open("wb") as file:
+        np.savez(
+            file,
+            mean=np.concatenate([one.mean for one in block]).astype(np.float16),
+            variance=np.concatenate([one.variance for one in block]).astype(np.float16),
+            steps=np.concatenate([one.steps for one in block]),
+            lengths=np.array([len(one.steps) for one in block]),
+            payloads=np.array(payloads),
+        )
+    temporary.replace(path)
+
+
+def _read(path: Path) -> tuple[list[Stretches], list[int]]:
+    with np.load(path, allow_pickle=False) as kept:
+        ends = np.cumsum(kept["lengths"])[:-1]
+        parts = [np.split(kept[name].astype(np.float32), ends) for name in ("mean", "variance", "steps")]
+        return [Stretches(*one) for one in zip(*parts, strict=True)], kept["payloads"].tolist()

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import amser
 from amser.cli.main import run
-from amser.pareto import pareto_front
+from amser.plots.panels import pareto_front
 from scenarios.magnitudes import numbers
 from sim.study.results import Results
 

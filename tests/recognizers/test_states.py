@@ -18,8 +18,8 @@ from recognizers.emotion.states import PAIR, STRETCH, EncoderStates, Stretches, 
 from recognizers.emotion.types import EmotionError, Mel
 from recognizers.measurement.measure import measure
 from recognizers.measurement.parts_from_spec import emotion_of
-from recognizers.training.state_cache import hear_corpus
 from recognizers.training.state_evaluation import check_disjoint
+from recognizers.training.state_examples import hear_corpus
 from recognizers.whisper import WhisperRecognizer
 from recognizers.whisper.options import WhisperOptions
 from scenarios.schema.server import EmotionSpec

@@ -21,10 +21,9 @@ from recognizers.emotion.recognizer import load_emotion
 from recognizers.emotion.tokenizers import Tokenizer
 from recognizers.emotion.weights import start_from
 from recognizers.scores import CLASS_METRICS
-from recognizers.training.emotion.cross_validation import cross_validate
+from recognizers.training.emotion.cross_validation import cross_validate, leave_one_out
 from recognizers.training.emotion.evaluation import evaluate_weights
 from recognizers.training.emotion.examples import Examples, with_heard_words
-from recognizers.training.emotion.folds import leave_one_out
 from recognizers.training.emotion.recipe import Recipe, Trained, train_network
 from recognizers.training.emotion.train import split_by_speaker, train_emotion
 from recognizers.training.predictions import Labels, prediction_rows, scored, scored_against

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from channel.mel import log_mel
-from recognizers.training.nano.augment import _CHAIN, _resized, augment, interpolate
+from recognizers.training.emotion.augment import interpolate
+from recognizers.training.nano.augment import _CHAIN, _resized, augment
 
 
 def _mel(frames: int = 120, seed: int = 0) -> np.ndarray:

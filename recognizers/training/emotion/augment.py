@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from recognizers.emotion.types import Mel
-from recognizers.training.nano.augment import DECIBEL, interpolate
 
+DECIBEL = 1.0 / 40.0
+"""One decibel in units of the normalised log-Mel: (log10 + 4) / 4."""
 LOWEST_RANK, HIGHEST_RANK = 6, 80
 
 
@@ -37,6 +39,13 @@ def _stretch(mel: Mel, rng: np.random.Generator, strength: float) -> Mel:
     mel = interpolate(mel.T, np.linspace(0, frames - 1, max(16, round(frames / faster)))).T
     positions = np.arange(bands) * (1 + 0.06 * strength * rng.uniform(-1, 1)) + strength * rng.uniform(-1.5, 1.5)
     return interpolate(mel, np.clip(positions, 0, bands - 1))
+
+
+def interpolate(rows: Mel, positions: npt.NDArray[np.float64]) -> Mel:
+    """Linear interpolation between rows, at fractional row numbers from 0 to len(rows) - 1."""
+    low = np.minimum(positions.astype(int), len(rows) - 2)
+    weight = (positions - low)[:, None].astype(np.float32)
+    return np.asarray(rows[low] * (1 - weight) + rows[low + 1] * weight, dtype=np.float32)
 
 
 def _gaps(mel: Mel, rng: np.random.Generator, strength: float) -> Mel:

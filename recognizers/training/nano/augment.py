@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from channel.mel import mel_frequencies, mel_of_hz
+from recognizers.training.emotion.augment import DECIBEL, interpolate
 from recognizers.training.emotion.examples import truncate_rank
 from recognizers.whisper.padding import DYNAMIC_RANGE
 
 Mel = npt.NDArray[np.float32]
-DECIBEL = 1.0 / 40.0
-"""One decibel in units of the normalised log-Mel: (log10 + 4) / 4."""
 
 
 def _speed(mel: Mel, rng: np.random.Generator) -> Mel:
@@ -58,13 +57,6 @@ def _contrast(mel: Mel, rng: np.random.Generator) -> Mel:
     quarter."""
     mean = mel.mean(axis=0, keepdims=True)
     return np.asarray(mean + (mel - mean) * rng.uniform(0.75, 1.25), dtype=np.float32)
-
-
-def interpolate(rows: Mel, positions: npt.NDArray[np.float64]) -> Mel:
-    """Linear interpolation between rows, at fractional row numbers from 0 to len(rows) - 1."""
-    low = np.minimum(positions.astype(int), len(rows) - 2)
-    weight = (positions - low)[:, None].astype(np.float32)
-    return np.asarray(rows[low] * (1 - weight) + rows[low + 1] * weight, dtype=np.float32)
 
 
 def _colour(mel: Mel, rng: np.random.Generator) -> Mel:
