@@ -85,6 +85,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("ser_f1_macro", "ser_f1_macro", "mean of the classes' F1"),
     Metric("warmup_s", "warmup_s", "speech before this is simulated and not counted"),
     Metric("uplink_utilisation", "uplink_utilisation", "what the cells carried / what they could, over `duration`"),
+    Metric("handovers_per_upload", "handovers_per_upload", "handovers while an upload was sent / uploads sent"),
+    Metric("interrupted_mean_s", "interrupted_mean_s", "seconds in which nothing passed at handovers / uploads sent"),
     Metric("server_utilisation", "server_utilisation", "busy seconds of accelerators / (their number x `duration`)"),
     Metric("device_idle_power_w", "device_idle_power_w", "power that the mean device draws without any upload"),
     Metric("device_power_w", "device_power_w", "that and what uploads add, of the mean device"),
@@ -156,6 +158,8 @@ UPLOAD_COLUMNS: dict[str, str] = {
     "batch": "size of the batch",
     "radio_gap_s": "how long the radio had been quiet",
     "radio_active_s": "how long it was active for this upload",
+    "handovers": "how often the phone went on in another cell while it sent this",
+    "interrupted_s": "how long nothing passed at handovers meanwhile, a part of transfer",
 }
 
 

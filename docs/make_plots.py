@@ -226,10 +226,30 @@ def capacities(root: Path) -> Figure:
     return figure
 
 
+def driving(root: Path) -> Figure:
+    """Handovers of an upload and the slow replies against the hysteresis, by codec."""
+    table = wide(amser.run("driving", results_root=root))
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
+    for codec, rows in table.groupby("devices.cars.codec", sort=False):
+        hysteresis = [float(h.partition(" ")[0]) for h in rows["devices.cars.handover.hysteresis"]]
+        look: dict[str, Any] = {"color": COLOURS[str(codec)], "marker": MARKS[str(codec)], "ms": 4}
+        axes[0].plot(hysteresis, 100.0 * rows["handovers_per_upload"], label=codec, **look)
+        axes[1].plot(hysteresis, rows["latency_p99_s"], label=f"{codec}, 99th percentile", **look)
+        axes[1].plot(hysteresis, rows["latency_p95_s"], label=f"{codec}, 95th", ls="--", **look)
+    axes[0].set_ylabel("handovers of 100 uploads")
+    axes[1].set_ylabel("latency [s]")
+    for axis in axes:
+        axis.set_ylim(bottom=0.0)
+        axis.set_xlabel("hysteresis [dB]")
+        axis.legend(fontsize=8, ncols=2, **ABOVE)
+    return figure
+
+
 PLOTS: dict[str, Callable[[Path], Figure]] = {
     "icassp2025-overhead": overhead,
     "lte-tail": lte_tail,
     "5g-stadium": stadium,
+    "driving": driving,
     "adaptive-rank": adaptive,
     "cell-capacity": capacities,
     "wifi-office": lambda root: components("wifi-office", "devices.phones.codec", root),

@@ -115,7 +115,9 @@ ENERGY = Dimension(
     least=1e-12,
 )
 FREQUENCY = Dimension("a frequency", "Hz", _decimal("Hz", "-kMG"), "3.5 GHz", lowest_allowed=False, highest=1e12)
-DISTANCE = Dimension("a distance", "m", {"m": 1.0, "km": 1e3, "cm": 1e-2}, "400 m", highest=1e9)
+_LENGTH = {"m": 1.0, "km": 1e3, "cm": 1e-2}
+DISTANCE = Dimension("a distance", "m", _LENGTH, "400 m", highest=1e9)
+COORDINATE = Dimension("a coordinate", "m", _LENGTH, "-250 m", lowest=-1e6, highest=1e6)
 _SPEED = {"m/s": 1.0, "km/h": 1 / 3.6}
 SPEED = Dimension("a speed", "m/s", _SPEED, "5 km/h", lowest_allowed=False, highest=1e3, least=1e-3)
 EVENT_RATE = Dimension(
@@ -163,7 +165,7 @@ _rate, _rate0, _power, _energy = (
     _annotated(ENERGY),
 )
 _frequency, _distance, _events = _annotated(FREQUENCY), _annotated(DISTANCE), _annotated(EVENT_RATE)
-_speed = _annotated(SPEED)
+_speed, _coordinate = _annotated(SPEED), _annotated(COORDINATE)
 _dbm, _db, _share, _percent = (
     _annotated(LEVEL_DBM),
     _annotated(GAIN_DB),
@@ -180,6 +182,7 @@ Power = Annotated[float, _power[0], _power[1]]  # watts
 Energy = Annotated[float, _energy[0], _energy[1]]  # joules, > 0
 Frequency = Annotated[float, _frequency[0], _frequency[1]]  # hertz
 Distance = Annotated[float, _distance[0], _distance[1]]  # metres
+Coordinate = Annotated[float, _coordinate[0], _coordinate[1]]  # metres, of either sign
 Speed = Annotated[float, _speed[0], _speed[1]]  # metres per second, > 0
 EventRate = Annotated[float, _events[0], _events[1]]  # events per second, > 0
 LevelDbm = Annotated[float, _dbm[0], _dbm[1]]  # dBm

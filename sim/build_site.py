@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from channel import links
-from channel.links import Cell, Walk, Walkers, build_cell
+from channel.links import (
+    A3,
+    Cell,
+    Motion,
+    Moving,
+    RouterLink,
+    Terrain,
+    Walk,
+    Waypoints,
+    build_cell,
+    find_trace,
+    read_positions,
+)
+from channel.links.handover import LOOK_S
 from devices.background import background_rate, mean_power_w
 from devices.battery import build_batteries
 from devices.fleet import build_traffic
@@ -19,7 +36,7 @@ from recognizers.measurement.parts_from_spec import encoder_of
 from recognizers.service import load_service
 from recognizers.service.encode import load_encode_calibration
 from scenarios import Scenario
-from scenarios.schema.device import DeviceGroupSpec
+from scenarios.schema.device import DeviceGroupSpec, PositionsSpec
 from scenarios.schema.link import PropagationRatesSpec
 from scenarios.schema.server import REPLY_BYTES
 from sim.draws import Draws
@@ -47,7 +64,7 @@ def build_site(situation: Situation, draws: Draws) -> Site:
     groups: list[Group] = []
     first = 0
     for name, spec in scenario.devices.items():
-        groups.append(_group(len(groups), name, spec, first, cells[spec.cell], situation, draws))
+        groups.append(_group(len(groups), name, spec, first, cells, situation, draws))
         first += spec.count
     return Site(
         groups=groups,
@@ -65,13 +82,13 @@ def _group(
     name: str,
     spec: DeviceGroupSpec,
     first: int,
-    cell: Cell,
+    cells: Mapping[str, Cell],
     situation: Situation,
     draws: Draws,
 ) -> Group:
     profile, radio = profile_of(spec), build_radio(spec.radio)
-    walkers = _walkers(name, spec, cell, draws)
-    rates_bps, sending_j_per_bit = (None, None) if walkers else _own_links(name, spec, cell, radio, draws)
+    moving, cell = _moving(name, spec, cells, draws), cells[spec.cell]
+    rates_bps, sending_j_per_bit = (None, None) if moving else _own_links(name, spec, cell, radio, draws)
     others_rate = background_rate(spec.background)
     idle_w = profile.idle_power_w + radio.idle_power_w + mean_power_w(radio, others_rate)
     return Group(
@@ -79,7 +96,7 @@ def _group(
         name=name,
         first=first,
         count=spec.count,
-        cell=list(situation.scenario.cells).index(spec.cell),
+        cell=list(cells).index(spec.cell),
         codecs=tuple(situation.tables.codecs.index(codec) for codec in spec.codec_names()),
         policy=build_policy(spec),
         profile=profile,
@@ -89,7 +106,8 @@ def _group(
         battery=build_batteries(spec.battery, profile, spec.count, idle_w, draws.of_devices("battery", name)),
         rates_bps=rates_bps,
         sending_j_per_bit=sending_j_per_bit,
-        walkers=walkers,
+        moving=moving,
+        cells=tuple(list(cells).index(cell) for cell in _cell_names(spec)),
         recorded=cell.own_capacities(draws.of_devices("placement", name)),
         weight=spec.weight,
         reply_bits=reply_bits(situation.scenario, radio),
@@ -117,12 +135,36 @@ def _own_links(
     return placement.rate_bps, radio.amplifier.w_per_radiated_w * cell.radiated_j_per_bit(placement)
 
 
-def _walkers(name: str, spec: DeviceGroupSpec, cell: Cell, draws: Draws) -> Walkers | None:
-    """The phones of a group that moves; the shadows are the cell's, the ways the group's."""
-    if spec.movement is None or not isinstance(cell.rates, links.Radio):
+def _moving(name: str, spec: DeviceGroupSpec, cells: Mapping[str, Cell], draws: Draws) -> Moving | None:
+    """The phones of a group that moves; the shadows are the cells', the ways the group's."""
+    if spec.movement is None:
         return None
-    walk = Walk(spec.movement.slowest, spec.movement.fastest)
-    return Walkers(cell.rates, walk, draws.pairs("movement", name), draws.generator("shadows", spec.cell))
+    names, handover = _cell_names(spec), spec.handover
+    terrains = [_terrain(cells[cell], draws.generator("shadows", cell)) for cell in names]
+    motion: Motion
+    if isinstance(spec.movement, PositionsSpec):
+        motion = read_positions(find_trace(spec.movement.file), spec.count, [t.station for t in terrains])
+    else:
+        home = terrains[0]
+        radius_m, centre = spec.movement.radius or home.radio.radius_m, spec.movement.centre or home.station
+        walk = Walk(spec.movement.slowest, spec.movement.fastest, radius_m, centre)
+        motion = Waypoints(walk, draws.pairs("movement", name))
+    rule = None
+    if handover is not None:
+        rule = A3(handover.hysteresis, handover.time_to_trigger, handover.interruption, handover.measured_every)
+    # Who left a router's queue to come back with another rate would lose its place and its window.
+    stays = isinstance(cells[spec.cell].link, RouterLink)
+    return Moving(motion, terrains, rule, inf if stays else LOOK_S)
+
+
+def _cell_names(spec: DeviceGroupSpec) -> tuple[str, ...]:
+    """The cells that can serve a group, its own first."""
+    return (spec.cell, *(spec.handover.cells if spec.handover else ()))
+
+
+def _terrain(cell: Cell, rng: np.random.Generator) -> Terrain:
+    assert isinstance(cell.rates, links.Radio), "the schema asks for places"
+    return Terrain(cell.rates, rng, cell.station)
 
 
 def profile_of(spec: DeviceGroupSpec) -> Profile:

@@ -9,7 +9,7 @@ from math import inf
 import numpy as np
 import numpy.typing as npt
 
-from channel.links import Capacity, Cell, OwnCapacities, Walkers
+from channel.links import Capacity, Cell, Moving, OwnCapacities
 from devices.background import mean_power_w
 from devices.battery import BatteryBank
 from devices.fleet import GroupTraffic
@@ -47,7 +47,9 @@ class Group:
     sending_j_per_bit: Floats | None
     """What power control has each device radiate, in joules that its radio draws for a bit, shape (count,); None where
     the cell has none or the radio does not say what transmit power costs."""
-    walkers: Walkers | None
+    moving: Moving | None
+    cells: tuple[int, ...]
+    """Numbers of the cells that can serve it, as ``moving`` counts them; its own alone where nothing moves."""
     recorded: OwnCapacities | None
     """What each device's radio can carry over time, where that is a trace."""
     weight: float
@@ -55,9 +57,9 @@ class Group:
     """Of a reply that the radio has to hear and receive; None: it is there at once."""
 
     def own_bps(self, number: int, now: float) -> float:
-        """A device's own rate where it is: an upload keeps that of the place where it began."""
-        if self.walkers is not None:
-            return self.walkers.rate_bps(number, now)
+        """A device's own rate where it is."""
+        if self.moving is not None:
+            return self.moving.rate_bps(number, now)
         if self.recorded is not None:
             return self.recorded.of(number).rate_at(now)
         return inf if self.rates_bps is None else float(self.rates_bps[number])

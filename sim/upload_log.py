@@ -22,8 +22,9 @@ ROW = np.dtype(
         ("upload", "i8"), ("group", "i2"), ("device", "i4"), ("utterance", "i4"), ("codec", "i2"), ("outcome", "i1"),
         ("batch", "i2"), ("spoken_s", "f8"), ("ready_s", "f8"), ("left_s", "f8"), ("wake_s", "f8"), ("access_s", "f8"),
         ("sent_s", "f8"), ("arrived_s", "f8"), ("started_s", "f8"), ("served_s", "f8"), ("replied_s", "f8"),
-        ("gap_s", "f8"), ("active_s", "f8"), ("payload_bytes", "f8"), ("wire_bytes", "f8"), ("encode_j", "f8"),
-        ("wake_j", "f8"), ("transmit_j", "f8"), ("tail_j", "f8"), ("receive_j", "f8"),
+        ("gap_s", "f8"), ("active_s", "f8"), ("interrupted_s", "f8"), ("handovers", "i2"), ("payload_bytes", "f8"),
+        ("wire_bytes", "f8"), ("encode_j", "f8"), ("wake_j", "f8"), ("transmit_j", "f8"), ("tail_j", "f8"),
+        ("receive_j", "f8"),
     ],
     align=True,
 )  # fmt: skip
@@ -82,6 +83,7 @@ def columns_of(rows: Rows, service: ServiceTime) -> Columns:
     columns["wire_bytes"] = rows["wire_bytes"]
     columns["batch"] = rows["batch"]
     columns["radio_gap_s"], columns["radio_active_s"] = rows["gap_s"], rows["active_s"]
+    columns["handovers"], columns["interrupted_s"] = rows["handovers"], rows["interrupted_s"]
     return {name: np.ascontiguousarray(values) for name, values in columns.items()}
 
 

@@ -23,6 +23,13 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return amser.run("quickstart", SMALL, results_root=tmp_path_factory.mktemp("results"), report=True).folder
 
 
+@pytest.fixture(scope="module")
+def moving(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study whose phones are handed over, which others have no figures of."""
+    small = ["duration=20 s", "devices.cars.count=4", "sweep={replications: 1}"]
+    return amser.run("driving", small, results_root=tmp_path_factory.mktemp("moving")).folder
+
+
 def test_pages_are_what_the_code_says() -> None:
     assert stale() == [], "run `python -m docs.make_reference`"
 
@@ -33,8 +40,8 @@ def test_every_metric_of_a_run_has_its_formula(results: Path) -> None:
     assert [name for name in found if not formula_of(name)] == []
 
 
-def test_no_formula_is_of_a_metric_that_no_run_writes(results: Path) -> None:
-    found = set(pd.read_csv(results / "summary.csv")["metric"])
+def test_no_formula_is_of_a_metric_that_no_run_writes(results: Path, moving: Path) -> None:
+    found = {name for folder in (results, moving) for name in pd.read_csv(folder / "summary.csv")["metric"]}
     assert [m.shown for m in METRICS if not any(re.fullmatch(m.pattern, name) for name in found)] == []
 
 

@@ -11,13 +11,15 @@ from channel.links.dedicated import DedicatedLink
 from channel.links.equal import EqualLink
 from channel.links.errors import LinkError, TraceError
 from channel.links.fifo import FifoLink
+from channel.links.handover import A3, Moving
 from channel.links.ladder import Ladder
 from channel.links.loss import Loss, NoLoss, PacketLoss, PayloadLoss
 from channel.links.markov import MarkovCapacity
 from channel.links.maxmin import MaxMinLink
-from channel.links.movement import Walk, Walkers
+from channel.links.movement import Motion, Walk, Waypoints
 from channel.links.outages import OutageCapacity
 from channel.links.periodic import PeriodicCapacity
+from channel.links.positions import Tracks, read_positions
 from channel.links.propagation import Placement, Radio, place
 from channel.links.quic import QuicTransport
 from channel.links.recorded import OwnLimitsLink, OwnLinks
@@ -27,11 +29,13 @@ from channel.links.retry import Retry
 from channel.links.router import RouterLink
 from channel.links.sharing import SharedLink, Start
 from channel.links.tcp import TcpTransport
+from channel.links.terrain import Place, Terrain
 from channel.links.traces import Trace, find_trace, find_traces, read_csv, read_mahimahi
 from channel.links.transport import Packets, Plan, Transport, UdpTransport
 from channel.links.weighted import AirTimeLink, FrameFairLink, VirtualTimeLink, WeightedLink
 
 __all__ = [
+    "A3",
     "Access",
     "AirTimeLink",
     "BlocksLink",
@@ -48,6 +52,8 @@ __all__ = [
     "Loss",
     "MarkovCapacity",
     "MaxMinLink",
+    "Motion",
+    "Moving",
     "NoLoss",
     "OutageCapacity",
     "OwnCapacities",
@@ -58,6 +64,7 @@ __all__ = [
     "PayloadLoss",
     "PeriodicAccess",
     "PeriodicCapacity",
+    "Place",
     "Placement",
     "Plan",
     "QuicTransport",
@@ -68,13 +75,15 @@ __all__ = [
     "SharedLink",
     "Start",
     "TcpTransport",
+    "Terrain",
     "Trace",
     "TraceError",
+    "Tracks",
     "Transport",
     "UdpTransport",
     "VirtualTimeLink",
     "Walk",
-    "Walkers",
+    "Waypoints",
     "WeightedLink",
     "WifiAccess",
     "build_cell",
@@ -85,5 +94,6 @@ __all__ = [
     "place",
     "read_csv",
     "read_mahimahi",
+    "read_positions",
     "replay",
 ]

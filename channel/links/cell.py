@@ -15,6 +15,7 @@ from channel.links.propagation import Placement, Radio, Uniforms, place
 from channel.links.recordings import OwnCapacities, Recordings, read_recordings
 from channel.links.retry import Retry
 from channel.links.sharing import SharedLink
+from channel.links.terrain import Place
 from channel.links.transport import Transport
 from scenarios.presets import presets
 from scenarios.schema import link as schema
@@ -36,6 +37,8 @@ class Cell:
     backhaul_s: float
     retry: Retry | None
     rates: schema.GivenRatesSpec | Radio | Recordings | None
+    station: Place
+    """Where its base station stands on the site's map, for phones that move."""
     sources: dict[str, str]
 
     @property
@@ -106,5 +109,8 @@ def build_cell(spec: schema.CellSpec, rng: np.random.Generator | None = None) ->
         backhaul_s=spec.backhaul,
         retry=cell_parts.retry(spec.retry),
         rates=rates,
+        station=spec.device_rates.position
+        if isinstance(spec.device_rates, schema.PropagationRatesSpec)
+        else (0.0, 0.0),
         sources=sources,
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from scenarios.quantities import Distance, Duration, Frequency, GainDb, LevelDbm, Rate, Share
+from scenarios.quantities import Coordinate, Distance, Duration, Frequency, GainDb, LevelDbm, Rate, Share
 from scenarios.schema.base import Listed, Spec
 
 
@@ -59,6 +59,8 @@ class PropagationRatesSpec(Spec):
     """Bandwidth of the cell's blocks (LTE 10 MHz: 50 blocks, 9 MHz)."""
     uplink_share: Annotated[Share, Field(gt=0.0)] = 1.0
     """Share of the time that belongs to the uplink (TDD); devices send with full power then."""
+    position: Annotated[tuple[Coordinate, Coordinate], Listed] = (0.0, 0.0)
+    """Where the base station stands on the site's map, east and north, for phones that move (`[-250 m, 0 m]`)."""
     radius: Distance = 500.0
     """Radius of the cell; devices are uniform over its area."""
     nearest: Distance = 35.0

@@ -113,6 +113,9 @@ def broken_references(scenario: Scenario) -> Iterator[tuple[KeyPath, str, str, l
     for name, group in scenario.devices.items():
         if group.cell not in scenario.cells:
             yield ("devices", name, "cell"), group.cell, "cell", list(scenario.cells)
+        for cell in group.handover.cells if group.handover else ():
+            if cell not in scenario.cells:
+                yield ("devices", name, "handover"), cell, "cell", list(scenario.cells)
         for codec in group.codec_names():
             if codec not in codecs:
                 key = "codec" if codec == group.codec else "policy"
@@ -180,14 +183,43 @@ def _inconsistent_cells(scenario: Scenario) -> Iterator[tuple[KeyPath, str]]:
                 ("devices", name, "weight"),
                 f"`sharing: {shared}` of cell '{group.cell}' knows no weights; take {', '.join(WEIGHTS)}",
             )
-        rates = scenario.cells[group.cell].device_rates if group.cell in scenario.cells else None
-        if group.movement is not None and group.cell in scenario.cells and getattr(rates, "kind", "") != "propagation":
-            yield (
-                ("devices", name, "movement"),
-                f"cell '{group.cell}' has no places; give it `device_rates: {{kind: propagation}}`",
-            )
+        yield from _inconsistent_movement(scenario, name, group)
         if group.policy.kind == "battery" and group.battery is None:
             yield (
                 ("devices", name, "policy"),
                 "this policy looks at a charge that nobody follows; give the devices a `battery`",
+            )
+
+
+ALIKE = ("rtt", "backhaul", "transport", "packet", "access", "loss", "retry")
+"""What an upload has from the cell where it began and takes along."""
+
+
+def _inconsistent_movement(scenario: Scenario, name: str, group: DeviceGroupSpec) -> Iterator[tuple[KeyPath, str]]:
+    """Phones that move where there are no places, or between cells that are not alike."""
+    others = group.handover.cells if group.handover else ()
+    if group.handover is not None and group.movement is None:
+        yield ("devices", name, "handover"), "phones that stay where they are are never handed over; give a `movement`"
+    if len({group.cell, *others}) < 1 + len(others):
+        yield ("devices", name, "handover"), f"a cell stands here twice, or is their own `cell` ('{group.cell}')"
+    for cell in (group.cell, *others) if group.movement is not None else ():
+        if cell not in scenario.cells:
+            continue
+        spec, own = scenario.cells[cell], scenario.cells.get(group.cell)
+        key = "movement" if cell == group.cell else "handover"
+        if spec.device_rates is None or spec.device_rates.kind != "propagation":
+            yield (
+                ("devices", name, key),
+                f"cell '{cell}' has no places; give it `device_rates: {{kind: propagation}}`",
+            )
+        if others and spec.sharing.kind == "router":
+            yield (
+                ("devices", name, "handover"),
+                f"windows in the router's queue of cell '{cell}' cannot move to another",
+            )
+        unlike = next((part for part in ALIKE if own is not None and getattr(spec, part) != getattr(own, part)), None)
+        if unlike is not None:
+            yield (
+                ("devices", name, "handover"),
+                f"cell '{cell}' has another `{unlike}` than '{group.cell}'; an upload takes its own along",
             )

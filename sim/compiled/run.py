@@ -103,9 +103,11 @@ class Run:
         left = left[np.argsort(left["number"], kind="stable")]
         self.flush()
         rows = np.zeros(len(left), self.world.rows.dtype)
-        for name in rows.dtype.names or ():
+        rows["replied_s"] = np.nan
+        for name in rows.dtype.names or ():  # what the engine does not cover, such as handovers, stays 0
             source = {"upload": "number"}.get(name, name)
-            rows[name] = left[source] if source in (left.dtype.names or ()) else np.nan
+            if source in (left.dtype.names or ()):
+                rows[name] = left[source]
         if len(rows):
             self.sink(rows)
         for group in self.site.groups:

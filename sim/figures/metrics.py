@@ -30,6 +30,7 @@ UNITS: dict[str, str] = {
     "wire_mean_bytes": "byte",
     "payload_bitrate_bps": "bit/s",
     "events_per_upload": "1",
+    "handovers_per_upload": "1",
 }
 
 
@@ -112,6 +113,14 @@ class Accumulator:
                 found.setdefault(int(number), {})[component] = energy_j
         return found
 
+    def handed_over(self) -> dict[str, float]:
+        """Handovers of an upload while it was on its way, and the time that they took; means over the uploads sent."""
+        sums, sent = self.tally.sums, self.sent()
+        return {
+            "handovers_per_upload": _ratio(sums.get("handovers", 0.0), sent),
+            "interrupted_mean_s": _ratio(sums.get("interrupted_s", 0.0), sent),
+        }
+
     def sent(self) -> float:
         """Uploads after the warm-up of which a byte left."""
         return self.tally.sums.get("sent", 0.0)
@@ -176,6 +185,8 @@ def _add(tally: Tally, parts: Parts, tables: Tables, columns: Columns, middle_s:
     # What was said to a dead device was never coded: as zeros it would make codecs and radios look thrifty.
     begun = (outcome != BATTERY_DEAD) | (np.asarray(columns["payload_bytes"], dtype=float) > 0.0)
     tally.add_sum("begun", begun.astype(float))
+    for name in ("handovers", "interrupted_s") if np.any(columns["interrupted_s"]) else ():
+        tally.add_sum(name, np.asarray(columns[name], dtype=float))
     sent = np.asarray(columns["wire_bytes"], dtype=float) > 0.0
     tally.add_sum("sent", sent.astype(float))
     group = np.asarray(columns["group"])

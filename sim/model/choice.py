@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from devices.policy import Context
-from sim.model.clock import Clock
+from sim.model.attachment import Attachment
 from sim.model.running_cell import RunningCell
 from sim.model.server import EdgeServer
 from sim.model.upload import Upload
-from sim.site import Group
 from sim.utterances import Tables
 
 
 class Choice:
     """The policy of a group at work."""
 
-    def __init__(self, clock: Clock, group: Group, cell: RunningCell, server: EdgeServer, tables: Tables) -> None:
-        self.clock, self.group, self.cell, self.server = clock, group, cell, server
+    def __init__(self, attachment: Attachment, cell: RunningCell, server: EdgeServer, tables: Tables) -> None:
+        self.attachment, self.cell, self.server = attachment, cell, server
+        self.clock, self.group = attachment.clock, attachment.group
+        group = self.group
         rows = list(group.codecs)
         self._audio_s: list[float] = tables.audio_s.tolist()
         self._bits: list[list[float]] = (tables.payload_bytes[rows].T * 8.0).tolist()  # by utterance, then codec
@@ -27,19 +28,18 @@ class Choice:
         group, policy, now = self.group, self.group.policy, self.clock.now
         if policy.index is not None:
             return group.codecs[policy.index]
-        context, number, uplink = self._context, upload.device.number, self.cell.uplink
+        context, number = self._context, upload.device.number
         context.time_s, context.device = now, number
         context.duration_s = self._audio_s[upload.utterance]
         context.payload_bits = self._bits[upload.utterance]
         context.encode_s = self._encode_s[upload.utterance]
         context.rtt_s = self.cell.path_rtt_s
         if "link_rate_bps" in policy.needs:
-            own_bps = group.own_bps(number, now)
-            context.link_rate_bps = uplink.link.fair_rate_bps(now, own_bps, group.weight)
+            context.link_rate_bps = self.attachment.fair_rate_bps(number, group.own_bps(number, now))
         if "battery" in policy.needs:
             context.battery = 1.0 if group.battery is None else group.battery.share(number, now)
         if "active_uploads" in policy.needs:
-            context.active_uploads = uplink.link.active
+            context.active_uploads = self.attachment.uplink(number).link.active
         if "unanswered_uploads" in policy.needs:
             context.unanswered_uploads = self.cell.unanswered
         if "server_queue" in policy.needs:

@@ -7,7 +7,7 @@ which the radio may have to wake.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from math import inf, isnan
 from typing import Any
@@ -17,6 +17,7 @@ import simpy
 from channel.links import Plan
 from devices.delivery import stream_blocks
 from sim.draws import Chance, Key, uniforms
+from sim.model.attachment import Attachment
 from sim.model.choice import Choice
 from sim.model.clock import Clock
 from sim.model.hold import Hold
@@ -43,11 +44,18 @@ class Life:
     """The lives of the uploads of one group."""
 
     def __init__(
-        self, clock: Clock, group: Group, cell: RunningCell, server: EdgeServer, tables: Tables, luck: dict[str, Key]
+        self,
+        clock: Clock,
+        group: Group,
+        cells: Sequence[RunningCell],
+        server: EdgeServer,
+        tables: Tables,
+        luck: dict[str, Key],
     ) -> None:
-        self.clock, self.group, self.cell, self.server = clock, group, cell, server
+        self.clock, self.group, self.cell, self.server = clock, group, cells[group.cell], server
         self.tables, self.luck = tables, luck
-        self.choose = Choice(clock, group, cell, server, tables)
+        self.attachment = Attachment(clock, group, [cells[number].uplink for number in group.cells])
+        self.choose = Choice(self.attachment, self.cell, server, tables)
         self.hold = Hold(clock, group.policy.delivery) if group.policy.delivery.hold_s else None
 
     def of(self, upload: Upload) -> Steps:
@@ -170,7 +178,7 @@ class Life:
         """One activity of the radio: wake, be granted the channel, connect, cross the link; whether all was sent."""
         clock, group, cell, device, now = self.clock, self.group, self.cell, upload.device, self.clock.now
         own_bps = group.own_bps(device.number, now)
-        rate_bps = cell.uplink.link.fair_rate_bps(now, own_bps, group.weight)
+        rate_bps = self.attachment.fair_rate_bps(device.number, own_bps)
         begun = device.radio.begin(now)
         upload.add(begun.charge)
         upload.gap_s, upload.wake_s = begun.gap_s, begun.wake_s
@@ -188,8 +196,7 @@ class Life:
         else:
             if joined_s > now:
                 yield clock.until(joined_s)
-            own = group.own_capacity(device.number)
-            unsent_bits = yield cell.uplink.carry(plan.fluid_bits, group.weight, own_bps, plan.start, give_up_s, own)
+            unsent_bits = yield from self.attachment.cross(upload, plan, own_bps, give_up_s)
 
         sent_bytes = plan.wire_bytes - unsent_bits / 8.0
         upload.wire_bytes += sent_bytes

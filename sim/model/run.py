@@ -34,7 +34,7 @@ class World:
         purposes = ("access", "loss", "backoff", "reply")
         self.lives = [
             Life(
-                clock, group, self.cells[group.cell], self.server, site.tables,
+                clock, group, self.cells, self.server, site.tables,
                 {purpose: site.draws.key(purpose, group.name) for purpose in purposes},
             )
             for group in site.groups

@@ -43,6 +43,8 @@ class Upload:
     wake_s: float = 0.0
     access_s: float = 0.0
     gap_s: float = 0.0
+    handovers: int = 0
+    interrupted_s: float = 0.0
     active_s: float = 0.0
     encode_j: float = 0.0
     wake_j: float = 0.0
@@ -63,6 +65,6 @@ class Upload:
             self.number, self.group.index, self.group.first + self.device.number, self.utterance, self.codec,
             self.outcome, self.batch, self.spoken_s, self.ready_s, self.left_s, self.wake_s, self.access_s, self.sent_s,
             self.arrived_s, self.started_s, self.served_s, self.replied_s, self.gap_s, self.active_s,
-            self.payload_bytes, self.wire_bytes, self.encode_j, self.wake_j, self.transmit_j, self.tail_j,
-            self.receive_j,
+            self.interrupted_s, self.handovers, self.payload_bytes, self.wire_bytes, self.encode_j, self.wake_j,
+            self.transmit_j, self.tail_j, self.receive_j,
         )  # fmt: skip

@@ -169,6 +169,8 @@ def together(situation: Situation, sites: Iterable[Site]) -> Outcome:
     stations = [*(f"uplink_growth_{name}" for name in scenario.cells), "server_growth"]
     mean.update(zip(stations, growth.ratios(), strict=True))
     metrics = whole.metrics({**mean, "events_per_upload": events / max(1, whole.seen)})
+    if any(group.handover for group in scenario.devices.values()):
+        metrics |= whole.handed_over()
     alive_s = [sum(groups) for groups in zip(*alive, strict=True)]
     energies = fleet_energy(scenario, whole.group_energies_j(), alive_s, whole.sent())
     parts = whole.parts

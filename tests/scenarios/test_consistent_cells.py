@@ -76,3 +76,48 @@ def test_traces_of_devices_need_a_sharing_that_knows_limits() -> None:
     with pytest.raises(ScenarioError, match=r"cells\.city\.device_rates.*files"):
         loads(text("sharing: max-min, device_rates: {kind: traces, folder: drives, files: '../*.csv'}"))
     assert loads(text(f"sharing: max-min, {rates}")).points
+
+
+TWO = "sharing: blocks, device_rates: {kind: propagation}}, other: {capacity: 10 Mbit/s, sharing: blocks"
+MOVES = ", movement: {slowest: 1 m/s, fastest: 2 m/s}"
+
+
+@pytest.mark.parametrize(
+    ("cells", "group", "told"),
+    [
+        (TWO, ", handover: [other]", r"devices\.phones\.handover: phones that stay .* give a `movement`"),
+        (TWO, MOVES + ", handover: [other]", r"devices\.phones\.handover: cell 'other' has no places"),
+        (TWO, MOVES + ", handover: [nowhere]", r"devices\.phones\.handover.*nowhere"),
+        (TWO, MOVES + ", handover: [city]", r"devices\.phones\.handover: a cell stands here twice"),
+        (
+            f"{TWO}, device_rates: {{kind: propagation}}, rtt: 9 ms",
+            MOVES + ", handover: [other]",
+            r"devices\.phones\.handover: cell 'other' has another `rtt` than 'city'",
+        ),
+        (
+            f"{TWO}, device_rates: {{kind: propagation}}".replace(
+                "other: {capacity: 10 Mbit/s, sharing: blocks", "other: {capacity: 10 Mbit/s, sharing: router"
+            ),
+            MOVES + ", handover: [other]",
+            r"devices\.phones\.handover: windows in the router's queue of cell 'other'",
+        ),
+        (
+            f"{TWO}, device_rates: {{kind: propagation}}",
+            MOVES + ", handover: {cells: [other], hysteresis: -1 dB}",
+            r"devices\.phones\.handover\.hysteresis",
+        ),
+    ],
+)
+def test_handover_needs_movement_and_cells_alike(cells: str, group: str, told: str) -> None:
+    with pytest.raises(ScenarioError, match=told):
+        loads(text(cells, group))
+
+
+def test_handover_between_placed_cells() -> None:
+    handover = loads(
+        text(f"{TWO}, device_rates: {{kind: propagation, position: [-2 km, 3 m]}}", MOVES + ", handover: [other]")
+    )
+    scenario = handover.points[0].scenario
+    assert scenario.devices["phones"].handover is not None
+    rates = scenario.cells["other"].device_rates
+    assert rates is not None and rates.kind == "propagation" and rates.position == (-2000.0, 3.0)

@@ -48,7 +48,7 @@ def test_engines_agree_on_the_library(path: Path) -> None:
             continue
         seen.add(key)
         if (beyond := beyond_compiled(short)) is not None:
-            assert beyond[1] == "`router`"  # nothing else in the library is beyond it
+            assert beyond[1] in ("`router`", "phones that move")  # nothing else in the library is beyond it
             continue
         agree(*run_both(short, tables_of(short, encode_s=0.002), path.parent))
 
