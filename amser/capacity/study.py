@@ -13,6 +13,7 @@ emotions is that of the corpus's utterances: no replication adds to that, so the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,11 +84,13 @@ def capacity(
     jobs: int = 1,
     results_root: Path = Path("results"),
     progress: Callable[[float, str], None] | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> list[Capacity]:
     """The capacity of each point of ``scenario``'s sweep, moving the key ``over`` within ``span``.
 
-    ``most`` is how many replications a value may have.  Raises ``ScenarioError`` where the key or a value does not fit
-    the scenario, ``UserError`` for a metric that the scenario does not give, ``TrialFailed`` where a run fails.
+    ``most`` is how many replications a value may have; ``told`` is given a line for each look at one.  Raises
+    ``ScenarioError`` where the key or a value does not fit the scenario, ``UserError`` for a metric that the scenario
+    does not give, ``TrialFailed`` where a run fails.
     """
     import scenarios
 
@@ -95,7 +98,8 @@ def capacity(
     if any(over in point.parameters for point in first.points):
         raise UserError(f"{over} is swept in the scenario; take it out of the sweep to find its capacity")
     looks = tuple(_looks(first.replications, most))
-    trials = _Trials(scenario, over, tuple(levels), tuple(sets), looks, jobs, results_root, progress)
+    names = [", ".join(f"{k.rpartition('.')[2]} {v}" for k, v in p.parameters.items()) for p in first.points]
+    trials = _Trials(scenario, over, tuple(levels), tuple(sets), looks, names, jobs, results_root, progress, told)
     answers = find_capacity(len(first.points), span, trials)
     return [_capacity(dict(p.parameters), answer, span) for p, answer in zip(first.points, answers, strict=True)]
 
@@ -126,9 +130,12 @@ class _Trials:
     levels: tuple[Level, ...]
     sets: tuple[str, ...]
     looks: tuple[int, ...]
+    names: Sequence[str]
+    """Of the points; empty for the only one."""
     jobs: int
     results_root: Path
     progress: Callable[[float, str], None] | None
+    told: Callable[[str], None] | None
     count: int = 0
 
     def __call__(self, value: str, points: Sequence[int]) -> dict[int, Trial]:
@@ -143,10 +150,21 @@ class _Trials:
             experiment = scenarios.load(self.scenario, sets)
             some = replace(experiment, points=tuple(experiment.points[i] for i in left))
             trials |= zip(left, self._run(some, value, replications), strict=True)
+            self._tell(value, replications, {i: trials[i] for i in left})
             left = [i for i in left if trials[i].verdict is Verdict.OPEN and self._would_help(trials[i])]
             if not left:
                 break
         return trials
+
+    def _tell(self, value: str, replications: int, trials: Mapping[int, Trial]) -> None:
+        """One line: what each point is at this value."""
+        if self.told is None:
+            return
+        found = []
+        for point, trial in trials.items():
+            figures = ", ".join(f"{f.metric} {f.mean:.4g} ({_end(f.low)} to {_end(f.high)})" for f in trial.figures)
+            found.append(f"{self.names[point]}: {trial.verdict}".removeprefix(": ") + f", {figures}")
+        self.told(f"{self.over}={value}, {replications} replications: {'; '.join(found)}")
 
     def _would_help(self, trial: Trial) -> bool:
         """Whether more replications could decide: not where all that is open rests on the corpus."""
@@ -192,6 +210,10 @@ class _Trials:
         judged = list(zip(self.levels, figures, strict=True))
         verdict = Verdict.of_all(level.verdict(f.mean, f.low, f.high) for level, f in judged)
         return Trial(verdict, all(level.holds(f.mean) for level, f in judged), tuple(figures))
+
+
+def _end(bound: float) -> str:
+    return f"{bound:.4g}" if math.isfinite(bound) else "no bound"
 
 
 def _refuse_unknown(metric: str, summary: Summary) -> None:

@@ -54,7 +54,7 @@ def capacity(
     with progress_bar() as progress:
         found = find(
             scenario, over, span, levels, assignments, most=most, jobs=jobs or cores(), results_root=results,
-            progress=progress,
+            progress=progress, told=None if progress else _to_stderr,
         )  # fmt: skip
     answers = _table(found, over, span, levels)
     report = _report(scenario, assignments, found, over, span, levels, answers, results)
@@ -69,6 +69,12 @@ def capacity(
         answers.print()
         sys.stdout.write(f"{LEGEND}every value that was tried: {report}\n")
     return Exit.DONE
+
+
+def _to_stderr(line: str) -> None:
+    """Where no bar is drawn: a search of hours says what it has found so far."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 def _table(found: Sequence[Capacity], over: str, span: Range, levels: Sequence[Level]) -> Table:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
 import sys
 import traceback
 from abc import ABC, abstractmethod
@@ -15,14 +13,11 @@ from concurrent.futures import (
     CancelledError,
     Executor,
     Future,
-    ProcessPoolExecutor,
     wait,
 )
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context, parent_process
 from pathlib import Path
-from threading import Thread
 from types import ModuleType
 from typing import Any
 
@@ -31,6 +26,7 @@ from sim.study.conclusion import finish
 from sim.study.parcel import Parcel, deliver, stamp
 from sim.study.points import At, Study
 from sim.study.replication import Task, replicate
+from sim.study.sealed import Pool
 from sim.study.sites import Shard, assemble, discard, shards
 
 Progress = Callable[[float, str], None]
@@ -84,7 +80,7 @@ def work(study: Study, jobs: int, executor: Executor | None, tell: Progress) -> 
 def _in_processes(study: Study, left: dict[At, Task], jobs: int, tell: Progress) -> dict[At, Task]:
     """Run tasks in a pool of their own; what is left undone because one of its processes was killed."""
     sites = max(t.situation.scenario.sites for t in left.values())
-    pool = ProcessPoolExecutor(min(jobs, len(left) * sites), mp_context=get_context("spawn"), initializer=_begin_worker)
+    pool = Pool(min(jobs, len(left) * sites))
     try:
         with _anonymous_main():
             return _round(study, left, pool, jobs, tell)
@@ -218,16 +214,3 @@ def _anonymous_main() -> Iterator[None]:
         yield
     finally:
         sys.modules["__main__"] = main
-
-
-def _begin_worker() -> None:
-    """Ctrl-C goes to the parent, which ends the workers in order; a parent that was killed cannot, so they watch it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
-    if parent is not None:
-        Thread(target=_end_with, args=(parent,), daemon=True).start()
-
-
-def _end_with(parent: Any) -> None:
-    parent.join()
-    os._exit(1)

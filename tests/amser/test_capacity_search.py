@@ -124,7 +124,12 @@ def test_devices_that_fill_half_a_link(
     Path("small.yaml").write_text(small_scenario, encoding="utf-8")
     command = ["capacity", "small.yaml", "--over", "devices.phones.count", "--slo", "uplink_utilisation < 50 %"]
     assert run([*command, "--between", "1", "400", "--most", "8", "-j", "1", "--json"]) == 0
-    big, small = json.loads(capsys.readouterr().out)["points"]
+    said = capsys.readouterr()
+    big, small = json.loads(said.out)["points"]
+    # Without a terminal each look at a value is a line.
+    looks = [line for line in said.err.splitlines() if line.startswith("devices.phones.count=")]
+    assert len(looks) >= len({t["value"] for point in (big, small) for t in point["tried"]})
+    assert looks[0].startswith("devices.phones.count=1, 2 replications: codec big: not decided, uplink_utilisation 0.0")
     # 10 uploads a minute of 60 kB are 80 kbit/s a device: 2.5 Mbit/s carry 31, a little fewer with headers.  Poisson
     # arrivals over 2 minutes leave 10 %; a tenth of the payload lets about ten times as many speak.
     assert 31 * 0.85 <= big["value"] <= 31 * 1.1

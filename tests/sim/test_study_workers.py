@@ -126,6 +126,16 @@ def _children() -> set[int]:
     return {int(p) for f in Path("/proc/self/task").glob("*/children") for p in f.read_text().split()}
 
 
+def test_a_module_that_workers_cannot_import_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody was killed: each task fails with the import's own words, and none is done again."""
+    (tmp_path / "simpy.py").write_text("raise ImportError('simpy is broken here')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))  # found first by fresh processes; here simpy is imported already
+    results = run(loads(TEXT), jobs=2, results_root=tmp_path, cache_dir=tmp_path / "cache")
+    failures = results.manifest["failures"]
+    assert len(failures) == 6 and all("ImportError: simpy is broken here" in why for why in failures.values())
+    assert not any("killed" in line for line in results.manifest["warnings"])
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
 @pytest.mark.parametrize("times", [1, 2])
