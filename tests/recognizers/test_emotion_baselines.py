@@ -181,9 +181,9 @@ def test_published_sizes_answer_alike_in_any_batch(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BASELINES)
 def test_published_sizes_train_on_a_cpu(name: str) -> None:
-    """A few steps on a dozen utterances of four classes that Mel and words tell apart fit them better than none."""
-    train = examples_of_tones(12, 1)
-    recipe = Recipe(epochs=6, batch=6, augment=0, no_words=0, label_smoothing=0, across_rates=False, averaging=0)
+    """A few steps on eight utterances of four classes that Mel and words tell apart fit them better than none."""
+    train = examples_of_tones(8, 1)
+    recipe = Recipe(epochs=4, batch=4, augment=0, no_words=0, label_smoothing=0, across_rates=False, averaging=0)
     history = train_network(
         NetworkSpec.of(name, LABELS, size="published"), train, train, for_size(recipe, name, "published")
     ).history

@@ -40,9 +40,9 @@ def stock(recognizer: WhisperRecognizer, audio: np.ndarray) -> str:
 
 @pytest.mark.slow
 def test_people_are_understood_as_by_transcribe(tiny: WhisperRecognizer, audios: list[np.ndarray]) -> None:
-    heard = [t.text for t in tiny.transcribe([log_mel(audio) for audio in audios])]
-    assert heard == [stock(tiny, audio) for audio in audios]
-    references = [utterance.text for utterance in open_corpus("librispeech-short").utterances]
+    heard = [t.text for t in tiny.transcribe([log_mel(audio) for audio in audios[::2]])]
+    assert heard == [stock(tiny, audio) for audio in audios[::2]]
+    references = [utterance.text for utterance in open_corpus("librispeech-short").utterances[::2]]
     errors = sum((word_errors(*pair) for pair in zip(references, heard, strict=True)), WordErrors())
     # 3.5 to 4.3 % on larger parts of this corpus; twice that would be another recognizer.
     assert errors.rate < 0.08
