@@ -199,12 +199,13 @@ def market(radio: Radio, placed: Placement, subframes: int) -> Array:
     widths = [np.append(0.0, np.geomspace(f, b, 8) if b > f else f) for f, b in zip(full, placed.blocks, strict=True)]
     spread_db = [10.0 * np.log10(np.maximum(w, w[1]) / w[1]) for w in widths]
     average, sent = placed.rate_bps / 180e3 * radio.blocks / placed.blocks.sum(), np.zeros(n)
+    fading_db = 10.0 * np.log10(rng.exponential(size=(subframes, n)))
+    each = [w * radio.efficiency(snr[i] - spread_db[i] + fading_db[:, [i]]) for i, w in enumerate(widths)]
     for t in range(subframes):
-        fading_db = 10.0 * np.log10(rng.exponential(size=n))
         asked = []
         for i in range(n):
-            each = widths[i] * radio.efficiency(snr[i] - spread_db[i] + fading_db[i])
-            asked += [(rate / blocks / average[i], i, blocks, rate) for blocks, rate in offers(widths[i], each)]
+            offered = offers(widths[i], each[i][t])
+            asked += [(rate / blocks / average[i], i, blocks, rate) for blocks, rate in offered]
         free, now = radio.blocks, np.zeros(n)
         for _, phone, blocks, rate in sorted(asked, reverse=True):
             now[phone] += rate * min(blocks, free) / blocks
