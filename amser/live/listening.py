@@ -13,7 +13,7 @@ from amser.live.decoders import Decoders
 from amser.live.errors import LiveError
 from channel.codecs import CodecError
 from recognizers.measurement.fill_cache import classified, transcribed
-from recognizers.measurement.protocols import Emotion, EmotionRecognizer, Mel, Recognizer
+from recognizers.measurement.protocols import EmotionRecognizer, Mel, Recognizer
 from scenarios import Scenario
 from scenarios.paths import has_plugins
 from scenarios.plugins import trust
@@ -116,7 +116,7 @@ class Listener:
             return heard
         felt = classified(self.emotion, mels, [one.text for one in heard], states)
         return [
-            replace(one, emotion=emotion.label, probabilities=_by_label(emotion))
+            replace(one, emotion=emotion.label, probabilities=dict(emotion.probabilities))
             for one, emotion in zip(heard, felt, strict=True)
         ]
 
@@ -128,11 +128,6 @@ class Listener:
         mel = log_mel(noise, self.decoders.bands)
         for size in (1, largest):
             self._understood([mel] * size)
-
-
-def _by_label(emotion: Emotion) -> dict[str, float]:
-    found = emotion.probabilities
-    return {str(k): float(v) for k, v in found.items()} if isinstance(found, Mapping) else {}
 
 
 def equipment_of(scenario: Scenario, base_dir: Path, device: str = "cpu", threads: int = 1) -> Equipment:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from recognizers.emotion.state_network import StateDims, StateNetwork, agreed, collate_states
-from recognizers.emotion.states import EncoderStates, Stretches, overheard
+from recognizers.emotion.states import Stretches, WhisperStates, overheard
 from recognizers.emotion.types import Emotion, EmotionError, Mel
 from recognizers.emotion.weights import described, fill, header_of, save_weights
 
@@ -45,7 +45,7 @@ class StateSpec:
 class StateRecognizer:
     """AMSER's network on encoder states, as measurement and server use it."""
 
-    def __init__(self, network: StateNetwork, spec: StateSpec, encoder: EncoderStates, digest: str) -> None:
+    def __init__(self, network: StateNetwork, spec: StateSpec, encoder: WhisperStates, digest: str) -> None:
         """Raises `EmotionError` where the encoder is another than that of the training."""
         if encoder.identity != spec.states:
             raise EmotionError(
@@ -129,7 +129,6 @@ def load_states(path: Path) -> StateRecognizer:
     Raises `EmotionError` for a file that is not ours, is damaged or asks for too much, `ModelUnavailable` where the
     Whisper cannot be had.
     """
-    from recognizers.emotion.states import WhisperStates
     from recognizers.whisper import load_whisper
 
     spec = described(path, STATE_FORMAT, _spec)

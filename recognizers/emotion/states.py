@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -54,35 +54,6 @@ class Stretches:
         mean = (weights * self.mean).sum(axis=0)
         variance = (weights * (self.variance + (self.mean - mean) ** 2)).sum(axis=0)
         return np.stack([mean, np.sqrt(variance)]).astype(np.float32)
-
-
-class EncoderStates(Protocol):
-    """What an emotion network asks of the recognizer whose encoder it reads."""
-
-    @property
-    def identity(self) -> str:
-        """Changes with the encoder's weights and with what is read of it."""
-
-    @property
-    def layers(self) -> tuple[int, ...]:
-        """Blocks of the encoder that are read, counted from 1."""
-
-    @property
-    def width(self) -> int:
-        """Numbers in a state and in a word vector."""
-
-    @property
-    def bands(self) -> int:
-        """Mel bands that it hears."""
-
-    def heard(self, mels: Sequence[Mel], /) -> list[Stretches]:
-        """The states of each Mel (bands, frames)."""
-
-    def word_vectors(self, text: str, /) -> Floats:
-        """Embeddings of the text's tokens, (tokens, width), at least one row."""
-
-    def shared_with(self, recognizer: object, /) -> WhisperRecognizer | None:
-        """The recognizer, if the words that it finds come from these very states; None of another."""
 
 
 class WhisperStates:

@@ -12,10 +12,10 @@ import numpy as np
 
 from channel.mel import log_mel, rebanded
 from recognizers.corpora.types import Corpus
+from recognizers.emotion.types import Emotion
 from recognizers.measurement.protocols import (
     Audio,
     Deferred,
-    Emotion,
     EmotionRecognizer,
     Mel,
     Overhearing,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+
+from recognizers.emotion.types import Emotion
 
 if TYPE_CHECKING:
     from recognizers.emotion.states import Stretches
@@ -52,18 +54,6 @@ class Recognizer(Protocol):
     @abstractmethod
     def transcribe(self, mels: Sequence[Mel], /) -> Sequence[Transcript]:
         """One transcript for each Mel of shape (bands, frames), in order."""
-
-
-class Emotion(Protocol):
-    """What the emotion network says of one utterance."""
-
-    @property
-    def label(self) -> str:
-        """Most probable class."""
-
-    @property
-    def probabilities(self) -> Mapping[str, float] | Sequence[float] | npt.NDArray[Any]:
-        """Probability of each class."""
 
 
 class EmotionRecognizer(Protocol):

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recognizers.corpora.types import Corpus, Utterance
-from recognizers.measurement.protocols import Emotion, Mel
+from recognizers.emotion.types import Emotion
+from recognizers.measurement.protocols import Mel
 from recognizers.measurement.store import coded_key, digest, felt_key, recognized_key
 from recognizers.measurement.table_file import COLUMNS, FORMAT, KEY, network_column, read_head, read_rows
 from scenarios.errors import AmserError, Exit

@@ -13,7 +13,7 @@ import numpy as np
 from channel.codecs import build_codec
 from recognizers.corpora import Corpus
 from recognizers.emotion.state_network import StateDims
-from recognizers.emotion.states import EncoderStates
+from recognizers.emotion.states import WhisperStates
 from recognizers.emotion.types import EmotionError
 from recognizers.measurement.bar import Advance
 from recognizers.training.predictions import Ints, Labels, prediction_rows
@@ -36,7 +36,7 @@ Words = Callable[[Corpus, str], Sequence[str]]
 class StateStudy:
     """How a corpus is heard, and how the network is trained."""
 
-    states: EncoderStates
+    states: WhisperStates
     encoder: str
     folder: Path
     """Where heard states are kept."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from channel.codecs import Codec
 from recognizers.corpora import Corpus, Utterance
 from recognizers.emotion.state_network import StateBatch, collate_states, statistics
-from recognizers.emotion.states import EncoderStates, Floats, Stretches
+from recognizers.emotion.states import Floats, Stretches, WhisperStates
 from recognizers.emotion.types import EmotionError
 from recognizers.measurement.store import digest
 from recognizers.training.predictions import Ints, Labels
@@ -83,7 +83,7 @@ class HeardCorpus:
 def hear_corpus(
     corpus: Corpus,
     codec: Codec,
-    states: EncoderStates,
+    states: WhisperStates,
     folder: Path,
     *,
     advance: Callable[[int, int], None] | None = None,
@@ -106,7 +106,7 @@ def hear_corpus(
 
 
 def _heard(
-    corpus: Corpus, utterances: tuple[Utterance, ...], codec: Codec, states: EncoderStates
+    corpus: Corpus, utterances: tuple[Utterance, ...], codec: Codec, states: WhisperStates
 ) -> tuple[list[Stretches], list[int]]:
     payloads = [codec.encode(corpus.load_audio(utterance)) for utterance in utterances]
     found = states.heard([codec.decode(payload.data) for payload in payloads])

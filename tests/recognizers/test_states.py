@@ -14,7 +14,7 @@ from channel.codecs import build_codec
 from recognizers.corpora import Corpus, open_corpus
 from recognizers.emotion.state_network import StateDims, StateNetwork
 from recognizers.emotion.state_recognizer import StateRecognizer, StateSpec, load_states, save_states
-from recognizers.emotion.states import PAIR, STRETCH, EncoderStates, Stretches, WhisperStates, overheard
+from recognizers.emotion.states import PAIR, STRETCH, Stretches, WhisperStates, overheard
 from recognizers.emotion.types import EmotionError, Mel
 from recognizers.measurement.measure import measure
 from recognizers.measurement.parts_from_spec import emotion_of
@@ -155,10 +155,9 @@ def few() -> Corpus:
 
 
 def test_a_corpus_is_heard_once(few: Corpus, tmp_path: Path) -> None:
-    encoder: EncoderStates = Counting()
+    encoder = Counting()
     first = hear_corpus(few, build_codec("raw"), encoder, tmp_path)
     again = hear_corpus(few, build_codec("raw"), encoder, tmp_path)
-    assert isinstance(encoder, Counting)
     assert encoder.count == 3
     for one, two in zip(first.stretches, again.stretches, strict=True):
         for name in ("mean", "variance", "steps"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +12,7 @@ import numpy.typing as npt
 from recognizers.corpora import Corpus, CorpusError, Fault
 from recognizers.emotion.types import RATES, EmotionError, Mel, rank_of_rate
 from recognizers.measurement.bar import Advance
+from recognizers.measurement.protocols import Recognizer
 from recognizers.training.predictions import Labels
 
 
@@ -145,17 +145,6 @@ def project(mel: Mel, basis: Mel, rank: int) -> Mel:
 def compressed(mels: Sequence[Mel], rate: float) -> list[Mel]:
     """The Mels as the server rebuilds them from AMSER's factors at a compress rate; 1.0 changes nothing."""
     return list(mels) if rate >= 1 else [truncate_rank(mel, rank_of_rate(rate)) for mel in mels]
-
-
-class Recognizer(Protocol):
-    """What turns Mels into transcripts."""
-
-    @property
-    def name(self) -> str:
-        """Name for reports."""
-
-    def transcribe(self, mels: Sequence[Mel], /) -> Sequence[Any]:
-        """One transcript with `.text` for each Mel."""
 
 
 def with_heard_words(
