@@ -101,6 +101,7 @@ _RATE = {**_decimal("bit/s", "-kMGT"), **_decimal("bps", "-kMGT"), **_decimal("B
 _CENTURY_S = 100 * 365.25 * 86400.0  # beyond it a time is a slip of the pen, and sums lose their milliseconds
 DURATION = Dimension("a duration", "s", _TIME, "50 ms", highest=_CENTURY_S, least=1e-12)
 POSITIVE_DURATION = Dimension("a duration", "s", _TIME, "10 min", lowest_allowed=False, highest=_CENTURY_S, least=1e-12)
+STAY = Dimension("a mean stay", "s", _TIME, "10 s", lowest=1e-3, highest=_CENTURY_S)
 SIZE = Dimension("a size", "byte", _SIZE, "12 kB", highest=1e12)
 RATE = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s", lowest_allowed=False, highest=1e15, least=1e-3)
 RATE_OR_ZERO = Dimension("a bit rate", "bit/s", _RATE, "10 Mbit/s", highest=1e15, least=1e-3)
@@ -165,7 +166,7 @@ _rate, _rate0, _power, _energy = (
     _annotated(ENERGY),
 )
 _frequency, _distance, _events = _annotated(FREQUENCY), _annotated(DISTANCE), _annotated(EVENT_RATE)
-_speed, _coordinate = _annotated(SPEED), _annotated(COORDINATE)
+_speed, _coordinate, _stay = _annotated(SPEED), _annotated(COORDINATE), _annotated(STAY)
 _dbm, _db, _share, _percent = (
     _annotated(LEVEL_DBM),
     _annotated(GAIN_DB),
@@ -175,6 +176,7 @@ _dbm, _db, _share, _percent = (
 
 Duration = Annotated[float, _duration[0], _duration[1]]  # seconds, >= 0
 PositiveDuration = Annotated[float, _positive[0], _positive[1]]  # seconds, > 0
+Stay = Annotated[float, _stay[0], _stay[1]]  # seconds, >= 1 ms: each change of a capacity is held in memory
 Size = Annotated[float, _size[0], _size[1]]  # bytes
 Rate = Annotated[float, _rate[0], _rate[1]]  # bit/s, > 0
 RateOrZero = Annotated[float, _rate0[0], _rate0[1]]  # bit/s, >= 0

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from scenarios.quantities import Duration, PositiveDuration, Rate, RateOrZero, Share
+from scenarios.quantities import Duration, PositiveDuration, Rate, RateOrZero, Share, Stay
 from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
 
 
@@ -50,7 +50,7 @@ class RateStateSpec(Spec):
 
     rate: RateOrZero
     """Rate in this state; `0 bit/s` is an outage."""
-    dwell: PositiveDuration
+    dwell: Stay
     """Mean time in this state (exponentially distributed)."""
 
 
@@ -93,9 +93,9 @@ class GilbertElliottCapacitySpec(Spec):
     """Rate in the good state."""
     bad_rate: RateOrZero = 0.0
     """Rate in the bad state."""
-    good: PositiveDuration
+    good: Stay
     """Mean time in the good state."""
-    bad: PositiveDuration
+    bad: Stay
     """Mean time in the bad state."""
 
 
@@ -151,9 +151,9 @@ CapacitySpec = Annotated[
 class OutageSpec(Spec):
     """Times at which the cell carries nothing: random ones, or windows that are given."""
 
-    mean_up: PositiveDuration | None = None
+    mean_up: Stay | None = None
     """Mean time between outages (exponential); needs `mean_down`."""
-    mean_down: PositiveDuration | None = None
+    mean_down: Stay | None = None
     """Mean length of an outage (exponential); needs `mean_up`."""
     windows: Annotated[tuple[Annotated[tuple[Duration, PositiveDuration], Listed], ...], Listed] = ()
     """Outages by the clock: pairs of start and length."""

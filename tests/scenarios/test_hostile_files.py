@@ -153,6 +153,11 @@ def test_a_point_is_there_once(section: str, says: str) -> None:
         ("rate: 2 /min", "rate: 1e-300 /s", "a rate of events above 0 must be at least 1e-15 1/s"),
         ("10 Mbit/s", "1e300 bit/s", "a bit rate must be at most 1e+15 bit/s"),
         ("rtt: 40 ms", "rtt: 1e-300 s", "a duration above 0 must be at least 1e-12 s"),
+        (
+            "rtt: 40 ms",
+            "outages: {mean_up: 1 us, mean_down: 1 s}",
+            "a mean stay must be at least 0.001 s",
+        ),  # all memory
         ("size: 144 kB", "size: 1e300 B", "a size must be at most 1e+12 byte"),
     ],
 )
