@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 CPU_S_PER_UPLOAD = {"compiled": (0.5e-6, 5e-6), "simpy": (80e-6, 300e-6)}
 """Seconds of one core by engine: plain uploads whose log is not kept; batteries, retries and blocks with all of it
 (docs/results/engines.md)."""
+CPU_S_PER_MEASUREMENT = (6e-6, 12e-6)
+"""Seconds of one core for a phone that may be handed over to measure one cell once (8.6 us with three cells)."""
 PROCESS_BYTES, RECOGNIZING_BYTES, DEVICE_BYTES = 250e6, 750e6, 100.0
 """Resident memory: a process that simulates 50,000 devices took 276 MB and one of a million 308 MB; the one that
 recognizes with nano 718 MB. Uploads do not stay in memory unless they wait."""
@@ -85,7 +87,9 @@ def forecast(experiment: Experiment) -> Forecast:
             number, bounded = counted[key]
             number *= scenario.sites * experiment.replications
             uploads += number
-            low_s, high_s = low_s + number * each_s[0], high_s + number * each_s[1]
+            measured = _measurements_of_cells(group, scenario) * scenario.sites * experiment.replications
+            low_s += number * each_s[0] + measured * CPU_S_PER_MEASUREMENT[0]
+            high_s += number * each_s[1] + measured * CPU_S_PER_MEASUREMENT[1]
             logged += number * {"all": 1.0, "none": 0.0}.get(scenario.log.keep, scenario.log.share)
             at_most |= bounded
         files += experiment.replications * (scenario.log.keep != "none")
@@ -120,6 +124,14 @@ def _arrivals(group: DeviceGroupSpec, scenario: Scenario) -> tuple[float, bool]:
     if isinstance(traffic, TraceTraffic):
         return float(len(traffic.rows(0.0, scenario.duration).times_s)), False
     return (expected if expected else float(len(traffic.arrivals(rng, 0.0, scenario.duration)[0]))), False
+
+
+def _measurements_of_cells(group: DeviceGroupSpec, scenario: Scenario) -> float:
+    """How often phones of a group that may be handed over measure a cell, in one run of one site."""
+    handover = group.handover
+    if handover is None:
+        return 0.0
+    return group.count * (1 + len(handover.cells)) * scenario.duration / handover.measured_every
 
 
 def _measurements(experiment: Experiment) -> int:

@@ -72,6 +72,8 @@ def _parts(scenario: Scenario, seen: set[str], warnings: list[str]) -> Iterator[
     from devices import build_policy, build_profile, build_radio
     from recognizers.measurement.hearing import rests_on_tables
     from recognizers.service import load_service
+    from scenarios.schema.movement import PositionsSpec
+    from sim.build_site import read_ways
 
     def new(*specs: BaseModel) -> bool:
         key = "|".join(f"{type(spec).__name__} {spec.model_dump_json()}" for spec in specs)
@@ -93,13 +95,15 @@ def _parts(scenario: Scenario, seen: set[str], warnings: list[str]) -> Iterator[
     for name, cell in scenario.cells.items():
         if new(cell):
             yield ("cells", name), partial(build_cell, cell, rng())
-            if cell.device_rates is not None:
+            if cell.device_rates is not None and cell.device_rates.kind != "traces":  # those came with the cell
                 yield ("cells", name, "device_rates"), partial(_place_devices, cell, rng())
     for name, group in scenario.devices.items():
         if new(group):
             yield ("devices", name, "profile"), partial(build_profile, group.profile)
             yield ("devices", name, "battery"), partial(_charge, group)
             yield ("devices", name, "radio"), partial(build_radio, group.radio)
+            if isinstance(group.movement, PositionsSpec):
+                yield ("devices", name, "movement"), partial(read_ways, scenario, group, group.movement)
             yield ("devices", name, "policy"), partial(build_policy, group)
             yield ("devices", name, "traffic"), partial(_speak, scenario, group, rng())
     for name, spec in scenario.codec_specs().items():

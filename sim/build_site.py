@@ -18,6 +18,7 @@ from channel.links import (
     Moving,
     RouterLink,
     Terrain,
+    Tracks,
     Walk,
     Waypoints,
     build_cell,
@@ -36,8 +37,9 @@ from recognizers.measurement.parts_from_spec import encoder_of
 from recognizers.service import load_service
 from recognizers.service.encode import load_encode_calibration
 from scenarios import Scenario
-from scenarios.schema.device import DeviceGroupSpec, PositionsSpec
+from scenarios.schema.device import DeviceGroupSpec
 from scenarios.schema.link import PropagationRatesSpec
+from scenarios.schema.movement import PositionsSpec
 from scenarios.schema.server import REPLY_BYTES
 from sim.draws import Draws
 from sim.engine import choose
@@ -87,7 +89,7 @@ def _group(
     draws: Draws,
 ) -> Group:
     profile, radio = profile_of(spec), build_radio(spec.radio)
-    moving, cell = _moving(name, spec, cells, draws), cells[spec.cell]
+    moving, cell = _moving(name, spec, cells, situation, draws), cells[spec.cell]
     rates_bps, sending_j_per_bit = (None, None) if moving else _own_links(name, spec, cell, radio, draws)
     others_rate = background_rate(spec.background)
     idle_w = profile.idle_power_w + radio.idle_power_w + mean_power_w(radio, others_rate)
@@ -135,7 +137,16 @@ def _own_links(
     return placement.rate_bps, radio.amplifier.w_per_radiated_w * cell.radiated_j_per_bit(placement)
 
 
-def _moving(name: str, spec: DeviceGroupSpec, cells: Mapping[str, Cell], draws: Draws) -> Moving | None:
+def read_ways(scenario: Scenario, spec: DeviceGroupSpec, movement: PositionsSpec) -> Tracks:
+    """The ways of a group's file.  Raises ``TraceError``."""
+    rates = [scenario.cells[cell].device_rates for cell in _cell_names(spec)]
+    stations = [r.position for r in rates if isinstance(r, PropagationRatesSpec)]
+    return read_positions(find_trace(movement.file), spec.count, stations)
+
+
+def _moving(
+    name: str, spec: DeviceGroupSpec, cells: Mapping[str, Cell], situation: Situation, draws: Draws
+) -> Moving | None:
     """The phones of a group that moves; the shadows are the cells', the ways the group's."""
     if spec.movement is None:
         return None
@@ -143,7 +154,7 @@ def _moving(name: str, spec: DeviceGroupSpec, cells: Mapping[str, Cell], draws: 
     terrains = [_terrain(cells[cell], draws.generator("shadows", cell)) for cell in names]
     motion: Motion
     if isinstance(spec.movement, PositionsSpec):
-        motion = read_positions(find_trace(spec.movement.file), spec.count, [t.station for t in terrains])
+        motion = read_ways(situation.scenario, spec, spec.movement)
     else:
         home = terrains[0]
         radius_m, centre = spec.movement.radius or home.radio.radius_m, spec.movement.centre or home.station
@@ -196,6 +207,28 @@ def _transmit_power(scenario: Scenario, spec: DeviceGroupSpec, radio: Radio) -> 
     return "one for all: they move" if spec.movement else "by power control, where each device is"
 
 
+def _movement(spec: DeviceGroupSpec) -> str:
+    """How a group moves and is handed over, in words."""
+    if spec.movement is None:
+        return "none"
+    ways = (
+        f"the ways of {Path(spec.movement.file).name}"
+        if isinstance(spec.movement, PositionsSpec)
+        else (
+            f"random waypoints (steady state: Le Boudec and Vojnovic, 2005), {spec.movement.slowest:g} to "
+            f"{spec.movement.fastest:g} m/s"
+        )
+    )
+    if spec.handover is None:
+        return f"{ways}; no handover"
+    default = spec.handover.interruption == type(spec.handover).model_fields["interruption"].default
+    return (
+        f"{ways}; handover by event A3 (TS 36.331, 5.5.4.4), {spec.handover.hysteresis:g} dB for "
+        f"{1e3 * spec.handover.time_to_trigger:g} ms, interruption {1e3 * spec.handover.interruption:g} ms"
+        f"{' (TR 36.881, remembered)' if default else ''}"
+    )
+
+
 def _server(scenario: Scenario) -> Server:
     """The edge server with its calibrated service times."""
     spec = scenario.server
@@ -228,6 +261,7 @@ def describe(scenario: Scenario) -> dict[str, Any]:
             "coding times": coding_times(profile),
             "replies": _replies(scenario, radio),
             "transmit power": _transmit_power(scenario, spec, radio),
+            "movement": _movement(spec),
         }
     chosen = choose(scenario)._asdict()
     return {"simulated_by": chosen, "service": service.source, "cells": cells, "devices": groups}

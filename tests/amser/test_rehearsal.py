@@ -75,3 +75,39 @@ def test_every_codec_of_a_sweep_must_be_in_the_tables() -> None:
     experiment = load("quickstart", sets=["sweep.grid={devices.phones.codec: [raw, opus-48]}"])
     with pytest.raises(PartsMissing, match="no measured table of corpus 'librispeech' holds codec 'opus-48'"):
         rehearse(experiment)
+
+
+MOVING = """\
+amser: 1
+duration: 1 min
+corpus: {kind: synthetic, utterances: 5}
+recognizer: {kind: none}
+emotion: {kind: none}
+cells:
+  city: lte-10mhz
+  drives: {capacity: 1 Gbit/s, sharing: dedicated, device_rates: {kind: traces, folder: drives}}
+devices:
+  cars: {count: 2, profile: pixel-8, radio: lte, traffic: {kind: poisson, rate: 2 /min}, codec: raw, cell: city,
+    movement: {kind: positions, file: ways.csv}}
+  phones: {count: 1, profile: pixel-8, radio: lte, traffic: {kind: poisson, rate: 2 /min}, codec: raw, cell: drives}
+server: {service: {kind: constant, time: 1 ms}}
+"""
+
+
+def test_ways_and_recordings_are_looked_for_beside_the_scenario(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is told once; with both there, from whatever folder, nothing is said."""
+    missing = faults(tmp_path / "s.yaml", MOVING)
+    assert [line.partition(": no such")[0] for line in missing] == [
+        "8:3: cells.drives: drives", "11:5: devices.cars.movement: ways.csv",
+    ]  # fmt: skip
+    (tmp_path / "ways.csv").write_text("device,time_s,x_m,y_m\na,0,0,0\n")
+    (tmp_path / "drives").mkdir()
+    (tmp_path / "drives" / "one.csv").write_text("time_s,rate_mbps\n0,1\n1,2\n")
+    (told,) = faults(tmp_path / "s.yaml", MOVING)
+    assert "has the ways of 1 devices, and the group has 2 phones" in told
+    with (tmp_path / "ways.csv").open("a") as file:
+        file.write("b,0,50,0\n")
+    monkeypatch.chdir("/")
+    rehearse(load(tmp_path / "s.yaml"))

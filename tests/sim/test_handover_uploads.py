@@ -13,7 +13,7 @@ import pytest
 from channel.links import A3, Moving, Radio, Terrain, build_cell, read_positions
 from scenarios import loads
 from sim import model
-from sim.build_site import Situation, build_site
+from sim.build_site import Situation, build_site, describe
 from sim.draws import Draws
 from sim.upload_log import Rows, columns_of
 from sim.utterances import Tables
@@ -116,6 +116,13 @@ def test_bits_are_conserved_over_handovers(tmp_path: Path, sharing: str) -> None
     assert log["handovers"].sum() >= 3
     assert carried_bits == pytest.approx(len(log) * wire_bits(size), rel=1e-9)
     assert log["wire_bytes"].to_numpy() == pytest.approx(wire_bits(size) / 8.0)
+
+
+def test_a_manifest_says_how_they_move(tmp_path: Path) -> None:
+    told = describe(loads(HEAD + text(tmp_path, "dedicated", "1 h")).points[0].scenario)["devices"]["car"]["movement"]
+    assert told == (
+        "the ways of drive.csv; handover by event A3 (TS 36.331, 5.5.4.4), 2 dB for 256 ms, interruption 400 ms"
+    )
 
 
 def test_interruptions_are_handovers_times_their_length(tmp_path: Path) -> None:
