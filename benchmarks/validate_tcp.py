@@ -35,13 +35,9 @@ from benchmarks.uploads import Timing, upload
 from channel.links import PacketLoss, TcpTransport, build_cell, replay
 from channel.links.loss import PACKET_BITS
 from scenarios.quantities import SI
-from scenarios.schema.link import (
-    CellSpec,
-    ConstantCapacitySpec,
-    RouterSharingSpec,
-    SharingSpec,
-    TcpTransportSpec,
-)
+from scenarios.schema.link import CellSpec
+from scenarios.schema.link_capacity import ConstantCapacitySpec
+from scenarios.schema.link_parts import RouterSharingSpec, SharingSpec, TcpTransportSpec
 
 MEASURED = Path(__file__).resolve().parent.parent / "docs" / "results" / "tcp-measured.json"
 LONGEST_RUN_S = 3000  # the whole programme stops itself after this

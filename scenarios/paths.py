@@ -9,7 +9,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from scenarios.plugins import classes, trust
-from scenarios.schema.link import TraceRatesSpec
+from scenarios.schema.link_radio import TraceRatesSpec
 from scenarios.schema.scenario import Scenario
 from scenarios.schema.server import CalibratedServiceSpec, EmotionSpec, WhisperSpec
 

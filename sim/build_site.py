@@ -38,7 +38,7 @@ from recognizers.service import load_service
 from recognizers.service.encode import load_encode_calibration
 from scenarios import Scenario
 from scenarios.schema.device import DeviceGroupSpec
-from scenarios.schema.link import PropagationRatesSpec
+from scenarios.schema.link_radio import PropagationRatesSpec
 from scenarios.schema.movement import PositionsSpec
 from scenarios.schema.server import REPLY_BYTES
 from sim.draws import Draws

@@ -26,7 +26,8 @@ from recognizers.service.machine import describe_machine
 from scenarios import Experiment, Scenario
 from scenarios.paths import make_importable
 from scenarios.schema.corpus import MeasuredCorpusSpec
-from scenarios.schema.link import ConstantCapacitySpec, PacketLossSpec, RouterSharingSpec
+from scenarios.schema.link_capacity import ConstantCapacitySpec
+from scenarios.schema.link_parts import PacketLossSpec, RouterSharingSpec
 from sim.draws import Draws
 from sim.site import Site
 from sim.study.conclusion import finish, write_manifest

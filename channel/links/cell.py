@@ -18,7 +18,8 @@ from channel.links.sharing import SharedLink
 from channel.links.terrain import Place
 from channel.links.transport import Transport
 from scenarios.presets import presets
-from scenarios.schema import link as schema
+from scenarios.schema import link_parts, link_radio
+from scenarios.schema.link import CellSpec
 
 
 @dataclass(slots=True)
@@ -36,7 +37,7 @@ class Cell:
     rtt_s: float
     backhaul_s: float
     retry: Retry | None
-    rates: schema.GivenRatesSpec | Radio | Recordings | None
+    rates: link_radio.GivenRatesSpec | Radio | Recordings | None
     station: Place
     """Where its base station stands on the site's map, for phones that move."""
     sources: dict[str, str]
@@ -53,7 +54,7 @@ class Cell:
 
     def device_rates(self, uniforms: Uniforms, devices: int) -> NDArray[np.float64] | None:
         """Draw every device's own rate (devices,) in bit/s, for `SharedLink.join`; None when they have none."""
-        if isinstance(self.rates, schema.GivenRatesSpec):
+        if isinstance(self.rates, link_radio.GivenRatesSpec):
             shares = self.rates.shares or [1.0 / len(self.rates.rates)] * len(self.rates.rates)
             drawn = np.searchsorted(np.cumsum(shares)[:-1], uniforms(np.arange(devices), 0), side="right")
             return np.asarray(self.rates.rates, dtype=float)[drawn]
@@ -78,7 +79,7 @@ class Cell:
         return np.asarray(watts / placement.rate_bps)
 
 
-def build_cell(spec: schema.CellSpec, rng: np.random.Generator | None = None) -> Cell:
+def build_cell(spec: CellSpec, rng: np.random.Generator | None = None) -> Cell:
     """Compile a cell.
 
     ``rng`` draws what is random about the channel itself and is needed only where something is.  Raises
@@ -89,12 +90,12 @@ def build_cell(spec: schema.CellSpec, rng: np.random.Generator | None = None) ->
         sources["preset"] = f"{spec.preset}: {presets()[spec.preset].source}"
     capacity = cell_parts.capacity(spec, rng, sources)
     transport = cell_parts.transport(spec, sources)
-    rates: schema.GivenRatesSpec | Radio | Recordings | None = None
-    if isinstance(spec.device_rates, schema.GivenRatesSpec):
+    rates: link_radio.GivenRatesSpec | Radio | Recordings | None = None
+    if isinstance(spec.device_rates, link_radio.GivenRatesSpec):
         rates = spec.device_rates
-    elif isinstance(spec.device_rates, schema.TraceRatesSpec):
+    elif isinstance(spec.device_rates, link_radio.TraceRatesSpec):
         # On links of their own phones have the cell's capacity at most; where they share it, the link sees to that.
-        own = isinstance(spec.sharing, schema.DedicatedSharingSpec)
+        own = isinstance(spec.sharing, link_parts.DedicatedSharingSpec)
         rates = read_recordings(spec.device_rates, capacity.mean_rate_bps if own else math.inf)
         sources["device rates"] = rates.source
     elif spec.device_rates is not None:
@@ -110,7 +111,7 @@ def build_cell(spec: schema.CellSpec, rng: np.random.Generator | None = None) ->
         retry=cell_parts.retry(spec.retry),
         rates=rates,
         station=spec.device_rates.position
-        if isinstance(spec.device_rates, schema.PropagationRatesSpec)
+        if isinstance(spec.device_rates, link_radio.PropagationRatesSpec)
         else (0.0, 0.0),
         sources=sources,
     )

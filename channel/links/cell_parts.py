@@ -41,7 +41,8 @@ from channel.links.transport import (
 from channel.links.weighted import AirTimeLink, FrameFairLink, WeightedLink
 from channel.links.windowed import WindowedTransport
 from scenarios.plugins import make
-from scenarios.schema import link as schema
+from scenarios.schema import link_capacity, link_parts, link_radio
+from scenarios.schema.link import CellSpec
 
 GAIN_TABLE = 400  # the gain by number of active uploads is worked out up to here and then stays
 _GIVEN = "given in the scenario"
@@ -49,7 +50,7 @@ _GIVEN = "given in the scenario"
 Rng = np.random.Generator | None
 
 
-def capacity(spec: schema.CellSpec, rng: Rng, sources: dict[str, str]) -> Capacity:
+def capacity(spec: CellSpec, rng: Rng, sources: dict[str, str]) -> Capacity:
     """Capacity with its outages."""
     inner = _capacity(spec.capacity, rng, sources)
     outage = spec.outages
@@ -61,32 +62,32 @@ def capacity(spec: schema.CellSpec, rng: Rng, sources: dict[str, str]) -> Capaci
     return OutageCapacity(inner, mean_up_s=outage.mean_up, mean_down_s=outage.mean_down, rng=drawn)
 
 
-def _capacity(spec: schema.CapacitySpec, rng: Rng, sources: dict[str, str]) -> Capacity:
+def _capacity(spec: link_capacity.CapacitySpec, rng: Rng, sources: dict[str, str]) -> Capacity:
     sources["capacity"] = _GIVEN
-    if isinstance(spec, schema.ConstantCapacitySpec):
+    if isinstance(spec, link_capacity.ConstantCapacitySpec):
         return ConstantCapacity(spec.rate)
-    if isinstance(spec, schema.MarkovCapacitySpec):
+    if isinstance(spec, link_capacity.MarkovCapacitySpec):
         rates, dwells = zip(*((s.rate, s.dwell) for s in spec.states), strict=True)
         return MarkovCapacity(rates, dwells, spec.jumps, _needed(rng, "a Markov capacity"))
-    if isinstance(spec, schema.GilbertElliottCapacitySpec):
+    if isinstance(spec, link_capacity.GilbertElliottCapacitySpec):
         drawn = _needed(rng, "a Gilbert-Elliott capacity")
         return MarkovCapacity((spec.good_rate, spec.bad_rate), (spec.good, spec.bad), None, drawn)
-    if isinstance(spec, schema.DiurnalCapacitySpec):
+    if isinstance(spec, link_capacity.DiurnalCapacitySpec):
         hours = [3600.0 * h for h in range(24)]
         return PeriodicCapacity(hours, [spec.rate * s for s in spec.hours], 86400.0, spec.start)
-    if isinstance(spec, schema.CapacityPluginSpec):
+    if isinstance(spec, link_capacity.CapacityPluginSpec):
         drawn = _needed(rng, f"capacity plugin {spec.class_}")
         return make(spec.class_, Capacity, "capacity", spec.options, rng=drawn)
     return _trace(spec, rng, sources)
 
 
 def _trace(
-    spec: schema.MahimahiCapacitySpec | schema.CsvCapacitySpec,
+    spec: link_capacity.MahimahiCapacitySpec | link_capacity.CsvCapacitySpec,
     rng: Rng,
     sources: dict[str, str],
 ) -> Capacity:
     path = find_trace(spec.file)
-    trace = read_mahimahi(path) if isinstance(spec, schema.MahimahiCapacitySpec) else read_csv(path)
+    trace = read_mahimahi(path) if isinstance(spec, link_capacity.MahimahiCapacitySpec) else read_csv(path)
     sources["capacity"] = trace.source
     if spec.start == "random":
         offset = float(_needed(rng, "a random start in a trace").random()) * trace.period_s
@@ -101,26 +102,26 @@ def _needed(rng: Rng, what: str) -> np.random.Generator:
     return rng
 
 
-def link(spec: schema.CellSpec, capacity: Capacity, transport: Transport, sources: dict[str, str]) -> SharedLink:
+def link(spec: CellSpec, capacity: Capacity, transport: Transport, sources: dict[str, str]) -> SharedLink:
     """The sharing discipline over a capacity."""
     sharing = spec.sharing
     simple: dict[type, Callable[[Capacity], SharedLink]] = {
-        schema.FifoSharingSpec: FifoLink,
-        schema.EqualSharingSpec: EqualLink,
-        schema.DedicatedSharingSpec: DedicatedLink,
-        schema.WeightedSharingSpec: WeightedLink,
-        schema.MaxMinSharingSpec: MaxMinLink,
-        schema.AirTimeSharingSpec: AirTimeLink,
+        link_parts.FifoSharingSpec: FifoLink,
+        link_parts.EqualSharingSpec: EqualLink,
+        link_parts.DedicatedSharingSpec: DedicatedLink,
+        link_parts.WeightedSharingSpec: WeightedLink,
+        link_parts.MaxMinSharingSpec: MaxMinLink,
+        link_parts.AirTimeSharingSpec: AirTimeLink,
     }
-    if isinstance(spec.device_rates, schema.TraceRatesSpec):
-        return OwnLinks(capacity) if isinstance(sharing, schema.DedicatedSharingSpec) else OwnLimitsLink(capacity)
+    if isinstance(spec.device_rates, link_radio.TraceRatesSpec):
+        return OwnLinks(capacity) if isinstance(sharing, link_parts.DedicatedSharingSpec) else OwnLimitsLink(capacity)
     if type(sharing) in simple:
         return simple[type(sharing)](capacity)
-    if isinstance(sharing, schema.ProportionalFairSharingSpec | schema.BlocksSharingSpec):
+    if isinstance(sharing, link_parts.ProportionalFairSharingSpec | link_parts.BlocksSharingSpec):
         return _scheduled(spec, sharing, capacity, sources)
-    if isinstance(sharing, schema.WifiSharingSpec):
+    if isinstance(sharing, link_parts.WifiSharingSpec):
         return _wifi(sharing, capacity, sources)
-    assert isinstance(sharing, schema.RouterSharingSpec)
+    assert isinstance(sharing, link_parts.RouterSharingSpec)
     packet_bits = transport.packet_bits if isinstance(transport, WindowedTransport) else spec.packet.mtu * 8.0
     sources["sharing"] = "rounds of slow start with HyStart over a FIFO queue; docs/results/tcp-validation.md"
     buffer_bits = math.inf if sharing.buffer is None else sharing.buffer * 8.0
@@ -129,22 +130,22 @@ def link(spec: schema.CellSpec, capacity: Capacity, transport: Transport, source
 
 
 def _scheduled(
-    spec: schema.CellSpec,
-    sharing: schema.ProportionalFairSharingSpec | schema.BlocksSharingSpec,
+    spec: CellSpec,
+    sharing: link_parts.ProportionalFairSharingSpec | link_parts.BlocksSharingSpec,
     capacity: Capacity,
     sources: dict[str, str],
 ) -> SharedLink:
     """A base station's scheduler; without places, devices are alike and each can use the whole cell."""
-    fair = isinstance(sharing, schema.ProportionalFairSharingSpec) or sharing.scheduler == "proportional-fair"
+    fair = isinstance(sharing, link_parts.ProportionalFairSharingSpec) or sharing.scheduler == "proportional-fair"
     gain = "gain of proportional fair: Borst, INFOCOM 2003; Rayleigh fading" if fair else "equal blocks"
-    if isinstance(spec.device_rates, schema.PropagationRatesSpec):
+    if isinstance(spec.device_rates, link_radio.PropagationRatesSpec):
         sources["sharing"] = f"{gain}; rates by `{spec.device_rates.rate}`"
         return BlocksLink(capacity, ladder(radio(spec.device_rates, sharing)))
     sources["sharing"] = f"{gain}, attenuated Shannon rates at {sharing.snr:g} dB" if fair else gain
     return BlocksLink(capacity, one_rung(shannon, sharing.snr) if fair else WHOLE)
 
 
-def _wifi(spec: schema.WifiSharingSpec, capacity: Capacity, sources: dict[str, str]) -> SharedLink:
+def _wifi(spec: link_parts.WifiSharingSpec, capacity: Capacity, sources: dict[str, str]) -> SharedLink:
     standard = wifi.STANDARDS[spec.standard]
     rate = capacity.mean_rate_bps
     beside_s, payload_bits, data_bits_per_bit = wifi.overhead(standard, spec.aggregation)
@@ -157,7 +158,7 @@ def _wifi(spec: schema.WifiSharingSpec, capacity: Capacity, sources: dict[str, s
     )
 
 
-def transport(spec: schema.CellSpec, sources: dict[str, str]) -> Transport:
+def transport(spec: CellSpec, sources: dict[str, str]) -> Transport:
     """The transport; on a router's queue the link plays its rounds."""
     ip_header = IPV4_HEADER_BYTES if spec.packet.ip == "v4" else IPV6_HEADER_BYTES
     below = spec.packet.link_header
@@ -165,13 +166,13 @@ def transport(spec: schema.CellSpec, sources: dict[str, str]) -> Transport:
     packets = Packets(int(spec.packet.mtu), ip_header, below_bytes, spec.packet.request)
     built: Transport
     given = spec.transport
-    if isinstance(given, schema.UdpTransportSpec):
+    if isinstance(given, link_parts.UdpTransportSpec):
         built = UdpTransport(packets)
     else:
         keep_alive_s = math.inf if given.keep_alive is None else given.keep_alive
-        in_link = isinstance(spec.sharing, schema.RouterSharingSpec)
+        in_link = isinstance(spec.sharing, link_parts.RouterSharingSpec)
         new, window, restart = given.connection == "new", given.initial_window, given.idle_restart
-        if isinstance(given, schema.TcpTransportSpec):
+        if isinstance(given, link_parts.TcpTransportSpec):
             built = TcpTransport(
                 packets, tls=given.tls, new_connection=new, keep_alive_s=keep_alive_s, initial_window=window,
                 idle_restart=restart, in_link=in_link,
@@ -185,33 +186,33 @@ def transport(spec: schema.CellSpec, sources: dict[str, str]) -> Transport:
     return built
 
 
-def access(spec: schema.AccessSpec, sources: dict[str, str]) -> Access:
+def access(spec: link_parts.AccessSpec, sources: dict[str, str]) -> Access:
     """The access procedure."""
     built: Access
-    if isinstance(spec, schema.LteAccessSpec):
+    if isinstance(spec, link_parts.LteAccessSpec):
         built = lte_access(spec.sr_period, buffer_report=spec.buffer_report, block_error=spec.block_error)
-    elif isinstance(spec, schema.NrAccessSpec):
+    elif isinstance(spec, link_parts.NrAccessSpec):
         built = nr_access(spec.grant, spec.period, spec.slot)
-    elif isinstance(spec, schema.WifiAccessSpec):
+    elif isinstance(spec, link_parts.WifiAccessSpec):
         built = WifiAccess(spec.stations)
     else:
-        built = FixedAccess(spec.delay if isinstance(spec, schema.FixedAccessSpec) else 0.0)
+        built = FixedAccess(spec.delay if isinstance(spec, link_parts.FixedAccessSpec) else 0.0)
     sources["access"] = built.source
     return built
 
 
-def loss(spec: schema.CellSpec) -> Loss:
+def loss(spec: CellSpec) -> Loss:
     """Loss, as the transport sees it."""
     given = spec.loss
-    if isinstance(given, schema.PayloadLossSpec):
+    if isinstance(given, link_parts.PayloadLossSpec):
         return PayloadLoss(given.probability)
-    if isinstance(given, schema.PacketLossSpec):
-        retransmits = not isinstance(spec.transport, schema.UdpTransportSpec)
+    if isinstance(given, link_parts.PacketLossSpec):
+        retransmits = not isinstance(spec.transport, link_parts.UdpTransportSpec)
         return PacketLoss(given.probability, given.mean_burst, retransmits=retransmits)
     return NoLoss()
 
 
-def retry(spec: schema.RetrySpec | None) -> Retry | None:
+def retry(spec: link_parts.RetrySpec | None) -> Retry | None:
     """Deadline, timeout and backoff."""
     if spec is None:
         return None
@@ -226,11 +227,11 @@ def retry(spec: schema.RetrySpec | None) -> Retry | None:
     )
 
 
-def radio(spec: schema.PropagationRatesSpec, sharing: schema.SharingSpec) -> Radio:
+def radio(spec: link_radio.PropagationRatesSpec, sharing: link_parts.SharingSpec) -> Radio:
     """The radio of a cell whose devices are placed; its scheduler says how the band is shared and when devices send."""
-    in_blocks = isinstance(sharing, schema.BlocksSharingSpec)
-    fading = isinstance(sharing, schema.ProportionalFairSharingSpec)
-    if isinstance(sharing, schema.BlocksSharingSpec):
+    in_blocks = isinstance(sharing, link_parts.BlocksSharingSpec)
+    fading = isinstance(sharing, link_parts.ProportionalFairSharingSpec)
+    if isinstance(sharing, link_parts.BlocksSharingSpec):
         fading = sharing.scheduler == "proportional-fair"
     return Radio(
         environment=spec.environment,

@@ -10,14 +10,14 @@ import numpy as np
 from channel.links.capacity import INFINITY, Capacity
 from channel.links.propagation import Uniforms
 from channel.links.traces import Trace, find_traces, read_csv, read_mahimahi
-from scenarios.schema import link as schema
+from scenarios.schema import link_radio
 
 
 @dataclass(frozen=True)
 class Recordings:
     """The traces of a cell's phones; ``most_bps`` is what the cell lets a phone have."""
 
-    spec: schema.TraceRatesSpec
+    spec: link_radio.TraceRatesSpec
     traces: tuple[Trace, ...]
     most_bps: float = INFINITY
 
@@ -54,7 +54,7 @@ class OwnCapacities:
         return trace.capacity(offset_s=begin_s, mean_rate_bps=spec.mean_rate, most_bps=self._recordings.most_bps)
 
 
-def read_recordings(spec: schema.TraceRatesSpec, most_bps: float = INFINITY) -> Recordings:
+def read_recordings(spec: link_radio.TraceRatesSpec, most_bps: float = INFINITY) -> Recordings:
     """Read a folder's traces.  Raises `TraceError` for a broken file, or where none fits."""
     paths = find_traces(spec.folder, spec.files)
     traces = (read_csv(path) if path.suffix.lower() == ".csv" else read_mahimahi(path) for path in paths)

@@ -9,47 +9,22 @@ from __future__ import annotations
 from scenarios.quantities import Duration
 from scenarios.schema.base import Spec
 from scenarios.schema.link_capacity import (
-    CapacityPluginSpec,
     CapacitySpec,
-    ConstantCapacitySpec,
-    CsvCapacitySpec,
-    DiurnalCapacitySpec,
-    GilbertElliottCapacitySpec,
-    MahimahiCapacitySpec,
-    MarkovCapacitySpec,
     OutageSpec,
-    RateStateSpec,
 )
 from scenarios.schema.link_parts import (
     AccessSpec,
-    AirTimeSharingSpec,
-    BlocksSharingSpec,
-    DedicatedSharingSpec,
     EqualSharingSpec,
-    FifoSharingSpec,
-    FixedAccessSpec,
     LossSpec,
-    LteAccessSpec,
-    MaxMinSharingSpec,
     NoAccessSpec,
     NoLossSpec,
-    NrAccessSpec,
-    PacketLossSpec,
     PacketSpec,
-    PayloadLossSpec,
-    ProportionalFairSharingSpec,
-    QuicTransportSpec,
     RetrySpec,
-    RouterSharingSpec,
     SharingSpec,
     TcpTransportSpec,
     TransportSpec,
-    UdpTransportSpec,
-    WeightedSharingSpec,
-    WifiAccessSpec,
-    WifiSharingSpec,
 )
-from scenarios.schema.link_radio import DeviceRatesSpec, GivenRatesSpec, PropagationRatesSpec, TraceRatesSpec
+from scenarios.schema.link_radio import DeviceRatesSpec
 
 
 class CellSpec(Spec):
@@ -79,49 +54,3 @@ class CellSpec(Spec):
     """Loss of payloads or packets."""
     retry: RetrySpec | None = None
     """Deadline, timeout and further attempts; without it an upload is tried once and waits as long as it takes."""
-
-
-__all__ = [
-    "AccessSpec",
-    "AirTimeSharingSpec",
-    "BlocksSharingSpec",
-    "CapacityPluginSpec",
-    "CapacitySpec",
-    "CellSpec",
-    "ConstantCapacitySpec",
-    "CsvCapacitySpec",
-    "DedicatedSharingSpec",
-    "DeviceRatesSpec",
-    "DiurnalCapacitySpec",
-    "EqualSharingSpec",
-    "FifoSharingSpec",
-    "FixedAccessSpec",
-    "GilbertElliottCapacitySpec",
-    "GivenRatesSpec",
-    "LossSpec",
-    "LteAccessSpec",
-    "MahimahiCapacitySpec",
-    "MarkovCapacitySpec",
-    "MaxMinSharingSpec",
-    "NoAccessSpec",
-    "NoLossSpec",
-    "NrAccessSpec",
-    "OutageSpec",
-    "PacketLossSpec",
-    "PacketSpec",
-    "PayloadLossSpec",
-    "PropagationRatesSpec",
-    "ProportionalFairSharingSpec",
-    "QuicTransportSpec",
-    "RateStateSpec",
-    "RetrySpec",
-    "RouterSharingSpec",
-    "SharingSpec",
-    "TcpTransportSpec",
-    "TraceRatesSpec",
-    "TransportSpec",
-    "UdpTransportSpec",
-    "WeightedSharingSpec",
-    "WifiAccessSpec",
-    "WifiSharingSpec",
-]

@@ -16,7 +16,7 @@ from channel.links import TraceError, find_trace, find_traces
 from recognizers.service import calibrations
 from scenarios import Scenario
 from scenarios.plugins import classes, sources
-from scenarios.schema.link import TraceRatesSpec
+from scenarios.schema.link_radio import TraceRatesSpec
 from scenarios.schema.server import CalibratedServiceSpec
 
 DEVICE_DATA = ("profiles.yaml", "radios.yaml", "nr.yaml", "local.yaml")
