@@ -1,8 +1,9 @@
-"""From a site to flat arrays."""
+"""From a site to flat memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from channel.links import (
     FifoLink,
     FixedAccess,
     FrameFairLink,
+    Ladder,
     NoLoss,
     PacketLoss,
     PayloadLoss,
@@ -33,7 +35,10 @@ from devices.policy import BatteryPolicy, DeadlinePolicy, FixedPolicy, LinkPolic
 from devices.sessions import ClosedLoopTraffic
 from devices.traffic import exponential
 from sim.compiled import codes
+from sim.compiled.memory import address, in_lines
 from sim.compiled.state import (
+    ACCELERATOR,
+    BATTERY,
     CELL,
     DEVICE,
     EVENT,
@@ -77,76 +82,83 @@ def _stretches(capacity: Capacity, end_s: float) -> Stretches:
     return capacity.written(end_s)
 
 
-def _rows(written: Stretches) -> Floats:
-    """(3, n + 1): starts, bits, rates."""
-    return np.array([written.starts_s, written.bits, [*written.rates_bps, 0.0]])
+class Tables:
+    """Arrays that never grow, kept alive for those who know their addresses."""
 
+    def __init__(self) -> None:
+        self.arrays: list[npt.NDArray[Any]] = []
 
-def _padded(parts: Sequence[npt.ArrayLike]) -> Floats:
-    """Arrays of one dimension number as one, padded with zeros to a common shape."""
-    shape = np.max([np.shape(part) for part in parts], axis=0)
-    whole = np.zeros((len(parts), *shape))
-    for target, part in zip(whole, parts, strict=True):
-        target[tuple(slice(n) for n in np.shape(part))] = part
-    return whole
+    def floats(self, values: npt.ArrayLike) -> int:
+        """Where these numbers lie from now on."""
+        return self._keep(np.ascontiguousarray(values, dtype=np.float64))
+
+    def integers(self, values: npt.ArrayLike) -> int:
+        """As ``floats``."""
+        return self._keep(np.ascontiguousarray(values, dtype=np.int64))
+
+    def records(self, values: Records) -> int:
+        """As ``floats``; what is changed is changed in place."""
+        return self._keep(values)
+
+    def _keep(self, array: npt.NDArray[Any]) -> int:
+        self.arrays.append(array)
+        return address(array)
 
 
 def build(site: Site) -> World:
-    """The arrays of a site that is covered, as they are before the first utterance."""
-    n = sum(group.count for group in site.groups)
+    """The memory of a site that is covered, as it is before the first utterance."""
+    tables = Tables()
     groups = np.zeros(len(site.groups), GROUP)
     for record, group in zip(groups, site.groups, strict=True):
         _fill_group(record, group, site)
-    stretches = [_stretches(cell.link.capacity, site.duration_s + site.drain_s) for cell in site.cells]
-    gains = [_gains(cell) for cell in site.cells]
+        _point_group(record, group, site, tables)
     cells = np.zeros(len(site.cells), CELL)
-    for record, cell, gain, written in zip(cells, site.cells, gains, stretches, strict=True):
+    for record, cell in zip(cells, site.cells, strict=True):
         _fill_cell(record, cell, site.server)
-        record["gains"], record["stretches"] = len(gain), len(written.rates_bps)
-        record["period_s"], record["period_bits"] = written.period_s, written.period_bits
-    devices = np.zeros(n, DEVICE)
+        _point_cell(record, cell, site, tables)
+    devices, batteries = _devices(site), _batteries(site)
+    n, uploads = len(devices), np.zeros(FIRST_SLOTS, UPLOAD)
+    uploads["next"] = np.arange(1, FIRST_SLOTS + 1)
+    loops, holds = groups["loop"].any(), (groups["hold_s"] > 0).any()
+    record = _site(site, tables)
+    record["cells"], record["groups"], record["devices_at"] = len(cells), len(groups), address(devices)
+    record["batteries_at"] = address(batteries)
+    record["speakers_at"] = tables.records(np.zeros(n if loops else 0, SPEAKER))
+    record["holding_at"] = tables.records(np.zeros(n if holds else 0, HOLDING))
+    return World(
+        site=record,
+        cells=cells,
+        groups=groups,
+        devices=devices,
+        batteries=batteries,
+        uploads=uploads,
+        heap=np.zeros(4 * FIRST_SLOTS + site.server.largest + 128 + (n if loops else 0), EVENT),
+        transfers=[np.zeros(2 * FIRST_SLOTS, TRANSFER) for _ in site.cells],
+        rows=np.zeros(FIRST_ROWS, ROW),
+        tables=tables.arrays,
+    )
+
+
+def _devices(site: Site) -> Records:
+    devices = in_lines(sum(group.count for group in site.groups), DEVICE)
     for name in ("cpu_free_s", "mark_s", "awake_s", "connected_s", "own_s"):
         devices[name] = -np.inf
     devices["next_s"] = np.inf
     for group in site.groups:
         if group.others_rate:
             _first_others(devices[group.first : group.first + group.count], group, site)
-    blocks = [_blocks(group, site) for group in site.groups]
-    uploads = np.zeros(FIRST_SLOTS, UPLOAD)
-    uploads["next"] = np.arange(1, FIRST_SLOTS + 1)
-    batteries = any(g.battery is not None for g in site.groups)
-    loops, holds = groups["loop"].any(), (groups["hold_s"] > 0).any()
-    return World(
-        site=_site(site, FIRST_SLOTS),
-        cells=cells,
-        groups=groups,
-        devices=devices,
-        uploads=uploads,
-        heap=np.zeros(4 * FIRST_SLOTS + site.server.largest + 128 + (n if loops else 0), EVENT),
-        links=np.zeros((len(site.cells), 2 * FIRST_SLOTS), TRANSFER),
-        batches=_accelerators(site.server.accelerators),
-        service_s=np.array([0.0, *(_base_s(site, k) for k in range(1, site.server.largest + 1))]),
-        spread=np.array(site.server.service.spread, dtype=np.float64),
-        gains=_padded([gain if len(gain) else [1.0] for gain in gains]),
-        rungs=_rungs(site, cells),
-        stretches=_padded([_rows(written) for written in stretches]),
-        radios=_padded([group.radio.figures() for group in site.groups]),
-        bits=_padded([8.0 * _sizes(group, site) for group in site.groups]),
-        cpu_s=_padded([_cpu_s(group, site) for group in site.groups]),
-        audio_s=np.ascontiguousarray(site.tables.audio_s, dtype=np.float64),
-        codecs=_padded([group.codecs for group in site.groups]).astype(np.int64),
-        thresholds=_padded([_thresholds(group) for group in site.groups]),
-        block_ready_s=_padded([b[0] for b in blocks]),
-        block_share=_padded([b[1] for b in blocks]),
-        block_count=_padded([b[2] for b in blocks]).astype(np.int64),
-        rates_bps=_by_device(site, lambda g: g.rates_bps, np.inf),
-        sending_j_per_bit=_by_device(site, lambda g: g.sending_j_per_bit, 0.0),
-        initial_j=_by_device(site, lambda g: None if g.battery is None else g.battery.initial_j, np.inf),
-        drawn_j=np.zeros(n if batteries else 0),
-        speakers=np.zeros(n if loops else 0, SPEAKER),
-        holding=np.zeros(n if holds else 0, HOLDING),
-        rows=np.zeros(FIRST_ROWS + 2 * site.server.largest + 16, ROW),
-    )
+    return devices
+
+
+def _batteries(site: Site) -> Records:
+    """Charge of each device; none when no group has batteries."""
+    if all(group.battery is None for group in site.groups):
+        return np.zeros(0, BATTERY)
+    batteries = np.zeros(sum(group.count for group in site.groups), BATTERY)
+    for group in site.groups:
+        part = batteries[group.first : group.first + group.count]
+        part["initial_j"] = np.inf if group.battery is None else group.battery.initial_j
+    return batteries
 
 
 def _gains(cell: Cell) -> Sequence[float]:
@@ -155,16 +167,10 @@ def _gains(cell: Cell) -> Sequence[float]:
     return cell.link.gains if isinstance(cell.link, VirtualTimeLink) else []
 
 
-def _rungs(site: Site, cells: Records) -> Records:
-    """Classes of devices of the cells that share out blocks."""
-    ladders = [cell.link.ladder if isinstance(cell.link, BlocksLink) else None for cell in site.cells]
-    rungs = np.zeros((len(ladders), max(1 if ladder is None else len(ladder.blocks) for ladder in ladders)), RUNG)
-    for record, row, ladder in zip(cells, rungs, ladders, strict=True):
-        if ladder is not None:
-            n = record["rungs"] = len(ladder.blocks)
-            record["blocks"] = ladder.total
-            record["gains"], record["narrow"] = len(ladder.fading), len(ladder.narrow)
-            row["above_bps"][:n], row["blocks"][:n], row["full"][:n] = ladder.above_bps, ladder.blocks, ladder.full
+def _rungs(ladder: Ladder) -> Records:
+    """Classes of devices of a cell that shares out blocks."""
+    rungs = np.zeros(len(ladder.blocks), RUNG)
+    rungs["above_bps"], rungs["blocks"], rungs["full"] = ladder.above_bps, ladder.blocks, ladder.full
     return rungs
 
 
@@ -177,27 +183,28 @@ def _first_others(devices: Records, group: Group, site: Site) -> None:
     devices["others"] = 2
 
 
-def _site(site: Site, slots: int) -> Records:
+def _site(site: Site, tables: Tables) -> Records:
     record = np.zeros(1, SITE)
-    service = site.server.service
-    limit = site.server.queue_limit
+    server = site.server
+    service, limit = server.service, server.queue_limit
+    seconds = [0.0, *(_base_s(site, k) for k in range(1, server.largest + 1))]
+    accelerators = np.zeros(server.accelerators, ACCELERATOR)
+    accelerators["next"] = np.arange(1, server.accelerators + 1)
+    rates_bps = _rates_bps(site)
     values: dict[str, float | Key] = {
         "per_audio_s": getattr(service.batch_s, "per_audio_second_s", 0.0),
         "per_step_s": getattr(service.batch_s, "per_step_second_s", 0.0),
-        "longest_wait_s": site.server.longest_wait_s, "horizon_s": site.duration_s, "timer_s": np.inf, "order": 1,
-        "slots": slots, "loop_uploads": 1 << 40, "largest": site.server.largest,
-        "free_accelerators": site.server.accelerators, "limit": -1 if limit is None else limit,
-        "exponential": service.exponential, "service": site.draws.key("service"),
+        "longest_wait_s": server.longest_wait_s, "horizon_s": site.duration_s, "timer_s": np.inf, "order": 1,
+        "loop_uploads": 1 << 40, "largest": server.largest, "utterances": len(site.tables.audio_s),
+        "free_accelerators": server.accelerators, "limit": -1 if limit is None else limit,
+        "exponential": service.exponential, "service": site.draws.key("service"), "luck": len(service.spread),
+        "service_s_at": tables.floats(seconds), "spread_at": tables.floats(service.spread),
+        "audio_s_at": tables.floats(site.tables.audio_s), "accelerators_at": tables.records(accelerators),
+        "rates_at": 0 if rates_bps is None else tables.floats(rates_bps),
     }  # fmt: skip
     for name, value in values.items():
         record[name] = value
     return record
-
-
-def _accelerators(count: int) -> Ints:
-    batches = np.zeros((count, 2), np.int64)
-    batches[:, 1] = np.arange(1, count + 1)
-    return batches
 
 
 def _base_s(site: Site, utterances: int) -> float:
@@ -207,10 +214,9 @@ def _base_s(site: Site, utterances: int) -> float:
 
 def _fill_group(record: np.void, group: Group, site: Site) -> None:
     policy, delivery, radio = group.policy, group.policy.delivery, group.radio
-    sending = radio if group.sending_j_per_bit is None else radio.sending(0.0)
     values: dict[str, float | Key] = {
         "cpu_active_w": group.cpu_active_w, "weight": group.weight, "hold_s": delivery.hold_s,
-        "hold_largest": delivery.hold_largest, "transmit_w": sending.transmit_power_w,
+        "hold_largest": delivery.hold_largest, "transmit_w": radio.transmit_power_w,
         "transmit_j_per_bit": radio.transmit_j_per_bit, "cell": group.cell, "first": group.first, "count": group.count,
         "policy": POLICIES[type(policy)], "codecs": len(group.codecs), "phases": len(radio.figures()[0]),
         "blocks": delivery.block_s > 0.0, "local": delivery.local is not None, "battery": group.battery is not None,
@@ -226,12 +232,38 @@ def _fill_group(record: np.void, group: Group, site: Site) -> None:
     if isinstance(group.traffic, ClosedLoopTraffic):
         traffic = group.traffic
         values |= {"loop": 1, "think_s": traffic.think_s, "constant_think": traffic.constant}
-    bits = group.reply_bits
+    bits = site.server.reply_bits
     values |= {"others_rate": group.others_rate, "reply_j": -1.0 if bits is None else radio.receive_j(bits)}
     for purpose in ("speech", "phase", "access", "loss", "backoff", "others", "reply"):
         values[purpose] = site.draws.key(purpose, group.name)
     for name, value in values.items():
         record[name] = value
+
+
+def _point_group(record: np.void, group: Group, site: Site, tables: Tables) -> None:
+    """The tables of a group."""
+    record["radio_at"] = tables.floats(group.radio.figures())
+    record["bits_at"] = tables.floats(8.0 * _sizes(group, site))
+    record["cpu_s_at"] = tables.floats(_cpu_s(group, site))
+    record["codecs_at"] = tables.integers(group.codecs)
+    record["thresholds_at"] = tables.floats(_thresholds(group))
+    ready_s, share, count = _blocks(group, site)
+    record["block_ready_at"], record["block_share_at"] = tables.floats(ready_s), tables.floats(share)
+    record["block_count_at"], record["most_blocks"] = tables.integers(count), ready_s.shape[1]
+
+
+def _point_cell(record: np.void, cell: Cell, site: Site, tables: Tables) -> None:
+    """The tables of a cell."""
+    gains, written = _gains(cell), _stretches(cell.link.capacity, site.duration_s + site.drain_s)
+    record["gains"], record["gains_at"] = len(gains), tables.floats(gains)
+    record["stretches"], record["starts_at"] = len(written.rates_bps), tables.floats(written.starts_s)
+    record["sums_at"], record["rates_at"] = tables.floats(written.bits), tables.floats(written.rates_bps)
+    record["period_s"], record["period_bits"] = written.period_s, written.period_bits
+    if isinstance(cell.link, BlocksLink):
+        ladder = cell.link.ladder
+        record["rungs"], record["blocks"] = len(ladder.blocks), ladder.total
+        record["rungs_at"] = tables.records(_rungs(ladder))
+        record["gains"], record["narrow"] = len(ladder.fading), len(ladder.narrow)
 
 
 def _fill_cell(record: np.void, cell: Cell, server: Server) -> None:
@@ -306,11 +338,11 @@ def _blocks(group: Group, site: Site) -> tuple[Floats, Floats, Ints]:
     return ready, share, np.array([len(blocks) for blocks in cut])
 
 
-def _by_device(site: Site, of: Callable[[Group], Floats | None], default: float) -> Floats:
-    """A figure of every device; empty when no group has it."""
-    parts = [of(group) for group in site.groups]
+def _rates_bps(site: Site) -> Floats | None:
+    """The own rate of every device; None when no group has any."""
+    parts = [group.rates_bps for group in site.groups]
     if all(part is None for part in parts):
-        return np.zeros(0)
+        return None
     return np.concatenate(
-        [np.full(g.count, default) if part is None else part for g, part in zip(site.groups, parts, strict=True)]
+        [np.full(g.count, np.inf) if part is None else part for g, part in zip(site.groups, parts, strict=True)]
     )

@@ -69,7 +69,7 @@ def entry(function: _F) -> _F:
 
 
 def stage(function: _F) -> _F:
-    """A part of the loop that stands in one place of it: compiled into it, so that its many arrays cost no call."""
+    """A part of the loop that stands in one place of it and is short: compiled into it."""
     return cast(_F, njit(forceinline=True, **_OPTIONS)(function))
 
 

@@ -1,7 +1,7 @@
 """The event loop: what is next, and the stages that follow from it without waiting.
 
 Beside the heap stand what is sorted or single anyway: the utterances of a window, the next finish of each link, the
-server's timer.  Every stage has one place in the loop, so that it is compiled into it.
+server's timer.
 """
 
 from __future__ import annotations
@@ -31,102 +31,141 @@ from sim.compiled.codes import (
     SPEAK,
     WINDOW,
 )  # fmt: skip
-from sim.compiled.heap import pop
-from sim.compiled.jit import entry, stage
+from sim.compiled.heap import first_event, take
+from sim.compiled.jit import entry, kernel, stage
 from sim.compiled.links import advance, finish_first, is_virtual, set_due
 from sim.compiled.sending import give_up, join_link, sent, use_radio
 from sim.compiled.serving import arrive, end, end_batch, hear, received, reply, say, start_batches
 from sim.compiled.speaking import at, coded, depart, enter, new_upload, release
-from sim.compiled.state import Floats, Ints, World
+from sim.compiled.state import (
+    Floats,
+    Ints,
+    Record,
+    Records,
+    cell_of,
+    device_of,
+    group_of,
+    holding_of,
+    prefetch,
+    speaker_of,
+    upload_of,
+)
+
+AHEAD = 8
+"""Utterances whose devices are fetched ahead: of many devices few are in the processor's cache."""
+MARGIN = 64
+"""Events that a stage may schedule beside one for each upload under way."""
 
 
 @stage
-def next_time(w: World, enter_s: float) -> tuple[int, float]:
+def next_time(site: Record, enter_s: float) -> tuple[int, float]:
     """When something happens next, and what: -2 the server's timer, -1 the heap, 0 an utterance, 1 + c a link."""
-    site = w.site[0]
     what, time_s, order = 0, enter_s, site.arrival_order
-    if site.heap > 0:
-        first = w.heap[0]
-        if first.time_s < time_s or (first.time_s == time_s and first.order < order):
-            what, time_s, order = -1, first.time_s, first.order
+    event_s, event_order = first_event(site)
+    if event_s < time_s or (event_s == time_s and event_order < order and event_s < math.inf):
+        what, time_s, order = -1, event_s, event_order
     if site.timer_s < time_s or (site.timer_s == time_s and site.timer_order < order):
         what, time_s = -2, site.timer_s
-    for c in range(len(w.cells)):
-        if w.cells[c].due_s <= time_s and w.cells[c].due_s < math.inf:
-            what, time_s = 1 + c, w.cells[c].due_s
+    for c in range(site.cells):
+        due_s = cell_of(site, c).due_s
+        if due_s <= time_s and due_s < math.inf:
+            what, time_s = 1 + c, due_s
     return what, time_s
 
 
 @stage
-def live(w: World, step: int, slot: int) -> None:
+def live(site: Record, step: int, slot: int) -> None:
     """Stage after stage of an upload until it has to wait."""
     while step != NOTHING:
         if step == ENTER:
-            step = enter(w, slot)
+            step = enter(site, slot)
         elif step == CODED:
-            step = coded(w, slot)
+            step = coded(site, slot)
         elif step == LEAVE:
-            depart(w, slot)
+            depart(site, slot)
             step = AGAIN
         elif step == AGAIN:
-            step = use_radio(w, slot)
+            step = use_radio(site, slot)
         elif step == JOIN:
-            step = join_link(w, slot)
+            step = join_link(site, slot)
         elif step == SENT:
-            step = sent(w, slot)
+            step = sent(site, slot)
         elif step == ARRIVE:
-            step = arrive(w, slot)
+            step = arrive(site, slot)
         elif step == REPLY:
-            step = reply(w, slot)
+            step = reply(site, slot)
         elif step == HEAR:
-            step = hear(w, slot)
+            step = hear(site, slot)
         elif step == RECEIVED:
-            step = received(w, slot)
+            step = received(site, slot)
         elif step == END:
-            end(w, slot)
+            end(site, slot)
             step = NOTHING
         else:
-            step = give_up(w, slot)
+            step = give_up(site, slot)
 
 
-@stage
-def speak(w: World, device: int) -> int:
+@kernel
+def speak(site: Record, device: int) -> int:
     """A user of a closed loop speaks; the slot of the utterance."""
-    site, speaker = w.site[0], w.speakers[device]
+    speaker = speaker_of(site, device)
     g = 0
-    while g + 1 < len(w.groups) and device >= w.groups[g + 1].first:
+    while g + 1 < site.groups and device >= group_of(site, g + 1).first:
         g += 1
-    slot = new_upload(site, w.uploads, site.loop_uploads, g, device, speaker.k, speaker.utterance, speaker.spoken_s)
+    slot = new_upload(site, site.loop_uploads, g, device, speaker.k, speaker.utterance, speaker.spoken_s)
     site.loop_uploads += 1
     return slot
 
 
-@stage
-def finished(w: World, c: int, enter_s: float) -> int:
+@kernel
+def finished(site: Record, c: int, enter_s: float) -> int:
     """A transfer of a cell ends: its slot, or -1 where others come first at this instant."""
-    site, cell = w.site[0], w.cells[c]
-    slot = finish_first(cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
-    w.uploads[slot].unsent_bits = 0.0
-    alone = cell.due_s > site.now_s and enter_s > site.now_s and (site.heap == 0 or w.heap[0].time_s > site.now_s)
-    if alone:
+    cell = cell_of(site, c)
+    slot = finish_first(site, cell)
+    upload_of(site, slot).unsent_bits = 0.0
+    now = site.now_s
+    if cell.due_s > now and enter_s > now and first_event(site)[0] > now:
         return slot
-    at(site, w.heap, site.now_s, SENT, slot)
+    at(site, now, SENT, slot)
     return -1
 
 
+@kernel
+def spare_events(site: Record) -> int:
+    """Events that find room for what they schedule, whatever they are; looked at once for all of them.
+
+    An event takes at most a slot, a place of a link and a row.  In the heap an upload has one event, beside those of
+    attempts that ended before their time-out, of which an event leaves one at most; and it may let all uploads of a
+    link or of a device go on.
+    """
+    spare = min(site.slots - site.live - 2, (site.heap_room - site.heap - 3 * site.live - site.largest - MARGIN) // 4)
+    for c in range(site.cells):
+        cell = cell_of(site, c)
+        spare = min(spare, cell.room - cell.members - 2)
+    return spare
+
+
 @stage
-def is_short_of_room(w: World) -> bool:
-    """Whether one more event might not find room for what it schedules."""
-    site = w.site[0]
-    for c in range(len(w.cells)):
-        if w.cells[c].members + 2 > w.links.shape[1]:
-            return True
-    return site.live + 2 > site.slots or site.heap + 2 * site.live + site.largest + 64 > len(w.heap)
+def next_step(site: Record) -> tuple[int, int]:
+    """Take the next event that was scheduled: the step it is, and the upload's slot."""
+    item = take(site)
+    step, slot = item % CODES, item // CODES
+    if step == BATCH:
+        end_batch(site, slot)
+        return NOTHING, -1
+    if step == HELD:
+        held = holding_of(site, slot)
+        if held.count > 0 and held.due_s == site.now_s:
+            release(site, held)
+        return NOTHING, -1
+    if step == SPEAK:
+        return ENTER, speak(site, slot)
+    return step, slot
 
 
 @entry
 def run(
-    w: World,
+    sites: Records,
     enter_s: Floats,
     spoken_s: Floats,
     group: Ints,
@@ -140,77 +179,67 @@ def run(
 
     The arrays are a window of utterances (``sim.arrivals``), ``more`` whether another follows.
     """
-    site = w.site[0]
+    site = sites[0]
     size = len(enter_s)
     while True:
         if site.position == size and more:
             return WINDOW
-        if site.rows + 2 * site.largest + 16 > len(w.rows):
-            return ROWS
-        if is_short_of_room(w):
-            return ROOM
+        if site.spare <= 0:
+            if site.rows_room - site.rows <= 0:
+                return ROWS
+            site.spare = min(site.rows_room - site.rows, spare_events(site))
+            if site.spare <= 0:
+                return ROOM
         next_enter_s = enter_s[site.position] if site.position < size else math.inf
-        what, time_s = next_time(w, next_enter_s)
+        what, time_s = next_time(site, next_enter_s)
         if not time_s < until_s:
             site.now_s = until_s
             return DONE
         site.now_s = time_s
         site.events += 1
+        site.spare -= 1
         step, slot = NOTHING, -1
-        if what == 0:
+        if what == -1:
+            step, slot = next_step(site)
+        elif what == 0:
             i = site.position
             site.position += 1
+            ahead = min(i + AHEAD, size - 1)
+            prefetch(device_of(site, group_of(site, group[ahead]).first + device[ahead]))
             site.arrival_order = site.order
             site.order += 1
             g = group[i]
-            slot = new_upload(
-                site, w.uploads, site.uploads, g, w.groups[g].first + device[i], k[i], utterance[i], spoken_s[i]
-            )
+            first = group_of(site, g).first
+            slot = new_upload(site, site.uploads, g, first + device[i], k[i], utterance[i], spoken_s[i])
             site.uploads += 1
             step = ENTER
         elif what > 0:
-            slot = finished(w, what - 1, next_enter_s)
+            slot = finished(site, what - 1, next_enter_s)
             step = SENT if slot >= 0 else NOTHING
-        elif what == -2:
-            start_batches(site, w.heap, w.uploads, w.batches, w.service_s, w.spread, w.audio_s)
         else:
-            item = w.heap[0].item
-            pop(w.heap, site.heap)
-            site.heap -= 1
-            step, slot = item % CODES, item // CODES
-            if step == BATCH:
-                end_batch(w, slot)
-                step = NOTHING
-            elif step == HELD:
-                held = w.holding[slot]
-                if held.count > 0 and held.due_s == site.now_s:
-                    release(site, w.heap, w.uploads, held)
-                step = NOTHING
-            elif step == SPEAK:
-                slot = speak(w, slot)
-                step = ENTER
-        live(w, step, slot)
+            start_batches(site)
+        live(site, step, slot)
 
 
 @entry
-def begin_loops(w: World, g: int, think_s: Floats, what: Floats) -> None:
+def begin_loops(sites: Records, g: int, think_s: Floats, what: Floats) -> None:
     """The first utterance of each user of a closed loop of group ``g``; thought and luck of each."""
-    from_s = 0.0
-    group = w.groups[g]
+    site, from_s = sites[0], 0.0
+    group = group_of(site, g)
     for i in range(group.count):
-        speaker = w.speakers[group.first + i]
-        speaker.k = 0
-        say(w.site[0], w.heap, group, speaker, group.first + i, from_s, think_s[i], what[i], w.audio_s)
+        speaker_of(site, group.first + i).k = 0
+        say(site, group, group.first + i, from_s, think_s[i], what[i])
 
 
 @entry
-def settle(w: World, now: float) -> None:
+def settle(sites: Records, now: float) -> None:
     """Bring the accounts of shared links to ``now``, as ``SharedLink.settle`` does."""
-    for c in range(len(w.cells)):
-        cell = w.cells[c]
+    site = sites[0]
+    for c in range(site.cells):
+        cell = cell_of(site, c)
         if is_virtual(cell) and cell.active > 0:
-            advance(cell, w.gains[c], w.rungs[c], w.stretches[c], now)
-            set_due(cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
+            advance(cell, now)
+            set_due(site, cell)
             if cell.sharing != BLOCKS:  # there the time on the air is counted as it passes
                 cell.busy_s += now - cell.busy_from_s
                 cell.busy_from_s = now

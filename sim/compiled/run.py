@@ -16,7 +16,7 @@ from sim.compiled.jit import entry
 from sim.compiled.state import Records
 from sim.draws import uniforms
 from sim.site import Site
-from sim.upload_log import Figures, Rows
+from sim.upload_log import ROW, Figures, Rows
 
 LOOPS = Loops(entry(arrivals.begin_devices), entry(arrivals.fill), entry(arrivals.put_in_order))
 
@@ -52,14 +52,14 @@ class Run:
                 luck, _ = uniforms(*site.draws.key("phase", group.name), numbers, 0, 0)
                 _, what = uniforms(*site.draws.key("speech", group.name), numbers, 0, 0)
                 think_s = np.array([group.traffic.first_s(u) for u in luck.tolist()])
-                loop.begin_loops(self.world, group.index, think_s, what)
+                loop.begin_loops(self.world.site, group.index, think_s, what)
 
     def to(self, until_s: float) -> None:
         """Let everything happen before ``until_s``."""
         none = Window(*(np.zeros(0, dtype) for dtype in ("f8", "f8", "i8", "i8", "i8", "i8")))
         while True:
             window = none if self._window is None else self._window
-            found = loop.run(self.world, *window, self._next is not None, until_s)
+            found = loop.run(self.world.site, *window, self._next is not None, until_s)
             if found == codes.DONE:
                 return
             if found == codes.WINDOW:
@@ -81,43 +81,38 @@ class Run:
         """Twice the room for uploads under way and for their events."""
         world = self.world
         slots = len(world.uploads)
-        uploads = _larger(world.uploads, 2 * slots)
-        uploads["next"][slots:] = np.arange(slots + 1, 2 * slots + 1)
-        site = world.site
-        if site["free_slot"][0] >= slots:  # all were taken: the list goes on with the new ones
-            site["free_slot"] = slots
-        links = np.zeros((len(world.cells), 4 * slots), world.links.dtype)
-        for cell, old, new in zip(world.cells, world.links, links, strict=True):
+        world.uploads = _larger(world.uploads, 2 * slots)
+        world.uploads["next"][slots:] = np.arange(slots + 1, 2 * slots + 1)
+        if world.site["free_slot"][0] >= slots:  # all were taken: the list goes on with the new ones
+            world.site["free_slot"] = slots
+        for c, (cell, old) in enumerate(zip(world.cells, world.transfers, strict=True)):
             # Entries of attempts that were given up have surfaced long ago or are dropped now; in order is a heap.
             members = old[: cell["members"]]
             members = members[world.uploads["transfer"][members["slot"]] == members["number"]]
             cell["members"] = len(members)
-            new[: len(members)] = members[np.lexsort((members["number"], members["finish"]))]
-        site["slots"] = 2 * slots
-        heap = _larger(world.heap, 2 * len(world.heap) + 4 * slots)
-        self.world = world._replace(uploads=uploads, links=links, heap=heap)
+            world.transfers[c] = np.zeros(4 * slots, old.dtype)
+            world.transfers[c][: len(members)] = members[np.lexsort((members["number"], members["finish"]))]
+        world.heap = _larger(world.heap, 2 * len(world.heap) + 4 * slots)
+        world.point()
 
     def unfinished(self) -> None:
         """What is still on its way becomes rows, in order of number."""
         left = self.world.uploads[self.world.uploads["alive"] == 1]
-        left = left[np.argsort(left["number"], kind="stable")]
+        left = left[np.argsort(left["upload"], kind="stable")]
         self.flush()
-        rows = np.zeros(len(left), self.world.rows.dtype)
-        rows["replied_s"] = np.nan
-        for name in rows.dtype.names or ():  # what the engine does not cover, such as handovers, stays 0
-            source = {"upload": "number"}.get(name, name)
-            if source in (left.dtype.names or ()):
-                rows[name] = left[source]
+        rows = np.zeros(len(left), ROW)
+        for name in ROW.names or ():
+            rows[name] = left[name]
         if len(rows):
             self.sink(rows)
         for group in self.site.groups:
             if group.battery is not None:
-                group.battery.drawn_j[:] = self.world.drawn_j[group.first : group.first + group.count]
+                group.battery.drawn_j[:] = self.world.batteries["drawn_j"][group.first : group.first + group.count]
 
     def figures(self) -> dict[str, float]:
         """What belongs to the site, at the end of speech."""
         site, now = self.world.site[0], self.site.duration_s
-        loop.settle(self.world, now)
+        loop.settle(self.world.site, now)
         uplinks = [_utilisation(r, cell, now) for r, cell in zip(self.world.cells, self.site.cells, strict=True)]
         return {
             "uplink_utilisation": float(np.mean(uplinks)),

@@ -24,33 +24,51 @@ from sim.compiled.codes import (
     PAYLOADS,
     SENT,
 )  # fmt: skip
-from sim.compiled.jit import kernel, stage
+from sim.compiled.jit import kernel
 from sim.compiled.links import fair_rate_bps, is_virtual, join, leave, own_bits, own_finish
-from sim.compiled.speaking import at, draw, look, next_block
-from sim.compiled.state import Floats, Record, World
+from sim.compiled.speaking import at, draw, look, next_block, own_rate_bps
+from sim.compiled.state import (
+    Record,
+    block_count_of,
+    block_share_of,
+    cell_of,
+    device_of,
+    group_of,
+    radio_of,
+    radio_row_of,
+    upload_of,
+)
 from sim.draws import uniforms
 from sim.outcomes import BATTERY_DEAD, LOST
 
 ALONE = -1  # the number of every transfer on a link whose finishes are known on joining
 TURN = 1 << 20  # as ``sim.draws.Chance``
+DELAY_S, WAKE_J, CYCLE_S = 3, 4, 5  # rows of a radio's figures
 RECORD_LIMIT, RECORD_BYTES = float(TLS_RECORD_LIMIT_BYTES), float(TLS_RECORD_BYTES)
 
 
 @kernel
-def phase_of(starts: Floats, gap_s: float) -> int:
+def phase_of(group: Record, gap_s: float) -> int:
     """Number of the radio's phase after a silence."""
     phase = 0
-    while phase < len(starts) - 1 and gap_s >= starts[phase + 1]:
+    while phase < group.phases - 1 and gap_s >= radio_of(group, phase + 1):
         phase += 1
     return phase
 
 
 @kernel
-def charge(u: Record, radio: Floats, silence_s: float, sign: float) -> None:
+def of_phase(group: Record, figure: int, phase: int) -> float:
+    """One of ``devices.radio.Radio.figures`` in a phase."""
+    return radio_of(group, figure * group.phases + phase)
+
+
+@kernel
+def charge(u: Record, group: Record, silence_s: float, sign: float) -> None:
     """Charge a silence that another activity ends, or (``sign`` -1) take it back."""
-    phase = phase_of(radio[0], silence_s)
-    tail_j = sign * tail_up_to_j(silence_s, phase, radio[0], radio[1], radio[2])
-    wake_j = sign * radio[4, phase]
+    phase, n = phase_of(group, silence_s), group.phases
+    starts, energies, powers = radio_row_of(group, 0, n), radio_row_of(group, n, n), radio_row_of(group, 2 * n, n)
+    tail_j = sign * tail_up_to_j(silence_s, phase, starts, energies, powers)
+    wake_j = sign * of_phase(group, WAKE_J, phase)
     u.wake_j += wake_j
     u.tail_j += tail_j
     u.radio_j += wake_j + tail_j
@@ -73,26 +91,24 @@ def catch_up(group: Record, device: Record, number: int, now: float) -> None:
 
 
 @kernel
-def wake(
-    u: Record, group: Record, device: Record, number: int, radio: Floats, now: float
-) -> tuple[float, float, float]:
+def wake(u: Record, group: Record, device: Record, now: float) -> tuple[float, float, float]:
     """The radio's ledger begins an activity (``devices.ledger``); its silence, the connection's, seconds to wake."""
     device.busy += 1
     u.radio_j = 0.0
     if device.busy > 1:
         return 0.0, 0.0, max(0.0, device.awake_s - now)
-    catch_up(group, device, number, now)
+    catch_up(group, device, u.device - group.first, now)
     gap_s, idle_s = now - device.mark_s, now - device.own_s
-    charge(u, radio, gap_s, 1.0)
+    charge(u, group, gap_s, 1.0)
     if device.next_s < math.inf:
-        charge(u, radio, device.next_s - device.mark_s, -1.0)
-    wake_s = radio[3, phase_of(radio[0], gap_s)]
+        charge(u, group, device.next_s - device.mark_s, -1.0)
+    wake_s = of_phase(group, DELAY_S, phase_of(group, gap_s))
     device.mark_s = device.awake_s = now + wake_s
     return gap_s, idle_s, wake_s
 
 
 @kernel
-def over(u: Record, group: Record, device: Record, number: int, radio: Floats, now: float) -> None:
+def over(u: Record, group: Record, device: Record, now: float) -> None:
     """The radio's ledger ends an activity, as ``devices.ledger``."""
     device.busy -= 1
     device.own_s = now
@@ -103,9 +119,9 @@ def over(u: Record, group: Record, device: Record, number: int, radio: Floats, n
         return
     while device.next_s <= now:
         silence_s = -device.next_s
-        next_other(group, device, number)
-        charge(u, radio, silence_s + device.next_s, -1.0)
-    charge(u, radio, device.next_s - device.mark_s, 1.0)
+        next_other(group, device, u.device - group.first)
+        charge(u, group, silence_s + device.next_s, -1.0)
+    charge(u, group, device.next_s - device.mark_s, 1.0)
 
 
 @kernel
@@ -137,21 +153,18 @@ def plan(cell: Record, size_bytes: float, idle_s: float, rate_bps: float) -> tup
     return rounds * cell.path_rtt_s, ramp_s(packets, window, bits, rate_bps, cell.path_rtt_s), wire
 
 
-@stage
-def use_radio(w: World, slot: int) -> int:
+@kernel
+def use_radio(site: Record, slot: int) -> int:
     """Wake, be granted the channel, connect."""
-    site, u = w.site[0], w.uploads[slot]
-    now, group, device = site.now_s, w.groups[u.group], w.devices[u.device]
-    c = group.cell
-    cell = w.cells[c]
+    u = upload_of(site, slot)
+    now, group, device = site.now_s, group_of(site, u.group), device_of(site, u.device)
+    cell = cell_of(site, group.cell)
     size_bytes = u.payload_bytes
     if group.blocks:
-        size_bytes *= w.block_share[u.group, u.utterance, u.block]
-    own_bps = math.inf if len(w.rates_bps) == 0 else w.rates_bps[u.device]
-    look(site, w.heap, cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
-    rate_bps = fair_rate_bps(cell, w.gains[c], w.rungs[c], w.stretches[c], now, own_bps, group.weight)
-    number = u.device - group.first
-    u.gap_s, idle_s, u.wake_s = wake(u, group, device, number, w.radios[u.group, :, : group.phases], now)
+        size_bytes *= block_share_of(group, u.utterance * group.most_blocks + u.block)
+    look(site, cell)
+    rate_bps = fair_rate_bps(cell, now, own_rate_bps(site, u.device), group.weight)
+    u.gap_s, idle_s, u.wake_s = wake(u, group, device, now)
     u.access_s = cell.access_s
     if cell.access != CONSTANT:
         when, luck = uniforms(group.access[0], group.access[1], u.device - group.first, u.k, u.turn * TURN)
@@ -170,74 +183,75 @@ def use_radio(w: World, slot: int) -> int:
     u.begun_s, u.give_up_s = now, now + cell.timeout_s
     if joined_s > u.give_up_s:
         u.unsent_bits = u.fluid_bits
-        at(site, w.heap, max(now + u.wake_s, u.give_up_s), SENT, slot)
+        at(site, max(now + u.wake_s, u.give_up_s), SENT, slot)
         return NOTHING
     if joined_s > now:
-        at(site, w.heap, joined_s, JOIN, slot)
+        at(site, joined_s, JOIN, slot)
         return NOTHING
     return JOIN
 
 
-@stage
-def join_link(w: World, slot: int) -> int:
+@kernel
+def join_link(site: Record, slot: int) -> int:
     """Take a share of the link."""
-    site, u = w.site[0], w.uploads[slot]
-    now, group = site.now_s, w.groups[u.group]
-    c = group.cell
-    cell = w.cells[c]
-    own_bps = math.inf if len(w.rates_bps) == 0 else w.rates_bps[u.device]
-    if is_virtual(cell):
-        look(site, w.heap, cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
-        site.transfers += 1
-        join(
-            cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads, slot, site.transfers, now,
-            u.fluid_bits, group.weight, own_bps,
-        )  # fmt: skip
-        if u.give_up_s < math.inf:
-            at(site, w.heap, u.give_up_s, GAVE_UP, slot)
+    u = upload_of(site, slot)
+    group = group_of(site, u.group)
+    cell = cell_of(site, group.cell)
+    if not is_virtual(cell):
+        end_s = send_alone(site, u, group, cell)
+        if end_s < math.inf:  # else it is on the link beyond the end of the run
+            at(site, end_s, SENT, slot)
         return NOTHING
+    look(site, cell)
+    join(site, cell, slot, u.fluid_bits, group.weight, own_rate_bps(site, u.device))
+    if u.give_up_s < math.inf:
+        at(site, u.give_up_s, GAVE_UP, slot)
+    return NOTHING
+
+
+@kernel
+def send_alone(site: Record, u: Record, group: Record, cell: Record) -> float:
+    """Use a link whose finishes are known on joining; when it is over."""
+    now, own_bps = site.now_s, own_rate_bps(site, u.device)
     cell.active += 1
     u.transfer = ALONE
     if cell.sharing == DEDICATED:
-        begin_s, end_s = now, own_finish(cell, w.stretches[c], now, u.fluid_bits, own_bps)
+        begin_s, end_s = now, own_finish(cell, now, u.fluid_bits, own_bps)
     else:
         begin_s = max(now, cell.free_s)
-        end_s = own_finish(cell, w.stretches[c], begin_s, u.fluid_bits, math.inf)
+        end_s = own_finish(cell, begin_s, u.fluid_bits, math.inf)
         own_bps = math.inf
     u.unsent_bits = 0.0
     if end_s > u.give_up_s:
         end_s = u.give_up_s
         u.unsent_bits = u.fluid_bits
         if end_s > begin_s:
-            u.unsent_bits = max(0.0, u.fluid_bits - own_bits(cell, w.stretches[c], begin_s, end_s, own_bps))
+            u.unsent_bits = max(0.0, u.fluid_bits - own_bits(cell, begin_s, end_s, own_bps))
     if cell.sharing != DEDICATED and end_s > begin_s:
         cell.free_s = end_s
         if begin_s < site.horizon_s:
-            cell.carried_bits += own_bits(cell, w.stretches[c], begin_s, min(end_s, site.horizon_s), math.inf)
-    if end_s < math.inf:  # else it is on the link beyond the end of the run
-        at(site, w.heap, end_s, SENT, slot)
-    return NOTHING
+            cell.carried_bits += own_bits(cell, begin_s, min(end_s, site.horizon_s), math.inf)
+    return end_s
 
 
-@stage
-def give_up(w: World, slot: int) -> int:
+@kernel
+def give_up(site: Record, slot: int) -> int:
     """An attempt has taken too long, unless it ended before."""
-    site, u = w.site[0], w.uploads[slot]
-    c = w.groups[u.group].cell
-    cell = w.cells[c]
-    look(site, w.heap, cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads)
+    u = upload_of(site, slot)
+    cell = cell_of(site, group_of(site, u.group).cell)
+    look(site, cell)
     if u.alive and u.transfer > 0 and u.give_up_s == site.now_s:
-        u.unsent_bits = leave(cell, w.links[c], w.gains[c], w.rungs[c], w.stretches[c], w.uploads, slot, site.now_s)
-        at(site, w.heap, site.now_s, SENT, slot)
+        u.unsent_bits = leave(site, cell, slot)
+        at(site, site.now_s, SENT, slot)
     return NOTHING
 
 
-@stage
-def sent(w: World, slot: int) -> int:
+@kernel
+def sent(site: Record, slot: int) -> int:
     """The activity is over: the last bit has left, or it was given up."""
-    site, u = w.site[0], w.uploads[slot]
-    now, group, device = site.now_s, w.groups[u.group], w.devices[u.device]
-    cell = w.cells[group.cell]
+    u = upload_of(site, slot)
+    now, group, device = site.now_s, group_of(site, u.group), device_of(site, u.device)
+    cell = cell_of(site, group.cell)
     if u.transfer == ALONE:
         u.transfer = 0
         cell.active -= 1
@@ -247,36 +261,42 @@ def sent(w: World, slot: int) -> int:
     u.wire_bytes += sent_bytes
     active_s = max(0.0, now - device.mark_s)
     device.mark_s = max(device.mark_s, now)
-    over(u, group, device, u.device - group.first, w.radios[u.group, :, : group.phases], now)
-    j_per_bit = group.transmit_j_per_bit
-    if len(w.sending_j_per_bit) > 0:
-        j_per_bit += w.sending_j_per_bit[u.device]
-    transmit_j = group.transmit_w * active_s + j_per_bit * (sent_bytes * 8.0)
+    over(u, group, device, now)
+    transmit_j = group.transmit_w * active_s + group.transmit_j_per_bit * (sent_bytes * 8.0)
     u.transmit_j += transmit_j
     u.active_s += active_s
-    if not draw(w.drawn_j, w.initial_j, group, u.device, now, u.radio_j + transmit_j):
+    if not draw(site, group, u.device, u.radio_j + transmit_j):
         u.outcome = BATTERY_DEAD
         return END
     everything = u.unsent_bits == 0.0
-    if everything and group.blocks and u.block + 1 < w.block_count[u.group, u.utterance]:
-        return next_block(w, slot)
+    if everything and group.blocks and u.block + 1 < block_count_of(group, u.utterance):
+        return next_block(site, slot)
+    if everything and not lost(cell, group, u):
+        u.sent_s = now
+        if now + cell.onward_s > now:
+            at(site, now + cell.onward_s, ARRIVE, slot)
+            return NOTHING
+        return ARRIVE
     noticed_s = now
     if everything:
-        if not lost(cell, group, u):
-            u.sent_s = now
-            if now + cell.onward_s > now:
-                at(site, w.heap, now + cell.onward_s, ARRIVE, slot)
-                return NOTHING
-            return ARRIVE
         noticed_s = now + cell.path_rtt_s if cell.timeout_s == math.inf else max(now, u.give_up_s)
+    return again(site, slot, noticed_s)
+
+
+@kernel
+def again(site: Record, slot: int, noticed_s: float) -> int:
+    """An attempt has failed: try again after a while, or give the upload up."""
+    u = upload_of(site, slot)
+    group = group_of(site, u.group)
+    cell = cell_of(site, group.cell)
     u.attempt += 1
     if u.attempt >= cell.attempts:
         u.outcome = LOST
         return END
     luck, _ = uniforms(group.backoff[0], group.backoff[1], u.device - group.first, u.k, u.turn * TURN)
     again_s = noticed_s + backoff_s(u.attempt, luck, cell.backoff_s, cell.factor, cell.jitter, cell.longest_s)
-    if again_s > now:
-        at(site, w.heap, again_s, AGAIN, slot)
+    if again_s > site.now_s:
+        at(site, again_s, AGAIN, slot)
         return NOTHING
     return AGAIN
 
