@@ -11,6 +11,7 @@ from sim.compiled.jit import kernel
 from sim.compiled.rungs import add, first_rung, let_pass, newcomers_bps, remove, share_out
 from sim.compiled.state import (
     Record,
+    cell_of,
     member_gain_of,
     rungs_of,
     start_of,
@@ -183,28 +184,45 @@ def set_due(site: Record, cell: Record) -> None:
     """Work out the next finish; entries of transfers that were given up are dropped on the way."""
     if cell.sharing == BLOCKS:
         share_out(cell)
-        set_due_after(cell, first_rung(site, cell)[1] * cell.reference_bps)
+        set_due_after(site, cell, first_rung(site, cell)[1] * cell.reference_bps)
         return
     first = transfer_of(cell, 0)
     while cell.members > 0 and upload_of(site, first.slot).transfer != first.number:
         drop_transfer(cell)
-    if cell.members == 0:
-        cell.due_s = INFINITY
-        return
-    set_due_after(cell, (first.finish - cell.virtual) * cell.shares / gain_of(cell, cell.active))
+    need = INFINITY
+    if cell.members > 0:
+        need = (first.finish - cell.virtual) * cell.shares
+        if cell.gains > 0:
+            need /= gain_of(cell, cell.active)
+    set_due_after(site, cell, need)
 
 
 @kernel
-def set_due_after(cell: Record, need: float) -> None:
+def set_due_after(site: Record, cell: Record, need: float) -> None:
     """The next finish is when the capacity's integral has grown by ``need``; inf where nobody is there."""
     if need == INFINITY:
-        cell.due_s = INFINITY
+        due_s = INFINITY
     elif need <= 0.0:
-        cell.due_s = cell.last_s
+        due_s = cell.last_s
     elif cell.constant_bps > 0.0:
-        cell.due_s = cell.last_s + need / cell.constant_bps
+        due_s = cell.last_s + need / cell.constant_bps
     else:
-        cell.due_s = max(cell.last_s, time_of(cell, cell.integral + need))
+        due_s = max(cell.last_s, time_of(cell, cell.integral + need))
+    cell.due_s = due_s
+    if due_s < site.due_s or (due_s == site.due_s and cell.index > site.due):
+        site.due_s, site.due = due_s, cell.index
+    elif cell.index == site.due:
+        find_due(site)
+
+
+@kernel
+def find_due(site: Record) -> None:
+    """Which cell's next finish is the first; of several the last cell's."""
+    site.due_s = INFINITY
+    for c in range(site.cells):
+        due_s = cell_of(site, c).due_s
+        if due_s <= site.due_s:
+            site.due_s, site.due = due_s, c
 
 
 @kernel
@@ -243,7 +261,8 @@ def finish_first(site: Record, cell: Record) -> int:
     finish, slot, share, speed = first.finish, first.slot, first.share, first.speed
     step = finish - cell.virtual
     if step > 0.0:
-        cell.integral += step * cell.shares / gain_of(cell, cell.active)
+        passed = step * cell.shares
+        cell.integral += passed / gain_of(cell, cell.active) if cell.gains > 0 else passed
         cell.carried_bits += cell.speeds * step
         cell.virtual = finish  # exactly, so that equal finishes stay equal
     cell.last_s = cell.due_s

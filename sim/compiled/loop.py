@@ -66,10 +66,8 @@ def next_time(site: Record, enter_s: float) -> tuple[int, float]:
         what, time_s, order = -1, event_s, event_order
     if site.timer_s < time_s or (site.timer_s == time_s and site.timer_order < order):
         what, time_s = -2, site.timer_s
-    for c in range(site.cells):
-        due_s = cell_of(site, c).due_s
-        if due_s <= time_s and due_s < math.inf:
-            what, time_s = 1 + c, due_s
+    if site.due_s <= time_s and site.due_s < math.inf:
+        what, time_s = 1 + site.due, site.due_s
     return what, time_s
 
 

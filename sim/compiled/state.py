@@ -77,7 +77,7 @@ CELL = _fields(
     " keep_alive_s access_period_s access_s access_error access_again_s loss_share loss_enter backoff_s factor jitter "
     "longest_s virtual last_s integral shares speeds busy_from_s busy_s carried_bits due_s free_s blocks used",
     "sharing rungs narrow gains stretches windowed encrypted cold_rounds resumed_rounds new_connection restart window"
-    " access loss attempts active members room unanswered at"
+    " access loss attempts active members room unanswered at index"
     " transfers_at gains_at rungs_at starts_at sums_at rates_at",
 )
 """Tables: the heap of transfers by virtual finish (room,); G(n) of n members (gains,), of a cell of blocks its tables
@@ -85,10 +85,10 @@ of fading and of narrowing (gains + narrow,); rungs; starts, bits and rates of s
 ``channel.links.stretches.Stretches`` (stretches + 1,)."""
 
 SITE = _fields(
-    "now_s front_s per_audio_s per_step_s longest_wait_s busy_s horizon_s timer_s",
+    "now_s front_s per_audio_s per_step_s longest_wait_s busy_s horizon_s timer_s due_s enter_s",
     "order front front_order front_item heap heap_room arrival_order cells groups slots live free_slot uploads loop_uploads rows rows_room position"
     " spare queue_first queue_last queue largest free_accelerators free_accelerator limit batches exponential events"
-    " timer_order transfers luck utterances"
+    " timer_order transfers luck utterances due"
     " cells_at groups_at devices_at uploads_at heap_at accelerators_at service_s_at spread_at audio_s_at rates_at"
     " batteries_at speakers_at holding_at rows_at",
     service=("i8", 2),
