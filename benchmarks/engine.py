@@ -84,6 +84,7 @@ server:
   accelerators: 2
   service: {{kind: affine, per_batch: 40 ms, per_utterance: 10 ms}}
   batching: {{largest: 16, longest_wait: 20 ms}}
+  reply: at-once
 """
 )
 

@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 MOST_OF_A_BUCKET = 64
-WINDOW = 16_384
+WANTED = 16_384
 """Utterances that a window should hold, unless a site has more than twice as many devices."""
 
 
@@ -40,17 +40,13 @@ class Speakers(NamedTuple):
     utterance: Ints
 
 
-class Window(NamedTuple):
-    """Utterances in order of entry; arrays of one length.  Ties go by group, then by device."""
+WINDOW = np.dtype([("enter_s", "f8"), ("spoken_s", "f8"), *((n, "i8") for n in ("group", "device", "k", "utterance"))])
+"""Utterances in order of entry; ties go by group, then by device.
 
-    enter_s: Floats
-    """When the simulation first sees it: at the end of speech, streamed at its beginning."""
-    spoken_s: Floats
-    group: Ints
-    device: Ints
-    """Number within the group."""
-    k: Ints
-    utterance: Ints
+``enter_s`` is when the simulation first sees one: at the end of speech, streamed at its beginning.  ``device`` is the
+number within the group, ``k`` the device's own count.
+"""
+Window = npt.NDArray[np.void]
 
 
 class Seconds(NamedTuple):
@@ -172,7 +168,7 @@ class Arrivals:
         rate = sum(float(getattr(g.traffic, "total_rate", 0.0)) for g in open_loop)
         if not math.isfinite(rate):
             raise ValueError(f"the devices speak at a rate of {rate} /s")
-        wanted = max(WINDOW, sum(g.count for g in open_loop) // 2)
+        wanted = max(WANTED, sum(g.count for g in open_loop) // 2)
         self.window_s = end_s if rate * end_s <= wanted else wanted / rate
         self.room = int(1.2 * wanted) + 64
         self._sources = [_source(g, audio_s, draws, end_s, loops) for g in open_loop]
@@ -186,9 +182,9 @@ class Arrivals:
             for source in self._sources:
                 source(until_s, rows)
             if rows.count:
-                self.room = max(self.room, len(rows.window.enter_s))
-                order = self._loops.order(rows.window.enter_s[: rows.count], begin_s, until_s)
-                yield _each(lambda column, order=order: column[order], rows.window)
+                self.room = max(self.room, len(rows.window))
+                # `take` moves whole rows and is twenty times as fast as an index in brackets.
+                yield rows.window.take(self._loops.order(rows.window["enter_s"][: rows.count], begin_s, until_s))
             begin_s = until_s
 
 
@@ -196,25 +192,15 @@ class Rows:
     """Room for the utterances of a window, in the order in which groups write them."""
 
     def __init__(self, room: int) -> None:
-        self.window = _empty(room)
+        self.window = np.empty(room, WINDOW)
         self.count = 0
 
     def grow(self, room: int) -> None:
         """Make room for at least so many rows."""
-        if room > len(self.window.enter_s):
-            grown = _empty(max(room, 2 * len(self.window.enter_s)))
-            for new, old in zip(grown, self.window, strict=True):
-                new[: self.count] = old[: self.count]
+        if room > len(self.window):
+            grown = np.empty(max(room, 2 * len(self.window)), WINDOW)
+            grown[: self.count] = self.window[: self.count]
             self.window = grown
-
-
-def _each(change: Callable[..., Any], *windows: Window) -> Window:
-    """A window of the changed columns of others."""
-    return Window(*(change(*columns) for columns in zip(*windows, strict=True)))
-
-
-def _empty(room: int) -> Window:
-    return Window(*(np.empty(room, dtype) for dtype in ("f8", "f8", "i8", "i8", "i8", "i8")))
 
 
 Source = Callable[[float, Rows], None]
@@ -247,9 +233,9 @@ def _of_law(
         while True:
             rows.count = loops.fill(
                 kind, a, b, c, d, hours, speech, streamed, audio_s, *speakers, until_s, end_s, group.index,
-                *rows.window, rows.count,
+                *(rows.window[name] for name in WINDOW.names or ()), rows.count,
             )  # fmt: skip
-            if rows.count < len(rows.window.enter_s):
+            if rows.count < len(rows.window):
                 return
             rows.grow(rows.count + 1)
 
@@ -283,38 +269,35 @@ def _of_rows(group: Group, recorded: Recorded, seconds: Seconds, speech: Key, en
     lead_s = float(seconds.audio_s.max()) if seconds.streamed else 0.0
     said = np.zeros(group.count, np.int64)
     last = np.zeros(group.count)
-    asked_s, waiting = 0.0, _empty(0)
+    asked_s, waiting = 0.0, np.empty(0, WINDOW)
 
     def write(until_s: float, rows: Rows) -> None:
         nonlocal asked_s, waiting
         ahead_s = min(until_s + lead_s, end_s)
-        fresh = _empty(0)
         if ahead_s > asked_s:
-            fresh = _say(*recorded(asked_s, ahead_s))
+            waiting = np.concatenate([waiting, _say(*recorded(asked_s, ahead_s))])
             asked_s = ahead_s
-        known = _each(lambda *pair: np.concatenate(pair), waiting, fresh)
-        now = known.enter_s < until_s
-        waiting = _each(lambda column: column[~now], known)
-        count = int(now.sum())
-        rows.grow(rows.count + count)
+        is_now = waiting["enter_s"] < until_s
+        now, waiting = waiting[is_now], waiting[~is_now]
+        rows.grow(rows.count + len(now))
         # In order of device, then of time, as the laws write them.
-        order = np.argsort(known.device[now], kind="stable")
-        for column, values in zip(rows.window, known, strict=True):
-            column[rows.count : rows.count + count] = values[now][order]
-        rows.count += count
+        rows.window[rows.count : rows.count + len(now)] = now[np.argsort(now["device"], kind="stable")]
+        rows.count += len(now)
 
     def _say(times: Floats, owners: Ints) -> Window:
-        k = np.empty(len(times), np.int64)
+        said_now = np.empty(len(times), WINDOW)
+        said_now["enter_s"], said_now["spoken_s"] = times, times
+        said_now["group"], said_now["device"] = group.index, owners
         for n, device in enumerate(owners.tolist()):
-            k[n] = said[device]
+            said_now["k"][n] = said[device]
             said[device] += 1
-        _, what = uniforms(speech.low, speech.high, owners, k, 0)
-        utterance = (what * len(seconds.audio_s)).astype(np.int64)
-        enter = times.copy()
+        _, what = uniforms(speech.low, speech.high, owners, said_now["k"], 0)
+        said_now["utterance"] = (what * len(seconds.audio_s)).astype(np.int64)
         if seconds.streamed:
+            audio_s = seconds.audio_s[said_now["utterance"]]
             for n, device in enumerate(owners.tolist()):
-                enter[n] = max(times[n] - seconds.audio_s[utterance[n]], last[device], 0.0)
+                said_now["enter_s"][n] = max(times[n] - audio_s[n], last[device], 0.0)
                 last[device] = times[n]
-        return Window(enter, times, np.full(len(times), group.index), owners, k, utterance)
+        return said_now
 
     return write

@@ -91,9 +91,9 @@ def write_plan(folder: Path, situation: Situation, draws: Draws, load: Callable[
     observable(scenario)
     site = build_site(situation, draws)
     spoken = [
-        Spoken(*row)
+        Spoken(*row[1:])
         for window in Arrivals(site.groups, tables.audio_s, site.draws, site.duration_s)
-        for row in zip(*(column.tolist() for column in window[1:]), strict=True)
+        for row in window.tolist()
     ]
     (folder / "audio").mkdir(parents=True)
     for utterance in sorted({one.utterance for one in spoken}):

@@ -34,6 +34,7 @@ from devices.delivery import stream_blocks
 from devices.policy import BatteryPolicy, DeadlinePolicy, FixedPolicy, LinkPolicy, LoadPolicy
 from devices.sessions import ClosedLoopTraffic
 from devices.traffic import exponential
+from sim.arrivals import WINDOW
 from sim.compiled import codes
 from sim.compiled.memory import address, in_lines
 from sim.compiled.state import (
@@ -136,6 +137,7 @@ def build(site: Site) -> World:
         heap=np.zeros(4 * FIRST_SLOTS + site.server.largest + 128 + (n if loops else 0), EVENT),
         transfers=[np.zeros(2 * FIRST_SLOTS, TRANSFER) for _ in site.cells],
         rows=np.zeros(FIRST_ROWS, ROW),
+        window=np.zeros(0, WINDOW),
         tables=tables.arrays,
     )
 
@@ -191,18 +193,18 @@ def _site(site: Site, tables: Tables) -> Records:
     seconds = [0.0, *(_base_s(site, k) for k in range(1, server.largest + 1))]
     accelerators = np.zeros(server.accelerators, ACCELERATOR)
     accelerators["next"] = np.arange(1, server.accelerators + 1)
-    rates_bps = _rates_bps(site)
     values: dict[str, float | Key] = {
         "per_audio_s": getattr(service.batch_s, "per_audio_second_s", 0.0),
         "per_step_s": getattr(service.batch_s, "per_step_second_s", 0.0),
-        "longest_wait_s": server.longest_wait_s, "horizon_s": site.duration_s, "timer_s": np.inf, "due_s": np.inf,
+        "longest_wait_s": server.longest_wait_s, "horizon_s": site.duration_s, "timer_s": np.inf, "due_s": np.inf, "enter_s": np.inf,
         "order": 1,
         "loop_uploads": 1 << 40, "largest": server.largest, "utterances": len(site.tables.audio_s),
         "free_accelerators": server.accelerators, "limit": -1 if limit is None else limit,
         "exponential": service.exponential, "service": site.draws.key("service"), "luck": len(service.spread),
         "service_s_at": tables.floats(seconds), "spread_at": tables.floats(service.spread),
         "audio_s_at": tables.floats(site.tables.audio_s), "accelerators_at": tables.records(accelerators),
-        "rates_at": 0 if rates_bps is None else tables.floats(rates_bps),
+        "rates_at": _by_device(site, [g.rates_bps for g in site.groups], np.inf, tables),
+        "j_per_bit_at": _by_device(site, [g.sending_j_per_bit for g in site.groups], 0.0, tables),
     }  # fmt: skip
     for name, value in values.items():
         record[name] = value
@@ -216,9 +218,10 @@ def _base_s(site: Site, utterances: int) -> float:
 
 def _fill_group(record: np.void, group: Group, site: Site) -> None:
     policy, delivery, radio = group.policy, group.policy.delivery, group.radio
+    sending = radio if group.sending_j_per_bit is None else radio.sending(0.0)
     values: dict[str, float | Key] = {
         "cpu_active_w": group.cpu_active_w, "weight": group.weight, "hold_s": delivery.hold_s,
-        "hold_largest": delivery.hold_largest, "transmit_w": radio.transmit_power_w,
+        "hold_largest": delivery.hold_largest, "transmit_w": sending.transmit_power_w,
         "transmit_j_per_bit": radio.transmit_j_per_bit, "cell": group.cell, "first": group.first, "count": group.count,
         "policy": POLICIES[type(policy)], "codecs": len(group.codecs), "phases": len(radio.figures()[0]),
         "blocks": delivery.block_s > 0.0, "local": delivery.local is not None, "battery": group.battery is not None,
@@ -234,7 +237,7 @@ def _fill_group(record: np.void, group: Group, site: Site) -> None:
     if isinstance(group.traffic, ClosedLoopTraffic):
         traffic = group.traffic
         values |= {"loop": 1, "think_s": traffic.think_s, "constant_think": traffic.constant}
-    bits = site.server.reply_bits
+    bits = group.reply_bits
     values |= {"others_rate": group.others_rate, "reply_j": -1.0 if bits is None else radio.receive_j(bits)}
     for purpose in ("speech", "phase", "access", "loss", "backoff", "others", "reply"):
         values[purpose] = site.draws.key(purpose, group.name)
@@ -340,11 +343,10 @@ def _blocks(group: Group, site: Site) -> tuple[Floats, Floats, Ints]:
     return ready, share, np.array([len(blocks) for blocks in cut])
 
 
-def _rates_bps(site: Site) -> Floats | None:
-    """The own rate of every device; None when no group has any."""
-    parts = [group.rates_bps for group in site.groups]
+def _by_device(site: Site, parts: Sequence[Floats | None], default: float, tables: Tables) -> int:
+    """Where a figure of every device lies; 0 when no group has it."""
     if all(part is None for part in parts):
-        return None
-    return np.concatenate(
-        [np.full(g.count, np.inf) if part is None else part for g, part in zip(site.groups, parts, strict=True)]
-    )
+        return 0
+    return tables.floats(np.concatenate(
+        [np.full(g.count, default) if part is None else part for g, part in zip(site.groups, parts, strict=True)]
+    ))

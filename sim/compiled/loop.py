@@ -39,7 +39,6 @@ from sim.compiled.serving import arrive, end, end_batch, hear, received, reply, 
 from sim.compiled.speaking import at, coded, depart, enter, new_upload, release
 from sim.compiled.state import (
     Floats,
-    Ints,
     Record,
     Records,
     cell_of,
@@ -49,6 +48,7 @@ from sim.compiled.state import (
     prefetch,
     speaker_of,
     upload_of,
+    utterance_of,
 )
 
 AHEAD = 8
@@ -58,9 +58,9 @@ MARGIN = 64
 
 
 @stage
-def next_time(site: Record, enter_s: float) -> tuple[int, float]:
+def next_time(site: Record) -> tuple[int, float]:
     """When something happens next, and what: -2 the server's timer, -1 the heap, 0 an utterance, 1 + c a link."""
-    what, time_s, order = 0, enter_s, site.arrival_order
+    what, time_s, order = 0, site.enter_s, site.arrival_order
     event_s, event_order = first_event(site)
     if event_s < time_s or (event_s == time_s and event_order < order and event_s < math.inf):
         what, time_s, order = -1, event_s, event_order
@@ -116,13 +116,13 @@ def speak(site: Record, device: int) -> int:
 
 
 @kernel
-def finished(site: Record, c: int, enter_s: float) -> int:
+def finished(site: Record, c: int) -> int:
     """A transfer of a cell ends: its slot, or -1 where others come first at this instant."""
     cell = cell_of(site, c)
     slot = finish_first(site, cell)
     upload_of(site, slot).unsent_bits = 0.0
     now = site.now_s
-    if cell.due_s > now and enter_s > now and first_event(site)[0] > now:
+    if cell.due_s > now and site.enter_s > now and first_event(site)[0] > now:
         return slot
     at(site, now, SENT, slot)
     return -1
@@ -161,26 +161,29 @@ def next_step(site: Record) -> tuple[int, int]:
     return step, slot
 
 
-@entry
-def run(
-    sites: Records,
-    enter_s: Floats,
-    spoken_s: Floats,
-    group: Ints,
-    device: Ints,
-    k: Ints,
-    utterance: Ints,
-    more: bool,
-    until_s: float,
-) -> int:
-    """Let everything happen before ``until_s``, or until Python has to see to something; says what.
+@stage
+def next_utterance(site: Record) -> int:
+    """The next utterance of the window begins its way; its slot."""
+    i = site.position
+    site.position = i + 1
+    site.arrival_order = site.order
+    site.order += 1
+    ahead = utterance_of(site, min(i + AHEAD, site.window - 1))
+    prefetch(device_of(site, group_of(site, ahead.group).first + ahead.device))
+    said = utterance_of(site, i)
+    device = group_of(site, said.group).first + said.device
+    slot = new_upload(site, site.uploads, said.group, device, said.k, said.utterance, said.spoken_s)
+    site.uploads += 1
+    site.enter_s = utterance_of(site, i + 1).enter_s if i + 1 < site.window else math.inf
+    return slot
 
-    The arrays are a window of utterances (``sim.arrivals``), ``more`` whether another follows.
-    """
+
+@entry
+def run(sites: Records, until_s: float) -> int:
+    """Let everything happen before ``until_s``, or until Python has to see to something; says what."""
     site = sites[0]
-    size = len(enter_s)
     while True:
-        if site.position == size and more:
+        if site.position == site.window and site.more:
             return WINDOW
         if site.spare <= 0:
             if site.rows_room - site.rows <= 0:
@@ -188,8 +191,7 @@ def run(
             site.spare = min(site.rows_room - site.rows, spare_events(site))
             if site.spare <= 0:
                 return ROOM
-        next_enter_s = enter_s[site.position] if site.position < size else math.inf
-        what, time_s = next_time(site, next_enter_s)
+        what, time_s = next_time(site)
         if not time_s < until_s:
             site.now_s = until_s
             return DONE
@@ -200,19 +202,9 @@ def run(
         if what == -1:
             step, slot = next_step(site)
         elif what == 0:
-            i = site.position
-            site.position += 1
-            ahead = min(i + AHEAD, size - 1)
-            prefetch(device_of(site, group_of(site, group[ahead]).first + device[ahead]))
-            site.arrival_order = site.order
-            site.order += 1
-            g = group[i]
-            first = group_of(site, g).first
-            slot = new_upload(site, site.uploads, g, first + device[i], k[i], utterance[i], spoken_s[i])
-            site.uploads += 1
-            step = ENTER
+            step, slot = ENTER, next_utterance(site)
         elif what > 0:
-            slot = finished(site, what - 1, next_enter_s)
+            slot = finished(site, what - 1)
             step = SENT if slot >= 0 else NOTHING
         else:
             start_batches(site)

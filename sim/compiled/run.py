@@ -44,8 +44,8 @@ class Run:
         self.world = build(site)
         source = Arrivals(site.groups, site.tables.audio_s, site.draws, site.duration_s, LOOPS)
         self._windows = iter(source)
-        self._window: Window | None = next(self._windows, None)
         self._next: Window | None = next(self._windows, None)
+        self.hear()
         for group in site.groups:
             if isinstance(group.traffic, ClosedLoopTraffic):
                 numbers = np.arange(group.count)
@@ -56,19 +56,22 @@ class Run:
 
     def to(self, until_s: float) -> None:
         """Let everything happen before ``until_s``."""
-        none = Window(*(np.zeros(0, dtype) for dtype in ("f8", "f8", "i8", "i8", "i8", "i8")))
         while True:
-            window = none if self._window is None else self._window
-            found = loop.run(self.world.site, *window, self._next is not None, until_s)
+            found = loop.run(self.world.site, until_s)
             if found == codes.DONE:
                 return
             if found == codes.WINDOW:
-                self._window, self._next = self._next, next(self._windows, None)
-                self.world.site["position"] = 0
+                self.hear()
             elif found == codes.ROWS:
                 self.flush()
             else:
                 self.grow()
+
+    def hear(self) -> None:
+        """Go on to the next window of utterances, if there is one."""
+        if self._next is not None:
+            window, self._next = self._next, next(self._windows, None)
+            self.world.hear(window, more=self._next is not None)
 
     def flush(self) -> None:
         """Hand the rows written so far to the sink."""

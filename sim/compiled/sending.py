@@ -34,6 +34,7 @@ from sim.compiled.state import (
     cell_of,
     device_of,
     group_of,
+    j_per_bit_of,
     radio_of,
     radio_row_of,
     upload_of,
@@ -262,7 +263,10 @@ def sent(site: Record, slot: int) -> int:
     active_s = max(0.0, now - device.mark_s)
     device.mark_s = max(device.mark_s, now)
     over(u, group, device, now)
-    transmit_j = group.transmit_w * active_s + group.transmit_j_per_bit * (sent_bytes * 8.0)
+    j_per_bit = group.transmit_j_per_bit
+    if site.j_per_bit_at:
+        j_per_bit += j_per_bit_of(site, u.device)
+    transmit_j = group.transmit_w * active_s + j_per_bit * (sent_bytes * 8.0)
     u.transmit_j += transmit_j
     u.active_s += active_s
     if not draw(site, group, u.device, u.radio_j + transmit_j):

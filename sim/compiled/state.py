@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from sim.compiled.memory import Record as Record
 from sim.compiled.memory import address, arrays, copier, integers, numbers, prefetcher, record_type, records
+from sim.arrivals import WINDOW, Window
 from sim.upload_log import ROW
 
 Floats = npt.NDArray[np.float64]
@@ -88,13 +89,14 @@ SITE = _fields(
     "now_s front_s per_audio_s per_step_s longest_wait_s busy_s horizon_s timer_s due_s enter_s",
     "order front front_order front_item heap heap_room arrival_order cells groups slots live free_slot uploads loop_uploads rows rows_room position"
     " spare queue_first queue_last queue largest free_accelerators free_accelerator limit batches exponential events"
-    " timer_order transfers luck utterances due"
-    " cells_at groups_at devices_at uploads_at heap_at accelerators_at service_s_at spread_at audio_s_at rates_at"
+    " timer_order transfers luck utterances due window more"
+    " cells_at groups_at devices_at uploads_at heap_at accelerators_at service_s_at spread_at audio_s_at rates_at j_per_bit_at window_at"
     " batteries_at speakers_at holding_at rows_at",
     service=("i8", 2),
 )  # fmt: skip
 """Tables: a batch's seconds by its size (largest + 1,); ``luck`` quantiles of its time over its mean, none where all
-take the mean; seconds of each utterance; a rate of each device, at 0 where they have none of their own."""
+take the mean; seconds of each utterance; of each device its own rate and what power control
+adds to a bit, at 0 where nobody has any."""
 
 prefetch = prefetcher(DEVICE)
 cell_of = records(SITE, "cells_at", CELL)
@@ -107,10 +109,12 @@ upload_of = records(SITE, "uploads_at", UPLOAD)
 event_of = records(SITE, "heap_at", EVENT)
 accelerator_of = records(SITE, "accelerators_at", ACCELERATOR)
 row_of = records(SITE, "rows_at", ROW)
+utterance_of = records(SITE, "window_at", WINDOW)
 copy_row = copier(UPLOAD, ROW)
 service_s_of = numbers(SITE, "service_s_at")
 audio_s_of = numbers(SITE, "audio_s_at")
 rate_of = numbers(SITE, "rates_at")
+j_per_bit_of = numbers(SITE, "j_per_bit_at")
 spread_of = arrays(SITE, "spread_at")
 
 transfer_of = records(CELL, "transfers_at", TRANSFER)
@@ -147,6 +151,7 @@ class World:
     heap: Records
     transfers: list[Records]  # of each cell
     rows: Records
+    window: Window
     tables: list[npt.NDArray[Any]]
 
     def __post_init__(self) -> None:
@@ -160,3 +165,10 @@ class World:
         self.site["rows_room"] = len(self.rows)
         for cell, transfers in zip(self.cells, self.transfers, strict=True):
             cell["transfers_at"], cell["room"] = address(transfers), len(transfers)
+
+    def hear(self, window: Window, more: bool) -> None:
+        """The next utterances, and whether others will follow."""
+        self.window = window
+        self.site["window_at"], self.site["window"], self.site["more"] = address(window), len(window), more
+        self.site["position"] = 0
+        self.site["enter_s"] = window["enter_s"][0] if len(window) else np.inf

@@ -53,7 +53,7 @@ class World:
         """Utterances that wait for nobody."""
         site, clock, number = self.site, self.clock, 0
         for window in Arrivals(site.groups, site.tables.audio_s, site.draws, site.duration_s):
-            for enter_s, spoken_s, group, device, k, what in zip(*(c.tolist() for c in window), strict=True):
+            for enter_s, spoken_s, group, device, k, what in window.tolist():
                 yield clock.until(enter_s)
                 upload = Upload(number, site.groups[group], self.device(group, device), k, what, spoken_s)
                 clock.process(self.follow(upload))
