@@ -196,9 +196,8 @@ def _site(site: Site, tables: Tables) -> Records:
     values: dict[str, float | Key] = {
         "per_audio_s": getattr(service.batch_s, "per_audio_second_s", 0.0),
         "per_step_s": getattr(service.batch_s, "per_step_second_s", 0.0),
-        "longest_wait_s": server.longest_wait_s, "horizon_s": site.duration_s, "timer_s": np.inf, "due_s": np.inf, "enter_s": np.inf,
-        "order": 1,
-        "loop_uploads": 1 << 40, "largest": server.largest, "utterances": len(site.tables.audio_s),
+        "longest_wait_s": server.longest_wait_s, "horizon_s": site.duration_s, "timer_s": np.inf,
+        "due_s": np.inf, "enter_s": np.inf, "order": 1, "loop_uploads": 1 << 40, "largest": server.largest, "utterances": len(site.tables.audio_s),
         "free_accelerators": server.accelerators, "limit": -1 if limit is None else limit,
         "exponential": service.exponential, "service": site.draws.key("service"), "luck": len(service.spread),
         "service_s_at": tables.floats(seconds), "spread_at": tables.floats(service.spread),

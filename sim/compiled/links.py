@@ -71,7 +71,9 @@ def time_of(cell: Record, bits: float) -> float:
         at += 1
     if sum_of(cell, at + 1) < rest:
         return INFINITY
-    within = instant_within(rest, start_of(cell, at), stretch_rate_of(cell, at), sum_of(cell, at)) if rest > 0.0 else 0.0
+    within = 0.0
+    if rest > 0.0:
+        within = instant_within(rest, start_of(cell, at), stretch_rate_of(cell, at), sum_of(cell, at))
     return cycles * cell.period_s + within if cycles > 0.0 else within
 
 

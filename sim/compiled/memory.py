@@ -127,9 +127,8 @@ def prefetcher(dtype: np.dtype[np.void]) -> Callable[[Record], None]:
             address, word = builder.bitcast(args[0], _BYTE.as_pointer()), ir.IntType(32)
             form = ir.FunctionType(ir.VoidType(), [address.type, word, word, word])
             to_write, keep, data = word(1), word(3), word(1)
-            builder.call(
-                cgutils.get_or_insert_function(builder.module, form, "llvm.prefetch.p0"), [address, to_write, keep, data]
-            )
+            called = cgutils.get_or_insert_function(builder.module, form, "llvm.prefetch.p0")
+            builder.call(called, [address, to_write, keep, data])
             return context.get_dummy_value()
 
         return types.void(kind), code

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sim.arrivals import WINDOW, Window
 from sim.compiled.memory import Record as Record
 from sim.compiled.memory import address, arrays, copier, integers, numbers, prefetcher, record_type, records
-from sim.arrivals import WINDOW, Window
 from sim.upload_log import ROW
 
 Floats = npt.NDArray[np.float64]
@@ -23,8 +23,12 @@ Columns = Any
 """Records, compiled, of which a field of all is an attribute too."""
 
 
+def _named(names: str, kind: str) -> list[Any]:
+    return [(name, kind) for name in names.split()]
+
+
 def _fields(floats: str, ints: str = "", **arrays: tuple[str, int]) -> np.dtype[np.void]:
-    fields: list[Any] = [(name, "f8") for name in floats.split()] + [(name, "i8") for name in ints.split()]
+    fields = _named(floats, "f8") + _named(ints, "i8")
     return np.dtype(fields + [(name, kind, (n,)) for name, (kind, n) in arrays.items()])
 
 
@@ -52,10 +56,11 @@ ACCELERATOR = _fields("", "first next")
 """The first slot of its running batch, and the next one that is free."""
 
 UPLOAD = np.dtype(
-    [(name, ROW[name]) for name in ROW.names or ()]
-    + [(name, "f8") for name in "coded_s begun_s give_up_s fluid_bits plan_bytes unsent_bits radio_j".split()]
-    + [(name, "f8") for name in "finish share speed".split()]
-    + [(name, "i8") for name in "k attempt turn block transfer next alive rung below beside before".split()],
+    [
+        *((name, ROW[name]) for name in ROW.names or ()),
+        *_named("coded_s begun_s give_up_s fluid_bits plan_bytes unsent_bits radio_j finish share speed", "f8"),
+        *_named("k attempt turn block transfer next alive rung below beside before", "i8"),
+    ],
     align=True,
 )
 """Begins with its row of the log.  ``next`` is the upload behind it: in the queue, in a batch, among free slots."""
@@ -87,11 +92,11 @@ of fading and of narrowing (gains + narrow,); rungs; starts, bits and rates of s
 
 SITE = _fields(
     "now_s front_s per_audio_s per_step_s longest_wait_s busy_s horizon_s timer_s due_s enter_s",
-    "order front front_order front_item heap heap_room arrival_order cells groups slots live free_slot uploads loop_uploads rows rows_room position"
-    " spare queue_first queue_last queue largest free_accelerators free_accelerator limit batches exponential events"
-    " timer_order transfers luck utterances due window more"
-    " cells_at groups_at devices_at uploads_at heap_at accelerators_at service_s_at spread_at audio_s_at rates_at j_per_bit_at window_at"
-    " batteries_at speakers_at holding_at rows_at",
+    "order front front_order front_item heap heap_room arrival_order cells groups slots live free_slot uploads"
+    " loop_uploads rows rows_room position spare queue_first queue_last queue largest free_accelerators"
+    " free_accelerator limit batches exponential events timer_order transfers luck utterances due window more"
+    " cells_at groups_at devices_at uploads_at heap_at accelerators_at service_s_at spread_at audio_s_at rates_at"
+    " j_per_bit_at window_at batteries_at speakers_at holding_at rows_at",
     service=("i8", 2),
 )  # fmt: skip
 """Tables: a batch's seconds by its size (largest + 1,); ``luck`` quantiles of its time over its mean, none where all
