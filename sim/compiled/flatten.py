@@ -122,13 +122,13 @@ def build(site: Site) -> World:
     n, uploads = len(devices), np.zeros(FIRST_SLOTS, UPLOAD)
     uploads["next"] = np.arange(1, FIRST_SLOTS + 1)
     loops, holds = groups["loop"].any(), (groups["hold_s"] > 0).any()
-    record = _site(site, tables)
-    record["cells"], record["groups"], record["devices_at"] = len(cells), len(groups), address(devices)
-    record["batteries_at"] = address(batteries)
-    record["speakers_at"] = tables.records(np.zeros(n if loops else 0, SPEAKER))
-    record["holding_at"] = tables.records(np.zeros(n if holds else 0, HOLDING))
+    whole = _site(site, tables)
+    whole["cells"], whole["groups"], whole["devices_at"] = len(cells), len(groups), address(devices)
+    whole["batteries_at"] = address(batteries)
+    whole["speakers_at"] = tables.records(np.zeros(n if loops else 0, SPEAKER))
+    whole["holding_at"] = tables.records(np.zeros(n if holds else 0, HOLDING))
     return World(
-        site=record,
+        site=whole,
         cells=cells,
         groups=groups,
         devices=devices,
@@ -197,7 +197,8 @@ def _site(site: Site, tables: Tables) -> Records:
         "per_audio_s": getattr(service.batch_s, "per_audio_second_s", 0.0),
         "per_step_s": getattr(service.batch_s, "per_step_second_s", 0.0),
         "longest_wait_s": server.longest_wait_s, "horizon_s": site.duration_s, "timer_s": np.inf,
-        "due_s": np.inf, "enter_s": np.inf, "order": 1, "loop_uploads": 1 << 40, "largest": server.largest, "utterances": len(site.tables.audio_s),
+        "due_s": np.inf, "enter_s": np.inf, "order": 1, "loop_uploads": 1 << 40,
+        "largest": server.largest, "utterances": len(site.tables.audio_s),
         "free_accelerators": server.accelerators, "limit": -1 if limit is None else limit,
         "exponential": service.exponential, "service": site.draws.key("service"), "luck": len(service.spread),
         "service_s_at": tables.floats(seconds), "spread_at": tables.floats(service.spread),

@@ -26,12 +26,16 @@ Record = Any
 Floats = npt.NDArray[np.float64]
 LINE_BYTES = 64
 """A line of the processor's cache."""
+_make_array: Any = arrayobj.make_array
+_populate_array: Any = arrayobj.populate_array
+_raw_memcpy: Any = cgutils.raw_memcpy
+_get_or_insert_function: Any = cgutils.get_or_insert_function
 _FLOAT, _BYTE, _WORD = ir.DoubleType(), ir.IntType(8), ir.IntType(64)
 
 
 def record_type(dtype: np.dtype[np.void]) -> Any:
     """Numba's type of a record."""
-    return numba.from_dtype(dtype)  # type: ignore[no-untyped-call]
+    return numba.from_dtype(dtype)
 
 
 def _place(builder: ir.IRBuilder, owner: ir.Value, offset: int, index: ir.Value, size: int) -> ir.Value:
@@ -88,9 +92,9 @@ def arrays(owner: np.dtype[np.void], field: str, of: Any = types.float64) -> Cal
         def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             size = context.get_abi_sizeof(context.get_data_type(of))
             place = _place(builder, args[0], offset, args[1], size)
-            made = arrayobj.make_array(kind)(context, builder)
+            made = _make_array(kind)(context, builder)
             data = builder.inttoptr(place, context.get_data_type(of).as_pointer())
-            arrayobj.populate_array(
+            _populate_array(
                 made, data=data, shape=[args[2]], strides=[_WORD(size)], itemsize=_WORD(size), meminfo=None
             )
             return made._getvalue()
@@ -102,14 +106,14 @@ def arrays(owner: np.dtype[np.void], field: str, of: Any = types.float64) -> Cal
 
 def copier(source: np.dtype[np.void], target: np.dtype[np.void]) -> Callable[[Record, Record], None]:
     """A compiled function of (source, target) that copies the source's first bytes, which are a target."""
-    for name, (dtype, offset) in ((n, f[:2]) for n, f in (target.fields or {}).items()):
-        assert (source.fields or {})[name][:2] == (dtype, offset), name
+    for name in target.names or ():
+        assert source[name] == target[name] and _offset(source, name) == _offset(target, name), name
     kinds, size = (record_type(source), record_type(target)), target.itemsize
 
     @intrinsic
     def copy(typing: Any, source: Any, target: Any) -> Any:
         def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            cgutils.raw_memcpy(builder, args[1], args[0], _WORD(size), 1)
+            _raw_memcpy(builder, args[1], args[0], _WORD(size), 1)
             return context.get_dummy_value()
 
         return types.void(*kinds), code
@@ -127,7 +131,7 @@ def prefetcher(dtype: np.dtype[np.void]) -> Callable[[Record], None]:
             address, word = builder.bitcast(args[0], _BYTE.as_pointer()), ir.IntType(32)
             form = ir.FunctionType(ir.VoidType(), [address.type, word, word, word])
             to_write, keep, data = word(1), word(3), word(1)
-            called = cgutils.get_or_insert_function(builder.module, form, "llvm.prefetch.p0")
+            called = _get_or_insert_function(builder.module, form, "llvm.prefetch.p0")
             builder.call(called, [address, to_write, keep, data])
             return context.get_dummy_value()
 
@@ -137,7 +141,8 @@ def prefetcher(dtype: np.dtype[np.void]) -> Callable[[Record], None]:
 
 
 def _offset(owner: np.dtype[np.void], field: str) -> int:
-    return int((owner.fields or {})[field][1])
+    assert owner.fields is not None
+    return int(owner.fields[field][1])
 
 
 def address(array: npt.NDArray[Any]) -> int:

@@ -134,7 +134,7 @@ def test_latency_that_moves_while_it_is_counted_is_told() -> None:
     from sim.utterances import Tables
 
     columns |= {f"{stage}_s": np.zeros(40_000) for stage in STAGES}
-    columns |= {name: np.zeros(40_000) for name in ("payload_bytes", "wire_bytes")}
+    columns |= {name: np.zeros(40_000) for name in ("payload_bytes", "wire_bytes", "handovers", "interrupted_s")}
     columns["batch"] = np.where(np.arange(40_000) % 4 == 0, 1.0, 3.0)  # as many batches of one as of three
     columns |= {name: np.zeros(40_000, np.int64) for name in ("utterance", "codec", "outcome", "upload", "group")}
     columns |= {"speech_end_s": spoken, "latency_s": latency}
