@@ -59,24 +59,42 @@ class _Leg:
         return x0 + (x1 - x0) * share, y0 + (y1 - y0) * share
 
 
+MOST_LEGS = 4096
+"""Of a phone that are kept; whoever asks for earlier ones has it walk anew."""
+
+
+class _Way:
+    """The last legs of a phone, and the number of the next one."""
+
+    __slots__ = ("ends_s", "legs", "next")
+
+    def __init__(self, first: _Leg) -> None:
+        self.legs, self.ends_s, self.next = [first], [first.end_s], 1
+
+    def add(self, leg: _Leg) -> None:
+        """Walk on."""
+        if len(self.legs) == MOST_LEGS:
+            del self.legs[: MOST_LEGS // 2], self.ends_s[: MOST_LEGS // 2]
+        self.legs.append(leg)
+        self.ends_s.append(leg.end_s)
+        self.next += 1
+
+
 class Waypoints:
     """Phones that walk from one random place to the next."""
 
     def __init__(self, walk: Walk, pairs: Pairs) -> None:
         self.walk, self._pairs = walk, pairs
-        self._legs: dict[int, list[_Leg]] = {}
-        self._ends_s: dict[int, list[float]] = {}
+        self._ways: dict[int, _Way] = {}
 
     def place(self, device: int, now: float) -> Place:
         """Where a phone is."""
-        if device not in self._legs:
-            self._legs[device] = [self._first(device)]
-            self._ends_s[device] = [self._legs[device][0].end_s]
-        legs, ends_s = self._legs[device], self._ends_s[device]
-        while ends_s[-1] <= now:
-            legs.append(self._next(device, len(legs), legs[-1]))
-            ends_s.append(legs[-1].end_s)
-        return legs[bisect_right(ends_s, now)].at(now)
+        way = self._ways.get(device)
+        if way is None or now < way.legs[0].begin_s:
+            way = self._ways[device] = _Way(self._first(device))
+        while way.ends_s[-1] <= now:
+            way.add(self._next(device, way.next, way.legs[-1]))
+        return way.legs[bisect_right(way.ends_s, now)].at(now)
 
     def _waypoint(self, device: int, leg: int, i: int) -> Place:
         area, turn = self._pairs(device, leg, i)

@@ -19,8 +19,8 @@ class WaypointSpec(Spec):
     """Lowest speed; speeds are uniform between both."""
     fastest: Speed
     """Highest speed."""
-    radius: Annotated[Distance, Field(gt=0.0)] | None = None
-    """Radius of the disc; left out, that of their cell."""
+    radius: Annotated[Distance, Field(ge=1.0)] | None = None
+    """Radius of the disc, 1 m at least; left out, that of their cell."""
     centre: Annotated[tuple[Coordinate, Coordinate], Listed] | None = None
     """Its centre on the site's map, east and north; left out, their cell's base station."""
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from channel.links import LinkError, Moving, Radio, Terrain, Walk, Waypoints
+from channel.links import LinkError, Moving, Radio, Terrain, Walk, Waypoints, movement
 from channel.links.propagation import line_of_sight_probability
 from channel.links.terrain import SIGHT_M, Field
 from sim.draws import Draws
@@ -68,6 +68,16 @@ def test_ways_are_those_of_the_phone_whoever_asks_when() -> None:
     often, seldom = waypoints(), waypoints()
     ways = [often.place(3, float(now)) for now in np.linspace(0.0, 500.0, 60)]
     assert ways[::-1] == [seldom.place(3, float(now)) for now in np.linspace(0.0, 500.0, 60)[::-1]]
+
+
+def test_ways_that_are_forgotten_are_walked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With room for 8 legs, of which an hour of 150 m at 2 m/s has about fifty."""
+    monkeypatch.setattr(movement, "MOST_LEGS", 8)
+    found = waypoints()
+    early, late = found.place(1, 3.0), found.place(1, 3600.0)
+    assert (found.place(1, 3.0), found.place(1, 3600.0)) == (early, late)
+    monkeypatch.undo()
+    assert waypoints().place(1, 3600.0) == late
 
 
 def test_a_field_is_correlated_as_gudmundson_says() -> None:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.amser.fuzz.of_files import caches, corpora, finished, recordings, results
-from tests.amser.fuzz.of_scenarios import calibrations, overrides, scenarios, traces
+from tests.amser.fuzz.of_scenarios import calibrations, overrides, scenarios, traces, ways
 from tests.amser.fuzz.of_weights import checkpoints, tables
 from tests.amser.fuzz.outcome import Draw
 
@@ -29,6 +29,7 @@ KINDS: dict[str, Callable[[Path, Draw], int]] = {
         scenarios,
         overrides,
         traces,
+        ways,
         calibrations,
         corpora,
         recordings,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.amser.fuzz.damage import BYTES, CHANGES, EDITS, KEYS, VALUES, changed, damaged, edited, places, yaml_of
 from tests.amser.fuzz.outcome import Draw, outcome
-from tests.amser.fuzz.studies import BASE, PLAUSIBLE, SMALL, studies
+from tests.amser.fuzz.studies import BASE, MOVING, PLAUSIBLE, SMALL, studies
 
 RARE_RUNS = 200  # uploads that a valid scenario may take to be run, too
 
@@ -89,6 +89,23 @@ def traces(folder: Path, draw: Draw) -> int:
     path = folder / "s.yaml"
     path.write_text(yaml_of(data))
     return outcome("check", path)
+
+
+WAYS = "device,time_s,x_m,y_km,note\na,0,10,0.05,\na,9,200,0.05,x\nb,0,-30,0.05,\n"
+
+
+def ways(folder: Path, draw: Draw) -> int:
+    """Files of positions, folders of traces, and what a scenario says of them; where all is well it is run."""
+    text = edited(WAYS, draw(EDITS) if draw(st.booleans()) else [])
+    raw = text.encode("utf-8", "surrogatepass")
+    (folder / "t").write_bytes(damaged(raw, draw(BYTES)) if draw(st.integers(0, 5)) == 0 else raw)
+    (folder / "d").mkdir()
+    for number in range(draw(st.integers(0, 2))):
+        (folder / "d" / f"{number}.csv").write_text(TRACES["csv"])
+    data = changed(MOVING, draw(CHANGES) if draw(st.integers(0, 2)) == 0 else [])
+    path = folder / "s.yaml"
+    path.write_text(yaml_of(data), "utf-8", "surrogatepass")
+    return outcome("check", path) or _run_if_small(folder, path)
 
 
 def calibrations(folder: Path, draw: Draw) -> int:

@@ -76,6 +76,31 @@ SMALL: dict[str, Any] = {
 }
 """A study of a few uploads for files that it names: most of a case is reading the scenario."""
 
+_PHONES = SMALL["devices"]["phones"]
+MOVING: dict[str, Any] = SMALL | {
+    "sweep": {"grid": {"devices.cars.codec": ["big", "small"]}},
+    "cells": {
+        "a": {"preset": "lte-10mhz"},
+        "b": {"preset": "lte-10mhz", "device_rates": {"position": ["400 m", "-1 km"]}},
+        "c": {
+            "capacity": "9 Mbit/s",
+            "sharing": "max-min",
+            "device_rates": {"kind": "traces", "folder": "d", "start": "random"},
+        },
+    },
+    "devices": {
+        "cars": _PHONES
+        | {
+            "count": 2,
+            "movement": {"kind": "positions", "file": "t"},
+            "handover": {"cells": ["b"], "hysteresis": "1 dB", "time_to_trigger": "0 s", "interruption": "20 ms"},
+        },
+        "walkers": _PHONES | {"movement": {"slowest": "1 m/s", "fastest": "9 km/h", "radius": "50 m"}},
+        "recorded": _PHONES | {"cell": "c"},
+    },
+}
+"""A study of phones that move, are handed over, or have capacities of their own."""
+
 RATE = st.sampled_from(["1 bit/s", "1e-3 bit/s", "100 kbit/s", "3 Mbit/s", "1e15 bit/s"])
 TIME = st.sampled_from(["0 s", "1e-12 s", "1 ms", "0.5 s", "7 s", "1 h", "100 d"])
 POWER = st.sampled_from(["0 W", "1 uW", "2 W", "1e6 kW"])
