@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from amser.codec_names import codecs_named, own_codecs
+from amser.exits import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from recognizers.corpora import Corpus
+    from recognizers.measurement.protocols import Recognizer
     from scenarios.schema.corpus import MeasuredCorpusSpec
+    from scenarios.schema.server import RecognizerSpec
 
 
 def run_codec_study(
@@ -68,10 +71,18 @@ def _usual(corpus: str, recognizer: str) -> Sequence[str]:
     return DEFAULT_CODECS
 
 
-def recognizer_named(name: str, corpus: MeasuredCorpusSpec | None = None) -> Any:
+def listener_named(name: str) -> Recognizer:
+    """A Whisper by name or path, or ``sphinx``.  Raises ``ModelUnavailable``, and ``UserError`` for ``none``."""
+    found = recognizer_named(name)
+    if found is None:
+        raise UserError(f"'{name}' hears no words; name a Whisper or sphinx")
+    return found
+
+
+def recognizer_named(name: str, corpus: MeasuredCorpusSpec | None = None) -> Recognizer | None:
     """A Whisper by name or path, ``sphinx``, or None for ``none``.  Raises ``ModelUnavailable``."""
     from recognizers.measurement.parts_from_spec import recognizer_of
     from scenarios.schema.server import NoRecognizerSpec, SphinxSpec, WhisperSpec
 
-    specs: dict[str, Any] = {"sphinx": SphinxSpec(kind="sphinx"), "none": NoRecognizerSpec(kind="none")}
+    specs: dict[str, RecognizerSpec] = {"sphinx": SphinxSpec(kind="sphinx"), "none": NoRecognizerSpec(kind="none")}
     return recognizer_of(specs.get(name) or WhisperSpec(model=name), corpus)

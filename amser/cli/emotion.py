@@ -166,11 +166,11 @@ def heard(examples: Examples, words: str, rates: Sequence[float] | None = None) 
         return examples
     if words == "none":
         return replace(examples, texts=("",) * len(examples), texts_at={}, text_source="none")
-    from amser.codec_study import recognizer_named
+    from amser.codec_study import listener_named
     from recognizers.training.emotion.examples import with_heard_words
 
     with counting_bar("recognizing") as advance:
-        return with_heard_words(examples, recognizer_named(words), rates or RATES, advance=advance)
+        return with_heard_words(examples, listener_named(words), rates or RATES, advance=advance)
 
 
 def glove_of(path: Path | None, parts: Sequence[Examples], frozen: bool, frequent: int = 0) -> Glove | None:

@@ -4,6 +4,6 @@ The report's figures are for looking around in a browser; these are for print: t
 marks and dashes that survive grey, fonts that a publisher accepts.
 """
 
-from amser.plots.plot import FIGURES, plot
+from amser.plots.plot import plot
 
-__all__ = ["FIGURES", "plot"]
+__all__ = ["plot"]

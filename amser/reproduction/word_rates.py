@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from amser.reproduction.rows import LOW_RATES, RATES, Part, Row
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from channel.codecs import Codec
     from recognizers.corpora import Corpus
+    from recognizers.measurement.protocols import Recognizer
 
 
 def codecs_by_rate(bands: int) -> dict[float | None, Codec]:
@@ -26,7 +27,7 @@ def codecs_by_rate(bands: int) -> dict[float | None, Codec]:
     return {None: build_codec("raw", bands=bands), **factors}
 
 
-def measured_words(corpus: Corpus, recognizer: Any) -> pd.DataFrame:
+def measured_words(corpus: Corpus, recognizer: Recognizer) -> pd.DataFrame:
     """The measurement table of a corpus at every rate, recalled from the cache where it was measured before."""
     from recognizers.measurement.measure import measure
 
@@ -47,7 +48,7 @@ def hypotheses(table: pd.DataFrame, rate: float | None) -> dict[str, str]:
 def word_rows(
     table: pd.DataFrame,
     corpus: str,
-    recognizer: Any,
+    recognizer: Recognizer,
     groups: Mapping[str, Callable[[str], bool]] | None = None,
 ) -> Part:
     """Rows of WER, and of the share of utterances that are flagged, at every rate.

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -99,7 +99,7 @@ def _shipped(options: Options) -> Part:
 
     corpus, nano = _limited(open_corpus("shipped"), options.limit), load_whisper("nano")
     seen = _voices_of_training()
-    known = {u.id: seen[u.path] for u in corpus.utterances}
+    known = {u.id: seen[u.path or corpus.root] for u in corpus.utterances}
     groups = {"seen voices": lambda one: known[one], "unseen voices": lambda one: not known[one]}
     heard = measured_words(corpus, nano)
     part = word_rows(heard, "shipped speech", nano, groups)
@@ -128,28 +128,28 @@ def _digits(options: Options) -> Part:
 
 
 def _open_speech(options: Options) -> Part:
-    from amser.codec_study import recognizer_named
+    from amser.codec_study import listener_named
     from amser.reproduction.word_rates import measured_words, word_rows
 
     corpus = _limited(_found(options, "librispeech"), options.limit)
-    recognizer = recognizer_named(options.model or "sphinx")
+    recognizer = listener_named(options.model or "sphinx")
     return word_rows(measured_words(corpus, recognizer), f"{corpus.name}, {len(corpus)} utterances", recognizer)
 
 
 def _acted(options: Options, kind: str, tell: Callable[[float, str], None]) -> Part:
-    from amser.codec_study import recognizer_named
+    from amser.codec_study import listener_named
     from amser.reproduction.emotions import cross_validated, examples_of
     from amser.reproduction.word_rates import measured_words
 
     corpus = _limited(_found(options, kind), options.limit)
-    recognizer = recognizer_named(options.model or "nano")
+    recognizer = listener_named(options.model or "nano")
     examples = examples_of(corpus, measured_words(corpus, recognizer), recognizer.name)
     return cross_validated(examples, "speaker", options, _folds(kind, tell), glove=_word_vectors(None, examples))
 
 
 def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
     """The real protocol: one session left out, published sizes, Whisper's own transcripts, GloVe where it is."""
-    from amser.codec_study import recognizer_named
+    from amser.codec_study import listener_named
     from amser.reproduction.emotions import FULL, cross_validated, examples_of
     from amser.reproduction.word_rates import measured_words, word_rows
     from recognizers.corpora import FOUR_CLASSES, open_corpus
@@ -160,7 +160,7 @@ def _iemocap(options: Options, tell: Callable[[float, str], None]) -> Part:
     corpus = _limited(open_corpus("iemocap", options.iemocap, classes=classes), options.limit)
     if classes != FOUR_CLASSES:  # nothing published is of these
         corpus = replace(corpus, name=f"{corpus.name}, {classes}")
-    recognizer = recognizer_named(options.model or "small.en")
+    recognizer = listener_named(options.model or "small.en")
     heard = measured_words(corpus, recognizer)
     part = word_rows(heard, f"IEMOCAP, {classes}", recognizer)
     part.notes += [f"IEMOCAP: {fault}" for fault in corpus.faults[:20]]
@@ -196,7 +196,7 @@ def _found(options: Options, kind: str) -> Corpus:
     raise CorpusError(f"{options.corpora} has no folder whose name begins with '{kind}'")
 
 
-def _limited(corpus: Any, limit: int | None) -> Any:
+def _limited(corpus: Corpus, limit: int | None) -> Corpus:
     """As many utterances, drawn so that every speaker and class has its chance, in the corpus's order."""
     if limit is None or limit >= len(corpus.utterances):
         return corpus

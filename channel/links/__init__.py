@@ -3,7 +3,7 @@
 Pure data structures without a clock of their own: a simulation drives them.
 """
 
-from channel.links.access import Access, FixedAccess, PeriodicAccess, WifiAccess, lte_access, nr_access
+from channel.links.access import FixedAccess, PeriodicAccess, WifiAccess, lte_access, nr_access
 from channel.links.blocks import BlocksLink
 from channel.links.capacity import Capacity, ConstantCapacity
 from channel.links.cell import Cell, build_cell
@@ -13,30 +13,29 @@ from channel.links.errors import LinkError, TraceError
 from channel.links.fifo import FifoLink
 from channel.links.handover import A3, Moving
 from channel.links.ladder import Ladder
-from channel.links.loss import Loss, NoLoss, PacketLoss, PayloadLoss
+from channel.links.loss import NoLoss, PacketLoss, PayloadLoss
 from channel.links.markov import MarkovCapacity
 from channel.links.maxmin import MaxMinLink
 from channel.links.movement import Motion, Walk, Waypoints
 from channel.links.outages import OutageCapacity
 from channel.links.periodic import PeriodicCapacity
 from channel.links.positions import Tracks, read_positions
-from channel.links.propagation import Placement, Radio, place
+from channel.links.propagation import Radio, place
 from channel.links.quic import QuicTransport
 from channel.links.recorded import OwnLimitsLink, OwnLinks
-from channel.links.recordings import OwnCapacities, Recordings
+from channel.links.recordings import OwnCapacities
 from channel.links.replay import replay
 from channel.links.retry import Retry
 from channel.links.router import RouterLink
 from channel.links.sharing import SharedLink, Start
 from channel.links.tcp import TcpTransport
-from channel.links.terrain import Place, Terrain
-from channel.links.traces import Trace, find_trace, find_traces, read_csv, read_mahimahi
-from channel.links.transport import Packets, Plan, Transport, UdpTransport
+from channel.links.terrain import Terrain
+from channel.links.traces import find_trace, find_traces, read_csv, read_mahimahi
+from channel.links.transport import Packets, Plan, UdpTransport
 from channel.links.weighted import AirTimeLink, FrameFairLink, VirtualTimeLink, WeightedLink
 
 __all__ = [
     "A3",
-    "Access",
     "AirTimeLink",
     "BlocksLink",
     "Capacity",
@@ -49,7 +48,6 @@ __all__ = [
     "FrameFairLink",
     "Ladder",
     "LinkError",
-    "Loss",
     "MarkovCapacity",
     "MaxMinLink",
     "Motion",
@@ -64,22 +62,17 @@ __all__ = [
     "PayloadLoss",
     "PeriodicAccess",
     "PeriodicCapacity",
-    "Place",
-    "Placement",
     "Plan",
     "QuicTransport",
     "Radio",
-    "Recordings",
     "Retry",
     "RouterLink",
     "SharedLink",
     "Start",
     "TcpTransport",
     "Terrain",
-    "Trace",
     "TraceError",
     "Tracks",
-    "Transport",
     "UdpTransport",
     "VirtualTimeLink",
     "Walk",

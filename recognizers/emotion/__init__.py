@@ -1,8 +1,8 @@
 """Speech emotion recognition: four networks on one interface."""
 
-from recognizers.emotion.types import RATES, Emotion, EmotionError, rank_of_rate
+from recognizers.emotion.types import Emotion, EmotionError, rank_of_rate
 
-__all__ = ["RATES", "Emotion", "EmotionError", "EmotionRecognizer", "load_emotion", "rank_of_rate"]
+__all__ = ["Emotion", "EmotionError", "EmotionRecognizer", "load_emotion", "rank_of_rate"]
 
 
 def __getattr__(name: str) -> object:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from recognizers.measurement.protocols import (
 )
 from recognizers.measurement.shipped_tables import MeasuredEmotion, NoTable
 from recognizers.measurement.store import Store, digest, felt_key, recognized_key
-from recognizers.measurement.table_cells import Cell, coded_value, is_coded, is_felt, is_recognized
+from recognizers.measurement.table_cells import Cell, Coded, Felt, Said, coded_value, is_coded, is_felt, is_recognized
 from scenarios.errors import AmserError, Exit
 from scenarios.plugins import told
 
@@ -48,9 +48,9 @@ class MeasurementError(AmserError):
 class Known:
     """Results that are known, by key; filled from the cache and then by the work."""
 
-    coded: dict[str, dict[str, Any]] = field(default_factory=dict)
-    recognized: dict[str, dict[str, Any]] = field(default_factory=dict)
-    felt: dict[str, dict[str, Any]] = field(default_factory=dict)
+    coded: dict[str, Coded] = field(default_factory=dict)
+    recognized: dict[str, Said] = field(default_factory=dict)
+    felt: dict[str, Felt] = field(default_factory=dict)
 
 
 @dataclass
@@ -77,17 +77,17 @@ class Measuring:
         if self.emotion is not None:
             self.emotion_id = digest(self.emotion.fingerprint())
 
-    def recognized(self, mel: str) -> dict[str, Any]:
+    def recognized(self, mel: str) -> Said:
         """What the recognizer made of a Mel, by the Mel's digest."""
         return self.known.recognized[recognized_key(mel, self.recognizer_id)]
 
-    def felt(self, mel: str) -> dict[str, Any]:
+    def felt(self, mel: str) -> Felt:
         """What the emotion network made of a Mel, by the Mel's digest."""
         return self.known.felt[self._felt_key(mel)]
 
     def words(self, mel: str) -> str:
         """The hypothesis of a Mel, empty without a recognizer."""
-        return "" if self.recognizer is None else str(self.recognized(mel)["text"])
+        return "" if self.recognizer is None else self.recognized(mel)["text"]
 
     def recall(self, cells: Sequence[Cell]) -> None:
         """Read from the cache whatever it knows of ``cells``."""
@@ -115,7 +115,7 @@ class Measuring:
 
     def work(self, cells: Iterable[Cell]) -> None:
         """Measure ``cells`` (those of one utterance next to one another), keeping every batch at once."""
-        coded: dict[str, dict[str, Any]] = {}
+        coded: dict[str, Coded] = {}
         mels: dict[str, Mel] = {}
         held = 0
         for _, group in groupby(cells, key=lambda cell: cell.utterance.id):
@@ -132,7 +132,7 @@ class Measuring:
                 coded, mels, held = {}, {}, 0
         self._finish(coded, mels)
 
-    def _finish(self, coded: dict[str, dict[str, Any]], mels: Mapping[str, Mel]) -> None:
+    def _finish(self, coded: dict[str, Coded], mels: Mapping[str, Mel]) -> None:
         self.store.put(coded)
         self.known.coded |= coded
         self._recognize({mel: samples for mel, samples in mels.items() if self._unrecognized(mel)})
@@ -169,7 +169,7 @@ class Measuring:
             f"no measured table of corpus '{name}' holds codec '{codec}'{understood}{felt}; {self.corpus.remedy}"
         )
 
-    def _code(self, cell: Cell, audio: Audio, reference: Mel | None) -> tuple[dict[str, Any], Mel | None]:
+    def _code(self, cell: Cell, audio: Audio, reference: Mel | None) -> tuple[Coded, Mel | None]:
         try:
             payload = cell.codec.encode(audio)
             mel = cell.codec.decode(payload.data) if cell.codec.carries_speech else None
@@ -197,11 +197,9 @@ class Measuring:
         transcripts, heard = transcribed(recognizer, self.emotion, list(mels.values()))
         self.overheard |= {mel: one for mel, one in zip(mels, heard, strict=True) if one is not None}
         found = {
-            recognized_key(mel, self.recognizer_id): {
-                "text": said.text,
-                "avg_logprob": float(said.avg_logprob),
-                "no_speech_prob": float(said.no_speech_prob),
-            }
+            recognized_key(mel, self.recognizer_id): Said(
+                text=said.text, avg_logprob=float(said.avg_logprob), no_speech_prob=float(said.no_speech_prob)
+            )
             for mel, said in zip(mels, transcripts, strict=True)
         }
         self.store.put(found)
@@ -219,7 +217,7 @@ class Measuring:
             return
         heard = [self.overheard.get(mel) for mel in mels]
         felt = classified(self.emotion, list(mels.values()), [self.words(mel) for mel in mels], heard)
-        found = {self._felt_key(mel): {"label": one.label} for mel, one in zip(mels, felt, strict=True)}
+        found = {self._felt_key(mel): Felt(label=one.label) for mel, one in zip(mels, felt, strict=True)}
         self.store.put(found)
         self.known.felt |= found
 

@@ -196,12 +196,14 @@ def _rows(
         "duration_s": utterance.duration_s,
         "audio": audio,
     }
-    rows = []
+    rows: list[dict[str, Any]] = []
     for name, key in keys.items():
         value = coded.get(key)
-        said = None if value is None else heard.get(recognized_key(value["mel"], listener))
-        said = NOT_ASKED if name in unheard else said
-        if value is None or said is None:
+        if value is None:
+            continue
+        mel = recognized_key(value["mel"], listener)
+        said: Mapping[str, Any] | None = NOT_ASKED if name in unheard else heard.get(mel)
+        if said is None:
             continue
         words = {"hypothesis": said["text"]} | {name: said[name] for name in ("avg_logprob", "no_speech_prob")}
         rows.append(spoken | {"codec": name, "codec_fingerprint": codecs[name].fingerprint()} | value | words)
@@ -266,8 +268,8 @@ def _compared(
         codec = build_codec(row["codec"], bands=bands)
         payload = codec.encode(samples)
         mels.append(codec.decode(payload.data))
-        value = coded_value(payload, mels[-1], log_mel(samples, bands=bands))
-        values.append(value | {"codec_fingerprint": codec.fingerprint()})
+        coded = coded_value(payload, mels[-1], log_mel(samples, bands=bands))
+        values.append({**coded, "codec_fingerprint": codec.fingerprint()})
     asked = [isinstance(row["hypothesis"], str) for row in rows]
     found = iter(recognizer.transcribe([mel for mel, wanted in zip(mels, asked, strict=True) if wanted]))
     for row, value, wanted in zip(rows, values, asked, strict=True):

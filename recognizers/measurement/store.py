@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 
 from scenarios.errors import AmserError, Exit
 
@@ -59,6 +59,9 @@ def _parsed(text: object) -> Any:
         return json.loads(text) if isinstance(text, str) else None
     except (ValueError, RecursionError):
         return None
+
+
+Value = TypeVar("Value")
 
 
 class Store:
@@ -107,10 +110,13 @@ class Store:
                 f"cannot write the measurement cache {self.path}: {reason}; {start}set AMSER_CACHE to a folder of yours"
             ) from error
 
-    def get(self, keys: Iterable[str], sound: Callable[[Any], bool]) -> dict[str, Any]:
+    def get(self, keys: Iterable[str], sound: Callable[[Any], TypeGuard[Value]]) -> dict[str, Value]:
         """The values of those ``keys`` that are known and ``sound``: what was damaged is not known."""
         wanted = list(dict.fromkeys(keys))
-        found = {key: self._given[key] for key in wanted if key in self._given and sound(self._given[key])}
+        found: dict[str, Value] = {}
+        for key in wanted:
+            if key in self._given and sound(value := self._given[key]):
+                found[key] = value
         with self._told():
             for start in range(0, len(wanted), _SQLITE_VARIABLES):
                 part = wanted[start : start + _SQLITE_VARIABLES]

@@ -5,14 +5,37 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict, TypeGuard
 
 import numpy as np
 
-from channel.codecs import Codec
+from channel.codecs import Codec, Payload
 from recognizers.corpora.types import Utterance
 from recognizers.measurement.protocols import Mel
 from recognizers.measurement.store import digest
+
+
+class Coded(TypedDict):
+    """What is kept of a coded utterance; a codec without a Mel (``fixed``) keeps its sizes only."""
+
+    payload_bytes: int
+    container_bytes: int
+    mel: NotRequired[str]
+    mel_snr_db: NotRequired[float]
+
+
+class Said(TypedDict):
+    """What is kept of the recognizer's words."""
+
+    text: str
+    avg_logprob: float
+    no_speech_prob: float
+
+
+class Felt(TypedDict):
+    """What is kept of the emotion network's answer."""
+
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +84,7 @@ def _count(value: object, most: int = MOST_BYTES) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most
 
 
-def is_coded(value: Any) -> bool:
+def is_coded(value: Any) -> TypeGuard[Coded]:
     """Whether a cached value is one of ``coded_value``."""
     if not isinstance(value, dict) or not _count(value.get("payload_bytes")):
         return False
@@ -77,7 +100,7 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
 
 
-def is_recognized(value: Any) -> bool:
+def is_recognized(value: Any) -> TypeGuard[Said]:
     """Whether a cached value is a hypothesis with its confidence."""
     confident = ("avg_logprob", "no_speech_prob")
     return (
@@ -87,12 +110,12 @@ def is_recognized(value: Any) -> bool:
     )
 
 
-def is_felt(value: Any) -> bool:
+def is_felt(value: Any) -> TypeGuard[Felt]:
     """Whether a cached value is an emotion."""
     return isinstance(value, dict) and _is_text(value.get("label"))
 
 
-def is_scored(value: Any) -> bool:
+def is_scored(value: Any) -> TypeGuard[dict[str, int]]:
     """Whether a cached value counts word errors, and no more of them than words allow."""
     names = ("reference_words", "substitutions", "deletions", "insertions")
     if not isinstance(value, dict) or not all(_count(value.get(name)) for name in names):
@@ -100,12 +123,9 @@ def is_scored(value: Any) -> bool:
     return bool(value["substitutions"] + value["deletions"] <= value["reference_words"])
 
 
-def coded_value(payload: Any, mel: Mel | None, reference: Mel | None) -> dict[str, Any]:
-    """What is kept of a coded utterance; a codec without a Mel (``fixed``) keeps its size only."""
-    value: dict[str, Any] = {
-        "payload_bytes": len(payload.data),
-        "container_bytes": int(payload.container_bytes),
-    }
-    if mel is not None and reference is not None:
-        value |= {"mel": mel_digest(mel), "mel_snr_db": mel_snr_db(reference, mel)}
-    return value
+def coded_value(payload: Payload, mel: Mel | None, reference: Mel | None) -> Coded:
+    """What is kept of a coded utterance."""
+    sizes = Coded(payload_bytes=len(payload.data), container_bytes=payload.container_bytes)
+    if mel is None or reference is None:
+        return sizes
+    return {**sizes, "mel": mel_digest(mel), "mel_snr_db": mel_snr_db(reference, mel)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from recognizers.measurement.fill_cache import Measuring
@@ -44,16 +45,10 @@ def score(store: Store, pairs: Sequence[tuple[str, str]]) -> dict[tuple[str, str
 
     keys = {pair: digest(SCORED_VERSION, *pair) for pair in dict.fromkeys(pairs)}
     known = store.get(keys.values(), is_scored)
-    new: dict[str, Any] = {}
+    new: dict[str, dict[str, int]] = {}
     for (reference, hypothesis), key in keys.items():
         if key not in known:
-            errors = word_errors(reference, hypothesis)
-            new[key] = {
-                "reference_words": errors.reference_words,
-                "substitutions": errors.substitutions,
-                "deletions": errors.deletions,
-                "insertions": errors.insertions,
-            }
+            new[key] = asdict(word_errors(reference, hypothesis))
     store.put(new)
     known |= new
     return {pair: known[key] for pair, key in keys.items()}

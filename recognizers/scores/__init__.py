@@ -1,13 +1,12 @@
 """How right words and classes are, and how well a corpus lets that be known: one scorer each, one bootstrap."""
 
 from recognizers.scores.bootstrap import Counts, Score, differences, scores
-from recognizers.scores.class_scores import CLASS_METRICS, ClassScores, class_scores, confusion, score_classes
+from recognizers.scores.class_scores import CLASS_METRICS, class_scores, confusion, score_classes
 from recognizers.scores.table_counts import class_counts, labels_of, ratio_counts, word_counts
 from recognizers.scores.word_errors import WordErrors, normalise, word_errors, word_scores
 
 __all__ = [
     "CLASS_METRICS",
-    "ClassScores",
     "Counts",
     "Score",
     "WordErrors",

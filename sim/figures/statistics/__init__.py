@@ -5,7 +5,6 @@ Nothing here knows of a simulation: numbers in, figures with their intervals out
 
 from sim.figures.statistics.intervals import (
     Interval,
-    Paired,
     independent_difference,
     mean_interval,
     paired_difference,
@@ -22,7 +21,6 @@ __all__ = [
     "ClusteredQuantile",
     "Histogram",
     "Interval",
-    "Paired",
     "QuantileSketch",
     "batch_means",
     "clustered_quantile",
