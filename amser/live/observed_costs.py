@@ -24,6 +24,9 @@ FEWEST = 5
 """Batches of a size and length, below which their median is not taken for the service time."""
 STEPS = 200
 """Of a spread: every half per cent of the batches."""
+HEARD = ["upload", "status", "attempts", "connections", "batch_number", "ready_s", "left_s", "arrived_s", "sent_bytes",
+         "encode_cpu_s"]  # fmt: skip
+"""Columns of what phones logged that the upload log does not have."""
 LONG_IDLE_S = 60.0  # a connection's window is then the initial one
 
 
@@ -50,20 +53,7 @@ def _logs_of(results: Results) -> pd.DataFrame:
     frames = []
     for file in sorted((results.folder / "observed").glob("*.parquet")):
         log = pd.read_parquet(results.folder / "points" / file.stem / "uploads.parquet")
-        heard = pd.read_parquet(file)[
-            [
-                "upload",
-                "status",
-                "attempts",
-                "connections",
-                "batch_number",
-                "ready_s",
-                "left_s",
-                "arrived_s",
-                "sent_bytes",
-                "encode_cpu_s",
-            ]
-        ]
+        heard = pd.read_parquet(file, columns=HEARD)
         frames.append(log.merge(heard, on="upload").assign(replication=str(file)))
     if not frames:
         raise LiveError(f"{results.folder}: nothing was observed to the end")

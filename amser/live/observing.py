@@ -17,8 +17,9 @@ import pandas as pd
 
 from amser.live.errors import LiveError
 from amser.live.netns import Network, Unavailable, network
+from amser.live.phone import Entry
 from amser.live.plan import observable, write_plan
-from amser.live.reality import Entry, Stage, figures_of, perform, rows_of
+from amser.live.reality import Stage, figures_of, perform, rows_of
 from amser.live.sketch import audio_of, spoken_corpus
 from recognizers.corpora import Corpus
 from recognizers.measurement.hearing import hearings

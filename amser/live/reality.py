@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +20,12 @@ import numpy as np
 
 from amser.live.errors import LiveError
 from amser.live.netns import SERVER_IP, Network
+from amser.live.phone import Entry
 from amser.live.plan import Plan
 from devices.ledger import RadioLedger
 from sim.outcomes import DELIVERED, LATE, LOST, REJECTED, UNFINISHED
 from sim.site import Site
 from sim.upload_log import ROW, Figures, Rows
-
-Entry = Mapping[str, Any]
-"""A line of a phone's log (``amser.live.phone.Entry``)."""
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 STOP_S = 150.0  # a server answers what it has taken within its time-outs
@@ -73,7 +71,7 @@ def perform(plan: Plan, stage: Stage, log: Path, tick: Callable[[float], None]) 
             raise
         if phones.returncode:
             raise LiveError(f"the phones failed: {_last_words(phones)}")
-    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return [Entry(**json.loads(line)) for line in log.read_text(encoding="utf-8").splitlines()]
 
 
 @contextmanager
@@ -145,7 +143,7 @@ def rows_of(entries: Sequence[Entry], plan: Plan, site: Site) -> Rows:
     Joules are those of the scenario's device and radio at the observed times: no meter is attached.
     """
     rows = np.zeros(len(plan.spoken), dtype=ROW)
-    seen = {int(entry["upload"]): entry for entry in entries}
+    seen = {entry.upload: entry for entry in entries}
     for number, spoken in enumerate(plan.spoken):
         entry = seen.get(number)
         group = site.groups[spoken.group]
@@ -162,22 +160,22 @@ def rows_of(entries: Sequence[Entry], plan: Plan, site: Site) -> Rows:
 
 
 def _fill(row: Any, entry: Entry, site: Site) -> None:
-    group = site.groups[entry["group"]]
+    group = site.groups[entry.group]
     cell = site.cells[group.cell]
     onward_s = cell.propagation_s + cell.backhaul_s
-    row["codec"] = site.tables.codecs.index(entry["codec"]) if entry["codec"] else group.codecs[0]
-    row["batch"], row["payload_bytes"], row["wire_bytes"] = entry["batch"], entry["payload_bytes"], entry["sent_bytes"]
+    row["codec"] = site.tables.codecs.index(entry.codec) if entry.codec else group.codecs[0]
+    row["batch"], row["payload_bytes"], row["wire_bytes"] = entry.batch, entry.payload_bytes, entry.sent_bytes
     for name in ("ready_s", "left_s", "arrived_s", "started_s", "served_s", "replied_s"):
-        row[name] = entry[name]
+        row[name] = getattr(entry, name)
     row["sent_s"] = max(row["left_s"], row["arrived_s"] - onward_s)
     row["outcome"] = _outcome(entry, float("inf") if cell.retry is None else cell.retry.deadline_s)
-    row["encode_j"] = np.nan_to_num(entry["encode_cpu_s"]) * group.cpu_active_w
+    row["encode_j"] = np.nan_to_num(entry.encode_cpu_s) * group.cpu_active_w
 
 
 def _outcome(entry: Entry, deadline_s: float) -> int:
-    if entry["status"] == 200:
-        return DELIVERED if entry["replied_s"] - entry["spoken_s"] <= deadline_s else LATE
-    return REJECTED if entry["status"] else LOST
+    if entry.status == 200:
+        return DELIVERED if entry.replied_s - entry.spoken_s <= deadline_s else LATE
+    return REJECTED if entry.status else LOST
 
 
 def _charge(rows: Rows, site: Site) -> None:

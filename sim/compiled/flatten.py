@@ -347,6 +347,8 @@ def _by_device(site: Site, parts: Sequence[Floats | None], default: float, table
     """Where a figure of every device lies; 0 when no group has it."""
     if all(part is None for part in parts):
         return 0
-    return tables.floats(np.concatenate(
-        [np.full(g.count, default) if part is None else part for g, part in zip(site.groups, parts, strict=True)]
-    ))
+    return tables.floats(
+        np.concatenate(
+            [np.full(g.count, default) if part is None else part for g, part in zip(site.groups, parts, strict=True)]
+        )
+    )

@@ -94,9 +94,7 @@ def arrays(owner: np.dtype[np.void], field: str, of: Any = types.float64) -> Cal
             place = _place(builder, args[0], offset, args[1], size)
             made = _make_array(kind)(context, builder)
             data = builder.inttoptr(place, context.get_data_type(of).as_pointer())
-            _populate_array(
-                made, data=data, shape=[args[2]], strides=[_WORD(size)], itemsize=_WORD(size), meminfo=None
-            )
+            _populate_array(made, data=data, shape=[args[2]], strides=[_WORD(size)], itemsize=_WORD(size), meminfo=None)
             return made._getvalue()
 
         return kind(whole, types.int64, types.int64), code

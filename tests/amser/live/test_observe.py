@@ -39,7 +39,7 @@ def site_and_plan(folder, *sets: str):
     return build_site(situation, Draws(1, 0)), plan
 
 
-def entry(plan, number: int, status: int, **more) -> dict:
+def entry(plan, number: int, status: int, **more) -> Entry:
     spoken = plan.spoken[number]
     found = Entry(number, spoken.group, spoken.device, spoken.utterance, spoken.spoken_s, "amser-12.5")
     begin = spoken.spoken_s
@@ -47,7 +47,7 @@ def entry(plan, number: int, status: int, **more) -> dict:
     if status == 200:
         stamps |= {"arrived_s": begin + 0.05, "started_s": begin + 0.07, "served_s": begin + 0.25}
     values = vars(found) | stamps | {"status": status, "encode_cpu_s": 0.004, "sent_bytes": 9000} | more
-    return json.loads(json.dumps(values))
+    return Entry(**json.loads(json.dumps(values)))
 
 
 def test_a_log_becomes_the_rows_of_a_run(tmp_path):
