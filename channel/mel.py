@@ -184,6 +184,21 @@ def log_mel(audio: npt.ArrayLike, bands: int = 80) -> Mel:
     return normalised(power, out=power)
 
 
+def mel_snr_db(reference: Mel, decoded: Mel) -> float:
+    """Signal-to-noise ratio of a decoded log-Mel, in dB; infinite for a perfect one.
+
+    The signal is the reference's variation about its own mean (a constant Mel carries nothing), the noise
+    is the difference.  Frames that only one of the two has are left out: MP3 and Opus may add some.
+    """
+    frames = min(reference.shape[1], decoded.shape[1])
+    wanted = reference[:, :frames].astype(np.float64)
+    noise = float(np.square(wanted - decoded[:, :frames]).sum())
+    signal = float(np.square(wanted - wanted.mean()).sum()) if frames else 0.0
+    if noise == 0.0:
+        return float("inf")
+    return 10.0 * float(np.log10(signal / noise)) if signal > 0.0 else float("-inf")
+
+
 def rebanded(mel: Mel, bands: int) -> Mel:
     """A normalised log-Mel in other bands, (any, frames) to (bands, frames), without the audio.
 

@@ -27,6 +27,7 @@ import pandas as pd
 from channel.codecs import Codec, build_codec
 from docs.make_plots import IMAGES, STYLE
 from recognizers.measurement.codec_comparison import DEFAULT_CODECS, study_codecs
+from recognizers.measurement.make_table import nested
 from scenarios.quantities import SI
 from scenarios.schema.codec import CodecSpec, MelKltSpec, MelSvdSpec
 
@@ -80,13 +81,10 @@ def speech(name: str, limit: int | None) -> Any:
     if name != "shipped":
         name = str(Path(os.environ["AMSER_CORPORA"]) / name)
     corpus = open_corpus(name)
-    count = len(corpus.utterances)
-    if limit is None or limit >= count:
+    if limit is None or limit >= len(corpus):
         return corpus
-    width = (count - 1).bit_length()
-    spread_first = sorted(range(count), key=lambda place: f"{place:0{width}b}"[::-1])  # halves, quarters, eighths
-    spread = tuple(corpus.utterances[place] for place in sorted(spread_first[:limit]))
-    return replace(corpus, utterances=spread, digest="")
+    chosen = set(nested(corpus, limit).utterances)
+    return replace(corpus, utterances=tuple(u for u in corpus.utterances if u in chosen), digest="")
 
 
 def nano(limit: int | None) -> pd.DataFrame:

@@ -97,8 +97,8 @@ def decode(
     reference = None
     if original is not None:
         from channel.codecs import log_mel
+        from channel.mel import mel_snr_db
         from recognizers.corpora.audio import read_audio
-        from recognizers.measurement.table_cells import mel_snr_db
 
         reference = log_mel(read_audio(original), bands)
         if reference.shape != mel.shape:

@@ -29,6 +29,7 @@ from channel.mel import (
     WINDOW_SAMPLES,
     Mel,
     checked_audio,
+    mel_snr_db,
     normalised,
     power_mel,
 )
@@ -81,14 +82,6 @@ def step_of(index: int) -> float:
 def index_of(step: float) -> int:
     """Index of the largest coded step that is not above ``step`` (or the finest)."""
     return int(np.clip(np.ceil(STEPS_PER_OCTAVE * (2.0 - np.log2(step)) - 1e-9), _COARSEST, FINEST))
-
-
-def mel_snr_db(original: Mel, decoded: Mel) -> float:
-    """Mel signal-to-noise ratio in dB: variance of ``original`` about its mean over mean squared error."""
-    wide = original.astype(np.float64)
-    error = float(np.sum((wide - decoded) ** 2))
-    signal = float(np.sum((wide - wide.mean()) ** 2))
-    return float("inf") if error == 0.0 else float(10.0 * np.log10(max(signal, 1e-30) / error))
 
 
 class MelKlt(MelCodec):

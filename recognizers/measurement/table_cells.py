@@ -10,6 +10,7 @@ from typing import Any, NotRequired, TypedDict, TypeGuard
 import numpy as np
 
 from channel.codecs import Codec, Payload
+from channel.mel import mel_snr_db
 from recognizers.corpora.types import Utterance
 from recognizers.measurement.protocols import Mel
 from recognizers.measurement.store import digest
@@ -60,21 +61,6 @@ def mel_digest(mel: Mel) -> str:
     """Digest of a Mel's shape and samples."""
     exact = np.ascontiguousarray(mel, dtype=np.float32)
     return digest(str(exact.shape), exact.tobytes())
-
-
-def mel_snr_db(reference: Mel, decoded: Mel) -> float:
-    """Signal-to-noise ratio of a decoded log-Mel, in dB; infinite for a perfect one.
-
-    The signal is the reference's variation about its own mean (a constant Mel carries nothing), the noise
-    is the difference.  Frames that only one of the two has are left out: MP3 and Opus may add some.
-    """
-    frames = min(reference.shape[1], decoded.shape[1])
-    wanted = reference[:, :frames].astype(np.float64)
-    noise = float(np.square(wanted - decoded[:, :frames]).sum())
-    signal = float(np.square(wanted - wanted.mean()).sum()) if frames else 0.0
-    if noise == 0.0:
-        return float("inf")
-    return 10.0 * float(np.log10(signal / noise)) if signal > 0.0 else float("-inf")
 
 
 MOST_BYTES = 1 << 40  # of a payload: a terabyte

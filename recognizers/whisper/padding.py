@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-Mel = npt.NDArray[np.float32]
+from channel.mel import DYNAMIC_RANGE
 
-DYNAMIC_RANGE = 2.0
-"""Whisper clamps 80 dB below the peak, which is 8 decades divided by 4 in its normalised log-Mel."""
+Mel = npt.NDArray[np.float32]
 
 
 def floor_of(mel: Mel) -> float:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from channel.codecs import CodecError, build_codec
 from channel.codecs.dsr import BITS, PAIRS, Dsr, crc, features_of, frame_bits, load_codebooks, numbers_of
-from channel.codecs.klt import mel_snr_db
-from channel.mel import log_mel
+from channel.mel import log_mel, mel_snr_db
 
 Audio = npt.NDArray[np.float32]
 MULTI, BARE = Dsr("multi"), Dsr("bare", framing="bare")

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from channel.codecs.klt import FINEST, MelKlt, _last_that, index_of, mel_snr_db, step_of
+from channel.codecs.klt import FINEST, MelKlt, _last_that, index_of, step_of
 from channel.codecs.klt_entropy import CLASSES, LONGEST_BLOCK
 from channel.codecs.klt_model import block_bounds, dct_basis, load_model
 from channel.codecs.svd import MelSvd
-from channel.mel import log_mel
+from channel.mel import log_mel, mel_snr_db
 
 Mel = npt.NDArray[np.float32]
 Voice = Callable[..., npt.NDArray[np.float32]]

@@ -121,8 +121,8 @@ def test_the_mel_scale_is_librosas() -> None:
 
 def test_a_mel_in_other_bands_is_near_that_of_the_audio():
     """There is no exact way without the audio.  30 dB is far above what the poster's rates keep (21 dB at 50 %)."""
+    from channel.mel import mel_snr_db
     from recognizers.corpora import open_corpus
-    from recognizers.measurement.table_cells import mel_snr_db
 
     corpus = open_corpus("librispeech-short")
     for utterance in corpus.utterances[::8]:

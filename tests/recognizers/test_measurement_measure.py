@@ -20,13 +20,12 @@ import pandas as pd
 import pytest
 
 from channel.codecs import Codec, NoSpeechError, Payload
-from channel.mel import log_mel
+from channel.mel import log_mel, mel_snr_db
 from recognizers.corpora.types import Corpus, Utterance
 from recognizers.measurement.fill_cache import MeasurementError
 from recognizers.measurement.measure import measure
 from recognizers.measurement.parts_from_spec import synthetic_corpus
 from recognizers.measurement.store import CacheError, Store, digest
-from recognizers.measurement.table_cells import mel_snr_db
 from recognizers.measurement.table_frame import COLUMNS
 from scenarios.schema.corpus import SyntheticCorpusSpec
 

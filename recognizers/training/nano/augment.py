@@ -11,10 +11,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from channel.mel import mel_frequencies, mel_of_hz
+from channel.mel import DYNAMIC_RANGE, mel_frequencies, mel_of_hz
 from recognizers.training.emotion.augment import DECIBEL, interpolate
 from recognizers.training.emotion.examples import truncate_rank
-from recognizers.whisper.padding import DYNAMIC_RANGE
 
 Mel = npt.NDArray[np.float32]
 
