@@ -15,7 +15,6 @@ non-native English) alone, so that other corpora remain unseen.  Needs about 2 G
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -27,6 +26,7 @@ import numpy.typing as npt
 from channel.codecs import klt_entropy as entropy
 from channel.codecs.klt_model import BLOCK_FRAMES, DATA_FILE, Model, bits_of, block_bounds, dct_basis
 from channel.mel import Mel, log_mel
+from recognizers.corpora import open_corpus
 
 STEPS = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12, 0.06, 0.03)
 WEIGHT = 0.12
@@ -38,16 +38,11 @@ Counts = npt.NDArray[np.int64]
 
 
 def read_audio(folder: Path, split: str | None) -> Iterator[npt.NDArray[np.float32]]:
-    """Audio of the folder's manifest, of one split if the manifest tells splits apart."""
-    import soundfile
-
-    with (folder / "manifest.tsv").open(newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            if split is None or row.get("split", split) == split:
-                audio, rate = soundfile.read(folder / row["path"], dtype="float32")
-                if rate != 16_000 or audio.ndim != 1:
-                    raise ValueError(f"{folder / row['path']}: expected one channel at 16 kHz")
-                yield audio
+    """Audio of a corpus, of one split if it tells splits apart."""
+    corpus = open_corpus(folder)
+    splits = {utterance.split for utterance in corpus.utterances}
+    chosen = corpus if split is None or splits == {""} else corpus.select(split=split)
+    return map(chosen.load_audio, chosen.utterances)
 
 
 def karhunen_loeve(mels: Sequence[Mel]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
