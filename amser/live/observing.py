@@ -60,7 +60,6 @@ def observe(
     *,
     results_root: Path = Path("results"),
     progress: Tell | None = None,
-    cache_dir: Path | None = None,
 ) -> Results:
     """Observe every point and replication of ``experiment``, and return its results folder.
 
@@ -71,7 +70,7 @@ def observe(
     for point in experiment.points:
         make_importable(point.scenario, experiment.base_dir)
         _check(point.scenario)
-    study = prepare(experiment, results_root, cache_dir, bool(progress))
+    study = prepare(experiment, results_root, None, bool(progress))
     own = secrets.token_hex(8)  # a run must never find these, nor another observation
     study.keys[:] = [f"observed-{hashlib.sha256(f'{own}{key}'.encode()).hexdigest()[:12]}" for key in study.keys]
     study.provenance["observed"] = {**_machine(), "load_before": _load()}

@@ -21,15 +21,15 @@ from sim.draws import Draws
 from sim.utterances import Tables
 
 
-def sketched_plan(folder: Path, scenario: Scenario, base_dir: Path, bands: int, replication: int = 0) -> Plan:
-    """Write the plan of one replication into ``folder``; the arrivals are those that a simulation draws."""
+def sketched_plan(folder: Path, scenario: Scenario, base_dir: Path, bands: int) -> Plan:
+    """Write the plan of the first replication into ``folder``; the arrivals are those that a simulation draws."""
     observable(scenario)
     make_importable(scenario, base_dir)
     corpus = spoken_corpus(scenario)
     codecs = {n: build_codec(s, bands=bands, name=n) for n, s in scenario.codec_specs().items()}
     picks = any(group.policy.kind != "fixed" for group in scenario.devices.values())
     tables = _tables(corpus, codecs, sizes=picks)
-    draws = Draws(scenario.seed, replication)
+    draws = Draws(scenario.seed, 0)
     return write_plan(folder, Situation(scenario, tables, base_dir), draws, audio_of(corpus), bands)
 
 

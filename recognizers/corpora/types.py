@@ -115,9 +115,8 @@ class Corpus:
         labels: Collection[str] | None = None,
         speakers: Collection[str] | None = None,
         merge: Mapping[str, str] | None = None,
-        first: int | None = None,
     ) -> Corpus:
-        """A smaller corpus: of one split, of some labels or speakers, or the first few utterances.
+        """A smaller corpus: of one split, of some labels or speakers.
 
         `merge` renames labels before they are selected, such as {"excited": "happy"} for IEMOCAP.
         Raises `CorpusError` if nothing is left.
@@ -138,7 +137,7 @@ class Corpus:
                 f"speakers={speakers!r}; it has splits {sorted({u.split for u in self.utterances})} and "
                 f"labels {list(self.labels)}"
             )
-        return Corpus(self.name, self.root, tuple(kept[:first]), self.faults)
+        return Corpus(self.name, self.root, tuple(kept), self.faults)
 
 
 def left_out(corpus: object) -> str:

@@ -36,8 +36,8 @@ class Emotion:
     """Probability of every class; they sum to 1."""
 
 
-def rank_of_rate(rate: float, bands: int = BANDS) -> int:
+def rank_of_rate(rate: float) -> int:
     """The rank that a compress rate stands for: 12.5 % of 80 bands is rank 10."""
     if not 0 < rate <= 1:
         raise EmotionError(f"a compress rate lies above 0 and at most 1, found {rate}")
-    return max(1, round(rate * bands))
+    return max(1, round(rate * BANDS))

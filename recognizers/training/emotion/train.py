@@ -22,12 +22,7 @@ DEV_SHARE = 0.1
 
 
 def load_split(
-    corpus: Corpus,
-    labels: tuple[str, ...] | None = None,
-    *,
-    limit: int | None = None,
-    seed: int = 1,
-    advance: Advance | None = None,
+    corpus: Corpus, *, limit: int | None = None, seed: int = 1, advance: Advance | None = None
 ) -> tuple[Examples, Examples]:
     """Training and dev examples: the corpus's own `train` and `dev` splits, else a tenth of its speakers as
     dev.
@@ -36,14 +31,13 @@ def load_split(
     """
     splits = {u.split for u in corpus.utterances}
     if {"train", "dev"} <= splits:
-        labels = labels or corpus.labels
         chosen = corpus.select(split="train")
         if limit is not None and limit < len(chosen):
             places = np.sort(np.random.default_rng([seed, 2]).permutation(len(chosen))[:limit])
             chosen = Corpus(corpus.name, corpus.root, tuple(chosen.utterances[i] for i in places))
-        train = load_examples(chosen, labels, advance=advance)
+        train = load_examples(chosen, corpus.labels, advance=advance)
         return train, load_examples(corpus.select(split="dev"), train.labels)
-    examples = load_examples(corpus.select(split="train") if "train" in splits else corpus, labels, advance=advance)
+    examples = load_examples(corpus.select(split="train") if "train" in splits else corpus, advance=advance)
     return split_by_speaker(examples, seed)
 
 
