@@ -6,19 +6,20 @@ human speech. The encoder's CTC head hears the words of the open speech too."""
 
 from __future__ import annotations
 
-import csv
 import re
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from channel.mel import log_mel
+from recognizers.corpora.audio import read_audio
+from recognizers.corpora.manifest import open_manifest
+from recognizers.corpora.types import Utterance
 from recognizers.training.nano.augment import augment
 from recognizers.whisper.nano import CONTEXT_FRAMES, Vocabulary, english_tokenizer
 from recognizers.whisper.padding import floor_of, pad_with_floor
@@ -34,56 +35,32 @@ OPEN_SHARE = 0.12
 """Share of the batches that are open speech."""
 
 
-@dataclass(frozen=True)
-class Example:
-    """One recording: its file, its words, the part it belongs to and its source."""
-
-    path: Path
-    text: str
-    split: str
-    source: str
+def read_synthetic(folder: Path, split: str) -> list[Utterance]:
+    """The clips of one part of a folder that recognizers.training.speech.synthesis wrote; speakers are its voices."""
+    return list(open_manifest(folder).select(split=split).utterances)
 
 
-def read_synthetic(folder: Path, split: str) -> list[Example]:
-    """The clips of one part of a folder that recognizers.training.speech.synthesis wrote."""
-    rows = _read_table(folder / "manifest.tsv")
-    return [Example(folder / r["path"], r["text"], split, r["voice"]) for r in rows if r["split"] == split]
+def read_digits(folder: Path, held_out: bool) -> list[Utterance]:
+    """Human spoken digits (fsdd): the held-out speakers, or the others."""
+    return [u for u in open_manifest(folder).utterances if (u.speaker in HELD_OUT_DIGIT_SPEAKERS) == held_out]
 
 
-def read_digits(folder: Path, held_out: bool) -> list[Example]:
-    """Human spoken digits (fsdd: manifest with path, spk, text): the held-out speakers, or the others."""
-    rows = _read_table(folder / "manifest.tsv")
-    chosen = [r for r in rows if (r["spk"] in HELD_OUT_DIGIT_SPEAKERS) == held_out]
-    return [Example(folder / r["path"], r["text"], "dev" if held_out else "train", "digits") for r in chosen]
-
-
-def read_open_speech(folder: Path, held_out: bool) -> list[Example]:
+def read_open_speech(folder: Path, held_out: bool) -> list[Utterance]:
     """Open speech, which nano must not answer: half of the speakers of a corpus for training, half held
     out."""
-    rows = _read_table(folder / "manifest.tsv")
-    chosen = [r for r in rows if (zlib.crc32(r["spk"].encode()) % 2 == 0) == held_out]
-    split = "dev" if held_out else "train"
-    return [Example(folder / r["path"], _letters_of(r["text"]), split, "open") for r in chosen]
-
-
-def _letters_of(text: str) -> str:
-    return " ".join(re.sub("[^a-z ]", "", text.lower()).split())
-
-
-def _read_table(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
+    chosen = [u for u in open_manifest(folder).utterances if (zlib.crc32(u.speaker.encode()) % 2 == 0) == held_out]
+    return [replace(u, text=" ".join(re.sub("[^a-z ]", "", u.text.lower()).split())) for u in chosen]
 
 
 class Features:
     """Log-Mels of a list of examples, float16, (frames, 80) each."""
 
-    def __init__(self, examples: Sequence[Example]) -> None:
+    def __init__(self, examples: Sequence[Utterance]) -> None:
         from rich.console import Console
         from rich.progress import track
 
         self.examples = list(examples)
-        read = (soundfile.read(example.path, dtype="float32")[0] for example in self.examples)
+        read = (read_audio(example.path) for example in self.examples if example.path)
         shown = track(read, "log-Mels", total=len(self.examples), console=Console(stderr=True))
         self._mels = [log_mel(audio).T.astype(np.float16) for audio in shown]
 
@@ -188,7 +165,7 @@ class Sampler:
         self._commands, self._digits, self._others, self._speller = commands, digits, others, speller
         self._order: list[npt.NDArray[np.int64]] = []
         # Voices built from recordings of people are few but nearer to speech than a formant synthesiser.
-        formant = np.array([e.source.startswith("espeak") for e in commands.examples])
+        formant = np.array([e.speaker.startswith("espeak") for e in commands.examples])
         self._weights = np.where(formant, 0.8, 1.4)
 
     def next(self, size: int, full_context: bool, rng: np.random.Generator, strength: float = 1.0) -> Batch:
