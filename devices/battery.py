@@ -72,13 +72,6 @@ class BatteryBank:
         self._drawn[device] += max(0.0, left)
         return False
 
-    def death_s(self, device: int) -> float:
-        """When the battery empties if nothing more is sent, s; inf without a baseline; past if it is dead."""
-        left = self._initial[device] - self._drawn[device]
-        if self.baseline_w > 0:
-            return left / self.baseline_w
-        return math.inf if left > 0 else 0.0
-
     def alive_s(self, from_s: float, until_s: float) -> float:
         """Device-seconds between two instants in which a battery was not yet empty, at the end of a run."""
         if self.baseline_w <= 0.0:  # nothing says when an idle device died

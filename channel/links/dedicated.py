@@ -19,7 +19,6 @@ class DedicatedLink(SharedLink):
     """
 
     __slots__ = ("_constant", "_heap", "_members", "_sequence", "busy_s", "capacity", "carried_bits")
-    work_conserving = False
 
     def __init__(self, capacity: Capacity) -> None:
         self.capacity = capacity

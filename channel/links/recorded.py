@@ -28,7 +28,6 @@ class OwnLinks(SharedLink):
     """
 
     __slots__ = ("_heap", "_links", "_members", "_places", "_stamps", "capacity")
-    work_conserving = False
 
     def __init__(self, capacity: Capacity) -> None:
         self.capacity = capacity

@@ -46,9 +46,6 @@ class SharedLink(ABC):
 
     __slots__ = ()
 
-    work_conserving = True
-    """True when the link is never idle or slower than its capacity while an upload is there."""
-
     capacity: Capacity
     carried_bits: float
     busy_s: float

@@ -21,10 +21,8 @@ def test_levels_and_death_by_hand() -> None:
     bank = BatteryBank(100.0, np.array([100.0, 50.0]), baseline_w=2.0)
     assert bank.level_j(0, 10.0) == 80.0
     assert bank.share(1, 10.0) == 0.3
-    assert bank.death_s(1) == 25.0
     assert bank.draw(1, 10.0, 20.0)
     assert bank.level_j(1, 10.0) == 10.0
-    assert bank.death_s(1) == 15.0
     assert bank.alive(1, 14.9)
     assert not bank.alive(1, 15.0)
     assert not bank.draw(1, 12.0, 6.0)  # exactly what is left is too much
@@ -37,10 +35,8 @@ def test_levels_and_death_by_hand() -> None:
 
 def test_without_baseline_only_uploads_empty_a_battery() -> None:
     bank = BatteryBank(10.0, np.array([10.0]), baseline_w=0.0)
-    assert bank.death_s(0) == math.inf
     assert bank.draw(0, 5.0, 9.0)
     assert not bank.draw(0, 6.0, 1.0)
-    assert bank.death_s(0) == 0.0
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 50.0), st.floats(0.0, 400.0)), max_size=40), st.floats(0.0, 5.0))
