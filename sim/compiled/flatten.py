@@ -72,7 +72,7 @@ WATCHED = {
 }  # fmt: skip
 ACCESS: dict[type, int] = {FixedAccess: codes.CONSTANT, PeriodicAccess: codes.PERIODIC}
 LOSSES: dict[type, int] = {NoLoss: codes.LOSSLESS, PayloadLoss: codes.PAYLOADS, PacketLoss: codes.PACKETS}
-FIRST_SLOTS, FIRST_ROWS = 256, 4_096
+FIRST_SLOTS, FIRST_ROWS = 256, 16_384
 
 
 def _stretches(capacity: Capacity, end_s: float) -> Stretches:

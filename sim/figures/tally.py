@@ -67,17 +67,16 @@ class Latencies:
         """Mean in seconds; NaN of none."""
         if self._sketch is not None:
             return self._sketch.mean
-        return float(np.concatenate(self._parts).mean()) if self.count else float("nan")
+        return float(self._values().mean()) if self.count else float("nan")
 
     def histogram(self) -> Histogram:
         """All latencies while they are few, else in buckets within ``SKETCH_ERROR``: what a replication keeps."""
         if self._sketch is None and self.count <= FEW_LATENCIES:
-            return Histogram.of(np.concatenate([np.zeros(0), *self._parts]))
+            return Histogram.of(self._values())
         if self._sketch is not None:
             return self._sketch.histogram()
         sketch = QuantileSketch(SKETCH_ERROR)
-        for part in self._parts:
-            sketch.add(part)
+        sketch.add(self._values())
         return sketch.histogram()
 
     def quantiles(self, probabilities: tuple[float, ...]) -> list[float]:
@@ -86,8 +85,13 @@ class Latencies:
             return [self._sketch.quantile(p) for p in probabilities]
         if not self.count:
             return [float("nan")] * len(probabilities)
-        found: list[float] = np.quantile(np.concatenate(self._parts), probabilities).tolist()
+        found: list[float] = np.quantile(self._values(), probabilities).tolist()
         return found
+
+    def _values(self) -> Floats:
+        """All that are kept, as one array from now on."""
+        self._parts = [np.concatenate([np.zeros(0), *self._parts])]
+        return self._parts[0]
 
 
 @dataclass
