@@ -132,7 +132,8 @@ def engine(
 ) -> tuple[float, dict[str, float]]:
     """Uploads per CPU second of an engine, and its metrics; the full model's log goes to a temporary file."""
     rate, lean = LOAD / LINK_S, size * 9 // 10
-    text = template.format(duration=uploads / rate, size=size, lean=lean, devices=devices, rate=rate / devices, reply=reply)
+    figures = {"duration": uploads / rate, "size": size, "lean": lean, "devices": devices, "rate": rate / devices}
+    text = template.format(**figures, reply=reply)
     point = loads(text + "log: {keep: sample, share: 1 %}\n", [f"engine={name}"]).points[0]
     sizes = {name: {"message": size, "lean": lean}[name] for name in point.scenario.codec_specs()}
     tables = Tables.unrecognized(sizes, np.full(200, 3.0), 0.002 if template is FULL else 0.0)
