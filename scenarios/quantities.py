@@ -15,14 +15,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 _NUMBER_AND_UNIT = re.compile(r"^\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*$")
 
 
-@dataclass(frozen=True)
+class SI(float):
+    """A number that is in SI units already: for code that builds specifications without a file."""
+
+
+@dataclass(frozen=True, eq=False)
 class Dimension:
-    """One physical dimension: its accepted units as factors to SI.
+    """One physical dimension: its accepted units as factors to SI; annotates the floats of specifications.
 
     ``units`` maps a unit's spelling to the factor that gives SI; ``example`` is shown in errors;
     ``lowest`` and ``highest`` bound the value in SI units.
@@ -44,6 +50,22 @@ class Dimension:
         Raises ``ValueError`` with the accepted units when the text is not a quantity of this dimension.
         """
         return self._within(self._magnitude(value), value)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._to_si, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        alternatives = "|".join(re.escape(u) for u in self.units)
+        return {
+            "type": "string",
+            "pattern": rf"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*({alternatives})\s*$",
+            "description": f"{self.name} with its unit",
+            "examples": [self.example],
+        }
+
+    def _to_si(self, value: Any) -> float:
+        """A float that is already SI passes only from code."""
+        return self._within(float(value), value) if isinstance(value, SI) else self.parse(value)
 
     def _magnitude(self, value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
@@ -136,58 +158,19 @@ SHARE = Dimension("a share", "", {"%": 0.01}, "12.5 %", highest=1.0)
 PERCENT = Dimension("a percentage", "", {"%": 0.01}, "12.5 %", highest=1e6)
 
 
-def _annotated(dimension: Dimension) -> Any:
-    """Validator and JSON Schema of one dimension; a float that is already SI passes only from code."""
-
-    def to_si(value: Any) -> float:
-        if isinstance(value, SI):
-            return dimension._within(float(value), value)
-        return dimension.parse(value)
-
-    alternatives = "|".join(re.escape(u) for u in dimension.units)
-    schema = {
-        "type": "string",
-        "pattern": rf"^\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*({alternatives})\s*$",
-        "description": f"{dimension.name} with its unit",
-        "examples": [dimension.example],
-    }
-    return BeforeValidator(to_si), WithJsonSchema(schema)
-
-
-class SI(float):
-    """A number that is in SI units already: for code that builds specifications without a file."""
-
-
-_duration, _positive, _size = _annotated(DURATION), _annotated(POSITIVE_DURATION), _annotated(SIZE)
-_rate, _rate0, _power, _energy = (
-    _annotated(RATE),
-    _annotated(RATE_OR_ZERO),
-    _annotated(POWER),
-    _annotated(ENERGY),
-)
-_frequency, _distance, _events = _annotated(FREQUENCY), _annotated(DISTANCE), _annotated(EVENT_RATE)
-_speed, _coordinate, _stay = _annotated(SPEED), _annotated(COORDINATE), _annotated(STAY)
-_dbm, _db, _share, _percent = (
-    _annotated(LEVEL_DBM),
-    _annotated(GAIN_DB),
-    _annotated(SHARE),
-    _annotated(PERCENT),
-)
-
-Duration = Annotated[float, _duration[0], _duration[1]]  # seconds, >= 0
-PositiveDuration = Annotated[float, _positive[0], _positive[1]]  # seconds, > 0
-Stay = Annotated[float, _stay[0], _stay[1]]  # seconds, >= 1 ms: each change of a capacity is held in memory
-Size = Annotated[float, _size[0], _size[1]]  # bytes
-Rate = Annotated[float, _rate[0], _rate[1]]  # bit/s, > 0
-RateOrZero = Annotated[float, _rate0[0], _rate0[1]]  # bit/s, >= 0
-Power = Annotated[float, _power[0], _power[1]]  # watts
-Energy = Annotated[float, _energy[0], _energy[1]]  # joules, > 0
-Frequency = Annotated[float, _frequency[0], _frequency[1]]  # hertz
-Distance = Annotated[float, _distance[0], _distance[1]]  # metres
-Coordinate = Annotated[float, _coordinate[0], _coordinate[1]]  # metres, of either sign
-Speed = Annotated[float, _speed[0], _speed[1]]  # metres per second, > 0
-EventRate = Annotated[float, _events[0], _events[1]]  # events per second, > 0
-LevelDbm = Annotated[float, _dbm[0], _dbm[1]]  # dBm
-GainDb = Annotated[float, _db[0], _db[1]]  # dB
-Share = Annotated[float, _share[0], _share[1]]  # fraction, 0..1, written in %
-Percent = Annotated[float, _percent[0], _percent[1]]  # fraction, >= 0, written in %
+Duration = Annotated[float, DURATION]  # seconds, >= 0
+PositiveDuration = Annotated[float, POSITIVE_DURATION]  # seconds, > 0
+Stay = Annotated[float, STAY]  # seconds, >= 1 ms: each change of a capacity is held in memory
+Size = Annotated[float, SIZE]  # bytes
+Rate = Annotated[float, RATE]  # bit/s, > 0
+RateOrZero = Annotated[float, RATE_OR_ZERO]  # bit/s, >= 0
+Power = Annotated[float, POWER]  # watts
+Energy = Annotated[float, ENERGY]  # joules, > 0
+Frequency = Annotated[float, FREQUENCY]  # hertz
+Distance = Annotated[float, DISTANCE]  # metres
+Coordinate = Annotated[float, COORDINATE]  # metres, of either sign
+Speed = Annotated[float, SPEED]  # metres per second, > 0
+EventRate = Annotated[float, EVENT_RATE]  # events per second, > 0
+LevelDbm = Annotated[float, LEVEL_DBM]  # dBm
+GainDb = Annotated[float, GAIN_DB]  # dB
+Share = Annotated[float, SHARE]  # fraction, 0..1, written in %
