@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict, Field
 
 PLUGIN_PATH = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
@@ -26,3 +28,8 @@ class Spec(BaseModel):
         strict=True,
         allow_inf_nan=False,
     )
+
+
+def kind_short_form(value: Any) -> Any:
+    """`sharing: equal` stands for `sharing: {kind: equal}`."""
+    return {"kind": value} if isinstance(value, str) else value

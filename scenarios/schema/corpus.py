@@ -9,11 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from scenarios.quantities import PositiveDuration
-from scenarios.schema.base import Listed, Spec
-
-
-def _from_name(value: Any) -> Any:
-    return {"kind": value} if isinstance(value, str) else value
+from scenarios.schema.base import Listed, Spec, kind_short_form
 
 
 class _Audio(Spec):
@@ -88,16 +84,15 @@ class SyntheticCorpusSpec(Spec):
         return self
 
 
-OneCorpusSpec = Annotated[
+_One = (
     ShippedCorpusSpec
     | HumanCorpusSpec
     | MeasuredCorpusSpec
     | ManifestCorpusSpec
     | FolderCorpusSpec
-    | SyntheticCorpusSpec,
-    Field(discriminator="kind"),
-    BeforeValidator(_from_name),
-]
+    | SyntheticCorpusSpec
+)
+OneCorpusSpec = Annotated[_One, Field(discriminator="kind"), BeforeValidator(kind_short_form)]
 
 
 class MixtureCorpusSpec(Spec):
@@ -132,18 +127,7 @@ class _Shorthand:
 
 
 def _from_list(value: Any) -> Any:
-    return {"kind": "mixture", "parts": value} if isinstance(value, list) else _from_name(value)
+    return {"kind": "mixture", "parts": value} if isinstance(value, list) else kind_short_form(value)
 
 
-CorpusSpec = Annotated[
-    ShippedCorpusSpec
-    | HumanCorpusSpec
-    | MeasuredCorpusSpec
-    | ManifestCorpusSpec
-    | FolderCorpusSpec
-    | SyntheticCorpusSpec
-    | MixtureCorpusSpec,
-    Field(discriminator="kind"),
-    BeforeValidator(_from_list),
-    _Shorthand,
-]
+CorpusSpec = Annotated[_One | MixtureCorpusSpec, Field(discriminator="kind"), BeforeValidator(_from_list), _Shorthand]

@@ -21,15 +21,10 @@ from scenarios.quantities import (
     Power,
     Share,
 )
-from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
+from scenarios.schema.base import PLUGIN_PATH, Listed, Spec, kind_short_form
 from scenarios.schema.movement import HandoverSpec, MovementSpec, cells_short_form
 from scenarios.schema.policy import FixedPolicySpec, PolicySpec
 from scenarios.schema.traffic import TrafficSpec
-
-
-def _short_form(value: Any) -> Any:
-    return {"kind": value} if isinstance(value, str) else value
-
 
 # ---------------------------------------------------------------- profile
 
@@ -77,7 +72,7 @@ class CustomProfileSpec(Spec):
 
 ProfileSpec = Annotated[
     Annotated[CatalogueProfileSpec | CustomProfileSpec, Field(discriminator="kind")],
-    BeforeValidator(_short_form, json_schema_input_type=ProfileName | CatalogueProfileSpec | CustomProfileSpec),
+    BeforeValidator(kind_short_form, json_schema_input_type=ProfileName | CatalogueProfileSpec | CustomProfileSpec),
 ]
 
 # ---------------------------------------------------------------- radio
@@ -205,7 +200,7 @@ class RadioPluginSpec(Spec):
 _Radios = CatalogueRadioSpec | NrRadioSpec | CustomRadioSpec | RadioPluginSpec
 RadioSpec = Annotated[
     Annotated[_Radios, Field(discriminator="kind")],
-    BeforeValidator(_short_form, json_schema_input_type=RadioName | Literal["nr-fr1", "nr-fr2"] | _Radios),
+    BeforeValidator(kind_short_form, json_schema_input_type=RadioName | Literal["nr-fr1", "nr-fr2"] | _Radios),
 ]
 
 # ---------------------------------------------------------------- battery
@@ -282,7 +277,7 @@ class DeviceGroupSpec(Spec):
     """A battery to follow until it is empty: `profile` (the device's own), an energy, or a mapping."""
     background: Annotated[
         Annotated[_Backgrounds, Field(discriminator="kind")] | None,
-        BeforeValidator(_short_form, json_schema_input_type=BackgroundName | _Backgrounds | None),
+        BeforeValidator(kind_short_form, json_schema_input_type=BackgroundName | _Backgrounds | None),
     ] = None
     """Other traffic that keeps the radio awake (`screen-off`, `screen-on`, or a rate); left out, there is none."""
     traffic: TrafficSpec

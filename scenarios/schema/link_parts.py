@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from scenarios.quantities import Duration, GainDb, PositiveDuration, Share, Size
-from scenarios.schema.base import Spec
-
-
-def kind_short_form(value: Any) -> Any:
-    """`sharing: equal` stands for `sharing: {kind: equal}`."""
-    return {"kind": value} if isinstance(value, str) else value
-
+from scenarios.schema.base import Spec, kind_short_form
 
 # ---------------------------------------------------------------- sharing
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from scenarios.quantities import PositiveDuration, Share
-from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
+from scenarios.schema.base import PLUGIN_PATH, Listed, Spec, kind_short_form
 
 Candidates = Annotated[tuple[str, ...], Listed, Field(min_length=2)]
 """Names of codecs from the richest (most bytes) to the leanest."""
@@ -121,10 +121,6 @@ def _check_steps(codecs: Sequence[str], steps: Sequence[float], *, decreasing: b
         raise ValueError(f"thresholds must {'decrease' if decreasing else 'increase'}, found {list(steps)}")
 
 
-def _short_form(value: Any) -> Any:
-    return {"kind": value} if isinstance(value, str) else value
-
-
 _Policies = (
     FixedPolicySpec
     | LinkPolicySpec
@@ -139,5 +135,5 @@ _Policies = (
 
 PolicySpec = Annotated[
     Annotated[_Policies, Field(discriminator="kind")],
-    BeforeValidator(_short_form, json_schema_input_type=Literal["fixed", "stream", "local"] | _Policies),
+    BeforeValidator(kind_short_form, json_schema_input_type=Literal["fixed", "stream", "local"] | _Policies),
 ]
