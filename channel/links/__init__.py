@@ -18,11 +18,11 @@ from channel.links.markov import MarkovCapacity
 from channel.links.maxmin import MaxMinLink
 from channel.links.movement import Motion, Walk, Waypoints
 from channel.links.outages import OutageCapacity
+from channel.links.own_links import OwnLimitsLink, OwnLinks
 from channel.links.periodic import PeriodicCapacity
 from channel.links.positions import Tracks, read_positions
 from channel.links.propagation import Radio, place
 from channel.links.quic import QuicTransport
-from channel.links.recorded import OwnLimitsLink, OwnLinks
 from channel.links.recordings import OwnCapacities
 from channel.links.replay import replay
 from channel.links.retry import Retry

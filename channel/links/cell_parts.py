@@ -20,11 +20,11 @@ from channel.links.loss import Loss, NoLoss, PacketLoss, PayloadLoss
 from channel.links.markov import MarkovCapacity
 from channel.links.maxmin import MaxMinLink
 from channel.links.outages import OutageCapacity
+from channel.links.own_links import OwnLimitsLink, OwnLinks
 from channel.links.periodic import PeriodicCapacity
 from channel.links.propagation import Radio
 from channel.links.quic import QuicTransport
 from channel.links.rates import shannon
-from channel.links.recorded import OwnLimitsLink, OwnLinks
 from channel.links.retry import Retry
 from channel.links.router import RouterLink
 from channel.links.sharing import SharedLink
