@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -28,6 +28,17 @@ class Spec(BaseModel):
         strict=True,
         allow_inf_nan=False,
     )
+
+
+class PluginSpec(Spec):
+    """A class of your own."""
+
+    kind: Literal["plugin"]
+    """`plugin`: a class that is imported by name."""
+    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
+    """The class as `package.module:Name`."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments of the class."""
 
 
 def kind_short_form(value: Any) -> Any:

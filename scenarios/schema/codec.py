@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from scenarios.quantities import SI, GainDb, PositiveDuration, Rate, Share, Size
-from scenarios.schema.base import PLUGIN_PATH, Spec
+from scenarios.schema.base import PluginSpec, Spec
 
 MP3_RATES_BPS = tuple(k * 1000 for k in (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160))
 """Bit rates of MPEG-2 Layer III, which is what MP3 is at 16 kHz (ISO/IEC 13818-3, table of bit rates)."""
@@ -205,15 +205,8 @@ class FixedSpec(Spec):
         return self
 
 
-class CodecPluginSpec(Spec):
-    """A codec of the user's own."""
-
-    kind: Literal["plugin"]
-    """`plugin`: a class that is imported by name."""
-    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
-    """The class as `package.module:Name`; a `channel.codecs.Codec` that takes `bands` and the options."""
-    options: dict[str, Any] = Field(default={})
-    """Keyword arguments for the class."""
+class CodecPluginSpec(PluginSpec):
+    """A codec of your own: a `channel.codecs.Codec`, called as ``Name(bands=..., **options)``."""
 
 
 CodecSpec = Annotated[

@@ -21,7 +21,7 @@ from scenarios.quantities import (
     Power,
     Share,
 )
-from scenarios.schema.base import PLUGIN_PATH, Listed, Spec, kind_short_form
+from scenarios.schema.base import Listed, PluginSpec, Spec, kind_short_form
 from scenarios.schema.movement import HandoverSpec, MovementSpec, cells_short_form
 from scenarios.schema.policy import FixedPolicySpec, PolicySpec
 from scenarios.schema.traffic import TrafficSpec
@@ -187,14 +187,8 @@ class CustomRadioSpec(Spec):
         return self
 
 
-class RadioPluginSpec(Spec):
+class RadioPluginSpec(PluginSpec):
     """A radio of your own: a subclass of `devices.radio.Radio`, or a class with its methods and figures."""
-
-    kind: Literal["plugin"]
-    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
-    """The class as `package.module:Name`; called as ``Name(**options)``."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the class."""
 
 
 _Radios = CatalogueRadioSpec | NrRadioSpec | CustomRadioSpec | RadioPluginSpec

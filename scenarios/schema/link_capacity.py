@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from scenarios.quantities import Duration, PositiveDuration, Rate, RateOrZero, Share, Stay
-from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
+from scenarios.schema.base import Listed, PluginSpec, Spec
 
 
 class ConstantCapacitySpec(Spec):
@@ -118,15 +118,8 @@ class DiurnalCapacitySpec(Spec):
         return self
 
 
-class CapacityPluginSpec(Spec):
-    """A capacity of the user's own: a class with the interface of `channel.links.Capacity`."""
-
-    kind: Literal["plugin"]
-    """`plugin`: a class of the user's own."""
-    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
-    """Where it is: `package.module:ClassName`; it is called with the options and, if it asks for it, `rng`."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the class."""
+class CapacityPluginSpec(PluginSpec):
+    """A capacity of your own: a class with the interface of `channel.links.Capacity`; it may ask for `rng`."""
 
 
 def _constant_short_form(value: Any) -> Any:

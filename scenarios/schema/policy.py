@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from scenarios.quantities import PositiveDuration, Share
-from scenarios.schema.base import PLUGIN_PATH, Listed, Spec, kind_short_form
+from scenarios.schema.base import Listed, PluginSpec, Spec, kind_short_form
 
 Candidates = Annotated[tuple[str, ...], Listed, Field(min_length=2)]
 """Names of codecs from the richest (most bytes) to the leanest."""
@@ -101,16 +101,13 @@ class LocalPolicySpec(Spec):
     """Whose time on the device is charged (see `devices/data/local.yaml` for the sources)."""
 
 
-class PolicyPluginSpec(Spec):
-    """A policy of your own: a class with ``choose(context) -> int`` and the attribute ``codecs``."""
+class PolicyPluginSpec(PluginSpec):
+    """A policy of your own: a class with ``choose(context) -> int`` and the attribute ``codecs``, called as
+    ``Name(codecs=..., **options)``.
+    """
 
-    kind: Literal["plugin"]
-    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
-    """The class as `package.module:Name`; called as ``Name(codecs=..., **options)``."""
     codecs: Annotated[tuple[str, ...], Listed, Field(min_length=1)]
     """Names of the codecs the class picks from."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the class."""
 
 
 def _check_steps(codecs: Sequence[str], steps: Sequence[float], *, decreasing: bool) -> None:

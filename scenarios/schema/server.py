@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from scenarios.quantities import SI, SIZE, Duration, PositiveDuration, Power, Size
-from scenarios.schema.base import PLUGIN_PATH, Listed, Spec
+from scenarios.schema.base import Listed, PluginSpec, Spec
 
 TEMPERATURES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Defaults of `whisper.transcribe` (openai-whisper 20250625)."""
@@ -212,15 +212,8 @@ class NoRecognizerSpec(Spec):
     """`none`: for studies of network and energy alone."""
 
 
-class RecognizerPluginSpec(Spec):
-    """A recognizer of the user's own."""
-
-    kind: Literal["plugin"]
-    """`plugin`: a class that is imported by name."""
-    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
-    """The class as `package.module:Name`; it has `name`, `bands`, `fingerprint()`, `transcribe(mels)`."""
-    options: dict[str, Any] = Field(default={})
-    """Keyword arguments for the class."""
+class RecognizerPluginSpec(PluginSpec):
+    """A recognizer of your own: a class with `name`, `bands`, `fingerprint()` and `transcribe(mels)`."""
 
 
 RecognizerSpec = Annotated[

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from scenarios.quantities import Duration, EventRate, PositiveDuration
-from scenarios.schema.base import PLUGIN_PATH, Spec
+from scenarios.schema.base import PluginSpec, Spec
 
 
 class PoissonTrafficSpec(Spec):
@@ -106,14 +106,10 @@ class TraceTrafficSpec(Spec):
     """Begin again at the end of the recording (its length: the last time)."""
 
 
-class TrafficPluginSpec(Spec):
-    """Traffic of your own: a class with ``arrivals(rng, t0, t1) -> (times, devices)``."""
-
-    kind: Literal["plugin"]
-    class_: Annotated[str, Field(alias="class", pattern=PLUGIN_PATH)]
-    """The class as `package.module:Name`; called as ``Name(devices=..., rng=..., **options)``."""
-    options: dict[str, Any] = Field(default_factory=dict)
-    """Keyword arguments of the class."""
+class TrafficPluginSpec(PluginSpec):
+    """Traffic of your own: a class with ``arrivals(rng, t0, t1) -> (times, devices)``, called as
+    ``Name(devices=..., rng=..., **options)``.
+    """
 
 
 TrafficSpec = Annotated[
