@@ -20,6 +20,8 @@ from recognizers.service import spread
 
 # Without counting references: the loop makes no arrays, and counting those it looks at took nine tenths of its time.
 _OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+# Nobody calls them from Python: a way in from there would be compiled for each.
+_INNER: dict[str, Any] = {**_OPTIONS, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 _F = TypeVar("_F", bound=Callable[..., Any])
 SHARED = (
     sim.draws.philox, sim.draws.uniforms, sim.arrivals.enter_at,
@@ -70,9 +72,9 @@ def entry(function: _F) -> _F:
 
 def stage(function: _F) -> _F:
     """A part of the loop that stands in one place of it and is short: compiled into it."""
-    return cast(_F, njit(forceinline=True, **_OPTIONS)(function))
+    return cast(_F, njit(forceinline=True, **_INNER)(function))
 
 
 def kernel(function: _F) -> _F:
     """A function that compiled functions call."""
-    return cast(_F, njit(**_OPTIONS)(function))
+    return cast(_F, njit(**_INNER)(function))
