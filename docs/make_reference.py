@@ -99,7 +99,7 @@ def plain(schema: Schema) -> str:
     """Numbers, texts, lists and mappings."""
     kind = schema.get("type")
     if kind == "array":
-        return f"list of {takes(schema['items'])}" if "items" in schema else "list"
+        return f"list of {takes(schema['items'])}" if schema.get("items") else "list"
     if kind == "object":
         inner = [*schema.get("patternProperties", {}).values(), schema.get("additionalProperties")]
         held = next((takes(one) for one in inner if isinstance(one, Mapping)), "")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, field_validator, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from scenarios.quantities import PositiveDuration
 from scenarios.schema.base import Listed, Spec, kind_short_form
@@ -116,18 +114,13 @@ class MixtureCorpusSpec(Spec):
         return parts
 
 
-class _Shorthand:
-    """Lets a corpus be given by its kind alone, or several as a list."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        named = {"type": "string", "description": "a corpus that ships, by its kind: `librispeech`"}
-        listed = {"type": "array", "description": "several corpora together: `[librispeech, emodb]`"}
-        return {"anyOf": [named, listed, handler(core)]}
-
-
 def _from_list(value: Any) -> Any:
     return {"kind": "mixture", "parts": value} if isinstance(value, list) else kind_short_form(value)
 
 
-CorpusSpec = Annotated[_One | MixtureCorpusSpec, Field(discriminator="kind"), BeforeValidator(_from_list), _Shorthand]
+_Named = Annotated[str, Field(description="a corpus that ships, by its kind: `librispeech`")]
+_Several = Annotated[list[Any], Field(description="several corpora together: `[librispeech, emodb]`")]
+CorpusSpec = Annotated[
+    Annotated[_One | MixtureCorpusSpec, Field(discriminator="kind")],
+    BeforeValidator(_from_list, json_schema_input_type=_Named | _Several | _One | MixtureCorpusSpec),
+]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import BeforeValidator, Field, model_validator
 
 from scenarios.quantities import SI, SIZE, Duration, PositiveDuration, Power, Size
 from scenarios.schema.base import Listed, PluginSpec, Spec
@@ -87,15 +85,6 @@ class ExponentialServiceSpec(Spec):
     """Mean service time of a batch."""
 
 
-class _Shorthand:
-    """Lets a calibration be given by its name alone: `service: host-cpu` or `service: rtx-2080-ti/turbo`."""
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        described = {"type": "string", "description": "a calibration by name, `hardware` or `hardware/model`"}
-        return {"anyOf": [described, handler(core)]}
-
-
 def _from_name(value: Any) -> Any:
     if not isinstance(value, str):
         return value
@@ -105,11 +94,11 @@ def _from_name(value: Any) -> Any:
     return {"kind": "calibration", "hardware": hardware, "model": model or None}
 
 
+_Services = CalibratedServiceSpec | ConstantServiceSpec | AffineServiceSpec | TableServiceSpec | ExponentialServiceSpec
+_Calibration = Annotated[str, Field(description="a calibration by name, `hardware` or `hardware/model`")]
 ServiceSpec = Annotated[
-    CalibratedServiceSpec | ConstantServiceSpec | AffineServiceSpec | TableServiceSpec | ExponentialServiceSpec,
-    Field(discriminator="kind"),
-    BeforeValidator(_from_name),
-    _Shorthand,
+    Annotated[_Services, Field(discriminator="kind")],
+    BeforeValidator(_from_name, json_schema_input_type=_Calibration | _Services),
 ]
 
 
