@@ -1,6 +1,6 @@
 """Cost of an upload against the number of devices and against the number of uploads on the link at once.
 
-    python -m benchmarks.scaling [--rounds R] [--plot FILE.svg]
+    python -m benchmarks.scaling [--rounds R]
 
 Devices: the full model of benchmarks/engine.py at the same load for 10^2 to 10^6 devices, a million uploads each.
 Concurrent uploads: a cell is offered twice what it carries for 100 s and shares its capacity equally, so that uploads
@@ -133,29 +133,10 @@ def show(title: str, rows: Sequence[Row]) -> None:
         )
 
 
-def draw(path: Path, tables: dict[str, list[Row]]) -> None:
-    """Log-log plot of both tables, beside the cost of a message of textbook SimPy."""
-    import matplotlib.pyplot as plt
-
-    from docs.make_plots import STYLE
-
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(1, len(tables), figsize=(7.6, 2.9), layout="constrained", sharey=True)
-        for axis, (title, rows) in zip(axes, tables.items(), strict=True):
-            axis.axhline(1.0, color="#57534E", lw=1, ls="--")
-            axis.loglog([r.size for r in rows], [r.cost for r in rows], "o-", color="#0072B2", ms=4)
-            axis.set_xlabel(title)
-            axis.set_ylim(0.05, 5.0)
-        axes[0].set_ylabel("time of an upload [messages of SimPy]")
-        axes[0].text(DEVICES[0], 1.1, "textbook SimPy, one message", fontsize=8, color="#57534E")
-        figure.savefig(path, metadata={"Date": None})
-
-
 def main() -> None:
-    """Measure both, print the tables, draw the plot."""
+    """Measure both and print the tables."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--rounds", type=int, default=2)
-    options.add_argument("--plot", type=Path)
     chosen = options.parse_args()
     engine(FULL, 140_000, 100, 1_000)  # data files are read and caches filled once
     tables = {
@@ -164,8 +145,6 @@ def main() -> None:
     }
     for title, rows in tables.items():
         show(title, rows)
-    if chosen.plot:
-        draw(chosen.plot, tables)
 
 
 if __name__ == "__main__":
