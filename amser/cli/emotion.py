@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amser.cli.options import check_device
+from amser.cli.options import check_device, choice
+from amser.cli.states import Encoder, Language, StateOptions, train_on_states
 from amser.exits import UserError
 from recognizers.measurement.bar import counting_bar
 from scenarios.errors import Exit
@@ -56,6 +57,8 @@ SHOWN = 5
 def train(
     corpus: Speech,
     network: Networks = None,
+    encoder: Encoder = None,
+    language: Language = None,
     words: Words = "reference",
     modalities: Modalities = "both",
     glove: GloveFile = None,
@@ -72,7 +75,19 @@ def train(
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where emotion-NETWORK.safetensors goes.")
     ] = Path("weights"),
 ) -> int:
-    """Train emotion networks on a corpus and write their weights; name them in a scenario's `emotion:`."""
+    """Train emotion networks on a corpus and write their weights; name them in a scenario's `emotion:`.
+
+    With --encoder it is AMSER's network on the states of Whisper's own encoder, by a recipe that needs no dev speakers.
+    """
+    if encoder:
+        own = {"--network": network, "--glove": glove, "--frozen": frozen, "--size": size != "small", "--limit": limit}
+        own |= {"--patience": patience, "--batch": batch, "--device": device != "cpu"}
+        if given := [option for option, value in own.items() if value]:
+            raise UserError(f"{', '.join(given)}: not for the network on encoder states; leave out, or --encoder")
+        options = StateOptions(encoder, words, modalities, None, clean, (seed,), epochs, output, language=language)
+        return train_on_states(corpus, options)
+    if language:
+        raise UserError("--language goes with --encoder")
     from recognizers.corpora import open_corpus
     from recognizers.training.emotion.train import load_split, train_emotion
 
@@ -111,14 +126,6 @@ def networks_of(chosen: list[str] | None) -> list[str]:
     for name in chosen or ():
         choice("there is no emotion network", name, list(ARCHITECTURES))
     return chosen or list(ARCHITECTURES)
-
-
-def choice(what: str, given: str, known: Sequence[str]) -> None:
-    """Raises ``UserError`` where ``given`` is not among the known words."""
-    from scenarios.validation import suggest
-
-    if given not in known:
-        raise UserError(f"{what} '{given}'{suggest(given, list(known))}")
 
 
 def check_options(

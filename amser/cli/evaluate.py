@@ -21,14 +21,13 @@ from amser.cli.emotion import (
     Seed,
     Size,
     check_options,
-    choice,
     glove_of,
     heard,
     networks_of,
     recipe_of,
     say_left_out,
 )
-from amser.cli.options import Json
+from amser.cli.options import Json, choice
 from amser.cli.states import (
     Codecs,
     Encoder,

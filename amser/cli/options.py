@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -86,3 +86,11 @@ def progress_bar(wanted: bool = True) -> Iterator[Callable[[float, str], None] |
     finally:
         if started:
             bar.stop()
+
+
+def choice(what: str, given: str, known: Sequence[str]) -> None:
+    """Raises ``UserError`` where ``given`` is not among the known words."""
+    from scenarios.validation import suggest
+
+    if given not in known:
+        raise UserError(f"{what} '{given}'{suggest(given, list(known))}")

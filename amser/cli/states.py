@@ -1,4 +1,4 @@
-"""``amser evaluate --encoder``: AMSER's network on the states of Whisper's encoder, beside its yardstick."""
+"""``--encoder`` of ``amser evaluate`` and ``amser train emotion``: a network on the states of Whisper's encoder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from amser.cli.emotion import choice
+from amser.cli.options import choice
 from amser.console import Table, print_json
 from amser.exits import UserError
 from recognizers.measurement.bar import Advance, counting_bar
@@ -46,7 +46,7 @@ Language = Annotated[
 
 @dataclass(frozen=True)
 class StateOptions:
-    """What the command line says of an evaluation on encoder states."""
+    """What the command line says of a training on encoder states, or of an evaluation."""
 
     encoder: str
     words: str
@@ -63,13 +63,11 @@ class StateOptions:
 def evaluate_states(corpus: str | None, train: str | None, test: str | None, options: StateOptions, json: bool) -> int:
     """Leave one speaker of ``corpus`` out, or train on one corpus and test on another; print and keep the rows."""
     from recognizers.corpora import open_corpus
-    from recognizers.emotion.states import READ
     from recognizers.training.state_evaluation import across_corpora, across_speakers
 
     if (train is None) != (test is None) or (corpus is None) == (train is None):
         raise UserError("give --corpus, whose speakers are left out one by one, or --train and --test")
-    choice("--encoder: there is no", options.encoder, list(READ))
-    choice("--modalities: there is no", options.modalities, ("both", "audio", "text"))
+    _check(options)
     with counting_bar("hearing") as advance:
         study = _study(options, advance)
         words = _words(options)
@@ -87,6 +85,32 @@ def evaluate_states(corpus: str | None, train: str | None, test: str | None, opt
     read = f"encoder {options.encoder} ({'short pass' if options.short else 'the pass of the words'})"
     show_scores(rows, [f"{protocol}, {read}, words from {said}, predictions in {path}"], json)
     return Exit.DONE
+
+
+def train_on_states(corpus: str, options: StateOptions) -> int:
+    """Train on all of ``corpus`` and write emotion-amser-states.safetensors."""
+    from recognizers.corpora import open_corpus
+    from recognizers.training.state_training import train_states
+
+    _check(options)
+    path = options.output / "emotion-amser-states.safetensors"
+    with counting_bar("hearing") as advance:
+        found = open_corpus(corpus)
+        study = _study(options, advance)
+        options.output.mkdir(parents=True, exist_ok=True)
+        spec = train_states(found, study, _words(options), path)
+    sys.stdout.write(
+        f"{path}: {', '.join(spec.labels)} from {spec.trained_on['utterances']} utterances, states of {spec.encoder}; "
+        f"all were trained on: `amser evaluate --encoder {spec.encoder}` says what it is worth\n"
+    )
+    return Exit.DONE
+
+
+def _check(options: StateOptions) -> None:
+    from recognizers.emotion.states import READ
+
+    choice("--encoder: there is no", options.encoder, list(READ))
+    choice("--modalities: there is no", options.modalities, ("both", "audio", "text"))
 
 
 def _study(options: StateOptions, advance: Advance) -> StateStudy:

@@ -67,6 +67,9 @@ def test_folds_of_several_seeds_with_glove_vectors(tones: Path, capsys: pytest.C
     [
         (["train", "emotion", "--corpus", "nowhere"], 3, "nowhere"),
         (["train", "emotion"], 2, "--corpus"),
+        (["train", "emotion", "--corpus", "nowhere", "--encoder", "bas"], 2, "did you mean 'base'?"),
+        (["train", "emotion", "--corpus", "nowhere", "--encoder", "base", "--glove", "g"], 2, "not for the network"),
+        (["train", "emotion", "--corpus", "nowhere", "--language", "de"], 2, "goes with --encoder"),
         (["evaluate", "--corpus", "nowhere", "-n", "amsre"], 2, "did you mean 'amser'?"),
         (["evaluate", "--corpus", "nowhere", "--device", "tpu"], 2, "write cpu, cuda"),
         (["evaluate", "--corpus", "nowhere", "--device", "cuda:99"], 3, "--device cuda:99: PyTorch sees"),

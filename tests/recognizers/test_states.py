@@ -12,14 +12,16 @@ from whisper.model import ModelDimensions, Whisper
 
 from channel.codecs import build_codec
 from recognizers.corpora import Corpus, open_corpus
-from recognizers.emotion.state_network import StateDims, StateNetwork
+from recognizers.emotion.state_network import VOICES, StateDims, StateNetwork
 from recognizers.emotion.state_recognizer import StateRecognizer, StateSpec, load_states, save_states
 from recognizers.emotion.states import PAIR, STRETCH, Stretches, WhisperStates, overheard
 from recognizers.emotion.types import EmotionError, Mel
 from recognizers.measurement.measure import measure
 from recognizers.measurement.parts_from_spec import emotion_of
-from recognizers.training.state_evaluation import check_disjoint
+from recognizers.training.stacked import StateRecipe
+from recognizers.training.state_evaluation import StateStudy, check_disjoint
 from recognizers.training.state_examples import hear_corpus
+from recognizers.training.state_training import train_states
 from recognizers.whisper import WhisperRecognizer
 from recognizers.whisper.options import WhisperOptions
 from scenarios.schema.server import EmotionSpec
@@ -210,6 +212,25 @@ def test_weights_come_back_and_classify_alone_as_in_company(model: Whisper, tmp_
     assert sum(both[1].probabilities.values()) == pytest.approx(1.0, abs=1e-5)
     with pytest.raises(EmotionError, match="2 Mels but 1 texts"):
         loaded.classify(mels, ["one"])
+
+
+@pytest.mark.usefixtures("found_whisper")
+def test_what_was_trained_on_a_corpus_comes_back_as_weights(model: Whisper, tmp_path: Path) -> None:
+    """Eight utterances are fewer than the 64 numbers that stand for each, so a hyperplane parts any two halves of them:
+    the regression among the members has to find it, and classes follow from the file as they did in the training."""
+    shipped = open_corpus("shipped").utterances[:8]
+    said = tuple(replace(u, emotion=("calm", "angry")[n % 2]) for n, u in enumerate(shipped))
+    corpus = replace(open_corpus("shipped"), utterances=said, digest="eight")
+    study = StateStudy(states_of(model), "made", tmp_path, trained=("raw", "amser-25"), recipe=StateRecipe(epochs=3))
+    spec = train_states(corpus, study, None, tmp_path / "states.safetensors")
+    assert spec.labels == ("angry", "calm") and spec.members == VOICES and spec.trained_on["utterances"] == 8
+    loaded = emotion_of(EmotionSpec(weights=str(tmp_path / "states.safetensors")))
+    codec = build_codec("raw")
+    mels = [codec.decode(codec.encode(corpus.load_audio(u)).data) for u in said]
+    found = loaded.classify(mels, [""] * 8)
+    assert [one.label for one in found] == [u.emotion for u in said]
+    with pytest.raises(EmotionError, match="needs two"):
+        train_states(replace(corpus, utterances=said[::2]), study, None, tmp_path / "never.safetensors")
 
 
 @pytest.mark.usefixtures("found_whisper")
