@@ -118,11 +118,17 @@ def in_percent(value: float, low: float, high: float, sign: str = "") -> str:
 
 
 def factor(metric: str, before: float, after: float) -> str:
-    """How many times smaller or larger a cost became, such as ``5.6× smaller``; empty where one is zero."""
+    """How many times smaller or larger a cost became, such as ``5.6× smaller``; empty where one is zero.
+
+    Below a tenth it is said in percent: ``1.0× lower`` would be neither lower nor the same.
+    """
     if before <= 0 or after <= 0:
         return ""
     ratio = after / before
     if 0.995 <= ratio <= 1.005:
         return "the same"
     less, more = next((words for begin, words in _COMPARED.items() if metric.startswith(begin)), ("lower", "higher"))
-    return f"{significant(1 / ratio, 2)}× {less}" if ratio < 1 else f"{significant(ratio, 2)}× {more}"
+    word = less if ratio < 1 else more
+    if abs(ratio - 1) < 0.1:
+        return f"{significant(100 * abs(ratio - 1), 1 if abs(ratio - 1) < 0.01 else 2)} % {word}"
+    return f"{significant(max(ratio, 1 / ratio), 2)}× {word}"

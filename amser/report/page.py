@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -159,7 +159,7 @@ def render(study: Study) -> str:
 
 def _figures(study: Study) -> Iterator[Markup]:
     view = study.view
-    several = f" The menu at the right picks {_other_names(view)}." if len(view.slices) > 1 else ""
+    several = _menu(view, view.axes())
     mark = "codec" if view.codec_axis is not None else "point of the sweep"
     yield _section(
         "trade-off",
@@ -172,7 +172,7 @@ def _figures(study: Study) -> Iterator[Markup]:
     for axis in view.axes():
         name = view.summary.parameters[axis]
         note = "Every headline metric that changes in this study; bars are 95 % intervals, of words and emotions over "
-        note += "the utterances, of all else over replications." + several
+        note += "the utterances, of all else over replications." + _menu(view, [i for i in view.axes() if i != axis])
         yield _section(f"against-{axis}", f"Against {name}", against(view, axis), note)
     yield _section(
         "latency",
@@ -205,8 +205,10 @@ def _figures(study: Study) -> Iterator[Markup]:
     )
 
 
-def _other_names(view: View) -> str:
-    return ", ".join(view.summary.parameters[i] for i in view.others)
+def _menu(view: View, others: Sequence[int]) -> str:
+    """What a figure's menu picks: the parameters that are not on its axes, if there are any."""
+    names = ", ".join(view.summary.parameters[i] for i in others)
+    return f" The menu at the right picks {names}." if names else ""
 
 
 def _section(name: str, title: str, figure: go.Figure | None, note: str) -> Markup:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from amser.units import Scale, scale_for, significant, with_interval, with_range
+from amser.units import Scale, factor, scale_for, significant, with_interval, with_range
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,15 @@ def test_interval_only_where_there_is_one() -> None:
 def test_ends_of_an_interval_share_the_digits_of_its_mean(ends: tuple[float, float, float], text: str) -> None:
     """Two digits of the half width: 0.94, 1.1 and 18 points."""
     assert with_range(Scale(100.0, "%"), *ends) == text
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (57.9, 10.4, "5.6× lower"), (1.0, 1.3, "1.3× higher"), (1.49, 1.43, "4.0 % lower"), (1.0, 1.099, "9.9 % higher"),
+        (1.0, 0.993, "0.7 % lower"), (1.0, 1.004, "the same"), (0.0, 1.0, ""),
+    ],
+)  # fmt: skip
+def test_small_changes_are_said_in_percent(before: float, after: float, says: str) -> None:
+    """1.43 / 1.49 is 0.9597: as a factor it would be 1.0, which says nothing."""
+    assert factor("energy_per_upload_j", before, after) == says
