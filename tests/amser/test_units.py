@@ -111,8 +111,8 @@ def test_ends_of_an_interval_share_the_digits_of_its_mean(ends: tuple[float, flo
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        (57.9, 10.4, "5.6× lower"), (1.0, 1.3, "1.3× higher"), (1.49, 1.43, "4.0 % lower"), (1.0, 1.099, "9.9 % higher"),
-        (1.0, 0.993, "0.7 % lower"), (1.0, 1.004, "the same"), (0.0, 1.0, ""),
+        (57.9, 10.4, "5.6× lower"), (1.0, 1.3, "1.3× higher"), (1.49, 1.43, "4.0 % lower"),
+        (1.0, 1.099, "9.9 % higher"), (1.0, 0.993, "0.7 % lower"), (1.0, 1.004, "the same"), (0.0, 1.0, ""),
     ],
 )  # fmt: skip
 def test_small_changes_are_said_in_percent(before: float, after: float, says: str) -> None:
