@@ -18,10 +18,10 @@ CPU_S_PER_MEASUREMENT = (6e-6, 12e-6)
 PROCESS_BYTES, RECOGNIZING_BYTES, DEVICE_BYTES = 250e6, 750e6, 100.0
 """Resident memory: a process that simulates 50,000 devices took 276 MB and one of a million 308 MB; the one that
 recognizes with nano 718 MB. Uploads do not stay in memory unless they wait."""
-ROW_BYTES, FILE_BYTES = 70.0, 7_200.0
-"""Of an upload in the log, and of the head and footer of each run's file (Parquet, zstd).  Measured: of the quickstart
-48 to 60 (opus-9, 800 to 998,000 uploads) and 70 (raw, which queues); 22 to 33 where all payloads have one size (180 to
-1,000,000 uploads), 4 where uploads are alike as well.  So these bound a log rather than tell it."""
+ROW_BYTES, FILE_BYTES = 90.0, 7_200.0
+"""Of an upload in the log, and of the head and footer of each run's file (Parquet, LZ4).  Measured: of the quickstart
+76 to 88 (raw and amser-12.5, 800 uploads), 62 and 76 (opus-9 and raw, 48,000 uploads); less where uploads are alike.
+So these bound a log rather than tell it."""
 
 
 @dataclass(frozen=True)
