@@ -81,8 +81,8 @@ class UploadLog:
         if self._writer is None:
             # A dictionary of measured numbers never pays; trying one costs 40 % of the time and a fifth of the size.
             named = [name for name in columns if name in self.names]
-            # Nobody asks for the least and greatest of a group.  Zstandard takes a fifth off the file (51 bytes of 66 an
-            # upload) and half as much time again for writing, which is a fifth of a whole run.
+            # Nobody asks for the least and greatest of a group.  Zstandard would take a fifth off the file (51 bytes an
+            # upload for 66), and a whole run a fifth longer.
             self._writer = pq.ParquetWriter(
                 self.path, table.schema, compression="lz4", use_dictionary=named, write_statistics=False
             )
