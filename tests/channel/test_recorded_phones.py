@@ -25,6 +25,7 @@ from channel.links import (
     find_traces,
 )
 from scenarios.schema.link import CellSpec
+from tests.channel.intervals import union
 
 
 @dataclass
@@ -132,7 +133,7 @@ def test_what_a_phone_sends_is_the_integral_of_its_capacity(phones: list[Capacit
     finishes = drive(own, uploads, phones)
     for phone, capacity in enumerate(phones):
         mine = [u for u in uploads if u.phone == phone]
-        passed = sum(capacity.bits_between(a, b) for a, b in busy(mine, finishes))
+        passed = sum(capacity.bits_between(a, b) for a, b in union((u.start, finishes[u.key]) for u in mine))
         assert passed == pytest.approx(sum(u.bits for u in mine), rel=1e-7, abs=1e-4)
     assert own.active == 0 and own.carried_bits == pytest.approx(sum(u.bits for u in uploads), rel=1e-9)
     shared = drive(OwnLimitsLink(ConstantCapacity(1e9)), uploads, phones)
@@ -144,17 +145,6 @@ def same(one: float, other: float, capacity: Capacity) -> bool:
     """Whether two finishes are one: at the edge of silence a finish may fall on either side of it."""
     early, late = sorted((one, other))
     return late - early < 1e-6 or capacity.bits_between(early, late) < 1e-3
-
-
-def busy(uploads: Sequence[Upload], finishes: dict[int, float]) -> list[tuple[float, float]]:
-    """When any of the uploads was on the link."""
-    merged: list[tuple[float, float]] = []
-    for a, b in sorted((u.start, finishes[u.key]) for u in uploads):
-        if merged and a <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(b, merged[-1][1]))
-        else:
-            merged.append((a, b))
-    return merged
 
 
 @pytest.mark.parametrize("build", [OwnLinks, OwnLimitsLink])

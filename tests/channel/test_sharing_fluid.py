@@ -32,6 +32,7 @@ from channel.links import (
 from channel.links.ladder import one_rung
 from channel.links.rates import shannon
 from channel.links.rungs import gain_at
+from tests.channel.intervals import union
 
 MOST = np.array([2.0, 5.0, 10.0])
 RUNGS = Ladder(np.array([0.0, 100.0, 1000.0]), MOST, MOST, np.zeros(0), np.zeros(0), 10.0)
@@ -239,7 +240,7 @@ def test_work_conserving_links_carry_all_the_capacity_while_busy(
     plain, looked_at = (DISCIPLINES[name][0](capacity) for _ in range(2))
     finishes, _ = drive(plain, uploads)
     first = min(u.start for u in uploads)
-    pieces = busy_intervals(uploads, finishes)
+    pieces = union((u.start, finishes[u.key]) for u in uploads)
     assert plain.busy_s == pytest.approx(sum(b - a for a, b in pieces), rel=1e-9, abs=1e-9)
     assert plain.carried_bits == pytest.approx(sum(capacity.bits_between(a, b) for a, b in pieces), rel=1e-7, abs=1e-3)
     original = looked_at.join
@@ -256,14 +257,3 @@ def test_work_conserving_links_carry_all_the_capacity_while_busy(
         looked_at.pop_finished(looked_at.next_finish())
     assert looked_at.busy_s == pytest.approx(plain.busy_s, rel=1e-9, abs=1e-9)
     assert looked_at.carried_bits == pytest.approx(plain.carried_bits, rel=1e-9, abs=1e-6)
-
-
-def busy_intervals(uploads: list[Upload], finishes: dict[int, float]) -> list[tuple[float, float]]:
-    """Union of the uploads' times on the link."""
-    merged: list[tuple[float, float]] = []
-    for a, b in sorted((u.start, finishes[u.key]) for u in uploads):
-        if merged and a <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(b, merged[-1][1]))
-        else:
-            merged.append((a, b))
-    return merged
