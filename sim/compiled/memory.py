@@ -1,9 +1,10 @@
 """Memory as compiled code sees it: records and numbers at an address, as in C.
 
 A record of the site, of a cell or of a group holds the addresses of what belongs to it, so that a function is handed
-one or two records.  The usual way in Numba, arrays handed from function to function, took 1.6 times as long: an
-array is seven values, each index is first asked whether it counts from the end, and with some thirty arrays under way
-no register was left for anything else.  The price is that nobody checks an index; ``sim.compiled.run`` keeps what is
+one or two records and can be compiled apart from those that call it.  The usual way in Numba is arrays handed from
+function to function: an array is seven values and each index is first asked whether it counts from the end, so the
+whole loop had to be one function of 163 kB, which took twice as long to compile and left no room for what made it
+faster since (docs/results/engines.md).  The price is that nobody checks an index; ``sim.compiled.run`` keeps what is
 pointed to alive.
 """
 
